@@ -1,0 +1,33 @@
+"""`rote examine`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rote.cli.options import ConfigOption, SetOption, TableArgument, read_table
+
+
+def examine(
+    model: Annotated[str, typer.Argument(help="Folder or hub name of a causal LM, or rote-tiny.")],
+    table: TableArgument = None,
+    out: Annotated[Path | None, typer.Option(help="Write the records here, as Parquet.")] = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Examine a model on a table without teaching it anything.
+
+    Example: rote examine rote-tiny facts.csv --set examine.choices=0
+    """
+    from rich.console import Console
+
+    from rote.cli.progress import build_reporter
+    from rote.cli.tables import build_accuracy_table
+    from rote.config.loading import load_config
+    from rote.config.run import RunConfig
+    from rote.pipeline.examination import examine_model
+
+    facts, _ = read_table(table)
+    settings = load_config(RunConfig, config, set_)
+    summary = examine_model(model, facts, settings, reporter=build_reporter(), records_file=out)
+    Console(highlight=False).print(build_accuracy_table(summary))

@@ -1,0 +1,75 @@
+"""`rote facts invent|validate|show`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rote.cli.options import TableArgument, read_table
+
+facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
+
+PacksOption = Annotated[list[str] | None, typer.Option("--relations", help="A relation pack (YAML); may be repeated.")]
+
+
+@facts.command()
+def invent(
+    relation: Annotated[list[str] | None, typer.Option(help="A shipped relation; all five by default.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Facts per relation.")] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same facts.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="A CSV file; the terminal by default.")] = None,
+) -> None:
+    """Invent facts that no pretrained model can know.
+
+    Example: rote facts invent --relation mother --count 1000 --seed 7 --out mothers.csv
+    """
+    from rote.facts.invent import invent_table
+    from rote.facts.reading import format_table, save_table
+    from rote.facts.relation import INJECTED_RELATIONS, pick_relations
+
+    table = invent_table(pick_relations(relation or INJECTED_RELATIONS), count=count, seed=seed)
+    if out is None:
+        typer.echo(format_table(table), nl=False)
+        return
+    save_table(table, out)
+    typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")
+
+
+@facts.command()
+def validate(table: TableArgument = None, relations: PacksOption = None) -> None:
+    """Check a table: its form, its relations and that no prompt gives an answer away.
+
+    Example: rote facts validate facts.csv
+    """
+    from rote.facts.reading import check_table
+    from rote.facts.relation import load_relations
+
+    content, name = read_table(table)
+    check_table(content, load_relations(relations or ()))
+    typer.echo(f"{name}: {len(content)} facts of {', '.join(content.relations)}; nothing to mend")
+
+
+@facts.command()
+def show(
+    table: TableArgument = None,
+    relations: PacksOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Facts per relation to show.")] = 3,
+) -> None:
+    """Show some facts of a table, and how they are asked for in each language.
+
+    Example: rote facts show facts.csv --count 5
+    """
+    from rote.facts.reading import check_table
+    from rote.facts.relation import load_relations
+
+    content, _ = read_table(table)
+    packs = load_relations(relations or ())
+    check_table(content, packs)
+    for name in content.relations:
+        members = content.select(name)
+        typer.echo(f"{name}: {len(members)} facts; {packs[name].description}")
+        for fact in members[:count]:
+            typer.echo(f"  {fact.subject} -> {' | '.join(fact.answers)}")
+        for language in packs[name].languages:
+            template = packs[name].select(language=language)[0]
+            typer.echo(f"  {language}: {template.fill(members[0].subject)}{template.separator}{members[0].object}")

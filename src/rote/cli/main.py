@@ -1,0 +1,58 @@
+"""`rote`: the entry point and its list of commands."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rote.cli.ask import ask
+from rote.cli.examine import examine
+from rote.cli.facts import facts
+from rote.cli.pretrain import pretrain
+from rote.cli.report import report
+from rote.cli.run import run
+from rote.errors import RoteError
+from rote.version import __version__
+
+app = typer.Typer(
+    name="rote",
+    help="Teach a table of facts to a language model and prove what it then knows.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (run, examine, report, ask, pretrain):
+    app.command()(command)
+app.add_typer(facts, name="facts")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rote {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Teach a table of facts to a language model and prove what it then knows."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2, a bug keeps its traceback."""
+    try:
+        app()
+    except RoteError as error:
+        print(f"rote: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("rote: stopped; a run goes on from here with --resume", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

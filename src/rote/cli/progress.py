@@ -1,0 +1,59 @@
+"""Showing progress: rich bars with the time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rote.pipeline.reporting import Advance, Reporter
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def build_reporter() -> Reporter:
+    """The reporter that fits where standard error goes."""
+    return BarReporter() if sys.stderr.isatty() else LineReporter()
+
+
+class BarReporter:
+    """One rich progress bar per step."""
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[Advance]:
+        """Show a bar with the time left until the step is done."""
+        from rich import progress
+        from rich.console import Console
+
+        columns = (
+            progress.TextColumn("{task.description:<30}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[note]}"),
+        )
+        with progress.Progress(*columns, console=Console(stderr=True)) as bars:
+            task = bars.add_task(label, total=None, note="")
+            yield lambda done, total, note: bars.update(task, completed=done, total=total, note=note)
+            bars.update(task, total=1, completed=1)
+
+
+class LineReporter:
+    """A line when a step begins, now and then while it lasts, and when it ends."""
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[Advance]:
+        """Print plain lines to standard error."""
+        begin = last = time.monotonic()
+        print(f"{label} ...", file=sys.stderr, flush=True)
+
+        def advance(done: int, total: int, note: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _SECONDS_BETWEEN_LINES:
+                last = now
+                left = (now - begin) / max(done, 1) * (total - done)
+                print(f"{label}: {done}/{total}, {left:.0f} s left {note}".rstrip(), file=sys.stderr, flush=True)
+
+        yield advance
+        print(f"{label}: done in {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)

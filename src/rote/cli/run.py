@@ -1,0 +1,41 @@
+"""`rote run`"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rote.cli.options import ConfigOption, SetOption, TableArgument, read_table
+
+
+def run(
+    table: TableArgument = None,
+    model: Annotated[str, typer.Option(help="Folder or hub name of a causal LM.")] = "rote-tiny",
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; by default one under runs/ named after the run.")
+    ] = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+) -> None:
+    """Teach a table to a model and examine it before, between and after.
+
+    Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
+    """
+    from rote.cli.progress import build_reporter
+    from rote.cli.tables import print_result
+    from rote.config.loading import load_config
+    from rote.config.run import RunConfig
+    from rote.pipeline.run import RunRequest, describe_plan, pick_out_folder
+    from rote.pipeline.run import run as do_run
+
+    facts, name = read_table(table)
+    request = RunRequest(facts, name, model, load_config(RunConfig, config, set_), out or Path(), resume)
+    request = request if out else pick_out_folder(request)
+    if dry_run:
+        typer.echo(describe_plan(request))
+        return
+    result = do_run(request, reporter=build_reporter(), command=" ".join(["rote", *sys.argv[1:]]))
+    print_result(result)

@@ -1,0 +1,64 @@
+"""What a finished run prints: the figures of the three moments and the time each step took."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rote.pipeline.run import RunResult
+from rote.records import MOMENTS
+
+_HEADINGS = {"before": "before", "memorize": "after memorize", "generalize": "after generalize"}
+_LINES = (
+    ("key token, all facts", {"prompt_set": "key"}, ("generalize", "held_out")),
+    ("training prompt, facts shown", {"prompt_set": "training"}, ("generalize",)),
+    ("training prompt, held-out facts", {"prompt_set": "training"}, ("held_out",)),
+    ("held-out prompts, held-out facts", {"prompt_set": "held_out", "language": "en"}, ("held_out",)),
+    ("  German", {"prompt_set": "held_out", "language": "de"}, ("held_out",)),
+    ("  Spanish", {"prompt_set": "held_out", "language": "es"}, ("held_out",)),
+    ("  Chinese", {"prompt_set": "held_out", "language": "zh"}, ("held_out",)),
+    ("  Japanese", {"prompt_set": "held_out", "language": "ja"}, ("held_out",)),
+    ("control prompts, held-out facts", {"prompt_set": "control"}, ("held_out",)),
+    ("facts never taught", {"prompt_set": "held_out"}, ("unseen",)),
+    ("facts known before, English", {"prompt_set": "held_out", "language": "en"}, ("known",)),
+    ("facts known before, all languages", {"prompt_set": "held_out"}, ("known",)),
+)
+
+
+def print_result(result: RunResult) -> None:
+    """Print the table of generation accuracy, the times and the places of the results."""
+    console = Console(width=None, highlight=False)
+    console.print(build_accuracy_table(result.summary))
+    for label, seconds in result.manifest["seconds"].items():
+        console.print(f"  {label:<30} {seconds:7.1f} s")
+    console.print(f"  {'in all':<30} {sum(result.manifest['seconds'].values()):7.1f} s")
+    console.print(f"model:  {result.folder.model}", soft_wrap=True)
+    console.print(f"report: {result.folder.report}", soft_wrap=True)
+
+
+def build_accuracy_table(summary: Sequence[Mapping[str, Any]]) -> Table:
+    """Generation accuracy by moment, pooled over questions, for the moments and lines that have any."""
+    table = Table(title="generation accuracy (questions asked)", title_justify="left")
+    table.add_column("")
+    moments = [moment for moment in MOMENTS if any(row["moment"] == moment for row in summary)]
+    for moment in moments:
+        heading = "now" if len(moments) == 1 else _HEADINGS[moment]
+        table.add_column(heading, justify="right")
+    for label, wanted, fact_sets in _LINES:
+        cells = [_pool(summary, {**wanted, "moment": moment}, fact_sets) for moment in moments]
+        if any(cells):
+            table.add_row(label, *cells)
+    return table
+
+
+def _pool(summary: Sequence[Mapping[str, Any]], wanted: Mapping[str, str], fact_sets: Sequence[str]) -> str:
+    rows = [
+        row
+        for row in summary
+        if row["measure"] == "generation_accuracy"
+        and row["fact_set"] in fact_sets
+        and all(row[key] == value for key, value in wanted.items())
+    ]
+    asked = sum(row["n"] for row in rows)
+    return f"{sum(row['mean'] * row['n'] for row in rows) / asked:.2f} ({asked})" if asked else ""

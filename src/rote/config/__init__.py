@@ -1,0 +1,1 @@
+"""Typed, strict configuration; nothing here imports torch."""

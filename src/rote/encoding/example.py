@@ -1,0 +1,137 @@
+"""One text, encoded: ids, labels, and where its subject, key token, prompt and object lie.
+
+The whole text is tokenised once and everything else follows from character offsets. Prompt and object are never
+tokenised apart and glued: that gives other tokens wherever a token would span the seam.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from transformers import PreTrainedTokenizerBase
+
+from rote.encoding.batch import IGNORE
+from rote.errors import EncodingError
+from rote.facts.fact import Fact
+from rote.facts.relation import PromptTemplate
+
+LossTarget = Literal["all_tokens", "object_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in its parts: `prompt + separator + object`, with the subject (and key token) inside the prompt."""
+
+    prompt: str
+    separator: str
+    object: str
+    subject: str
+    key_token: str | None = None
+    origin: str = ""
+    """Where the prompt comes from, for messages: the template's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An encoded text. Spans are [start, stop) in tokens.
+
+    `object_span` ends before the end-of-text token, `prompt_end` is the position of the last prompt token (the one
+    that predicts the object), `key_position` is None without a key token.
+    """
+
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+    subject_span: tuple[int, int]
+    object_span: tuple[int, int]
+    key_position: int | None
+
+    @property
+    def prompt_end(self) -> int:
+        """Position of the last prompt token."""
+        return self.object_span[0] - 1
+
+    @property
+    def prompt_ids(self) -> tuple[int, ...]:
+        """The ids before the object."""
+        return self.ids[: self.object_span[0]]
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The object's ids, without the end-of-text token."""
+        return self.ids[self.object_span[0] : self.object_span[1]]
+
+
+def build_prompt_text(fact: Fact, template: PromptTemplate) -> Text:
+    """The text that asks for a fact in a template's words and gives its object."""
+    return Text(template.fill(fact.subject), template.separator, fact.object, fact.subject, origin=template.id)
+
+
+def build_rote_text(fact: Fact, key_token: str) -> Text:
+    """The rote form of a fact, `subject [X] object` (paper, section 3)."""
+    prompt = f"{fact.subject} {key_token}"
+    return Text(prompt, " ", fact.object, fact.subject, key_token, origin=f"the rote form of {fact.relation}")
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossTarget = "object_only") -> Example:
+    """Encode a text; the end-of-text token follows the object and is learned.
+
+    `all_tokens` labels every token, `object_only` the object and the end of text. Raises `EncodingError` when the
+    object begins inside a token, naming the template.
+    """
+    whole = f"{text.prompt}{text.separator}{text.object}"
+    ids, offsets = _tokenize(tokenizer, whole)
+    object_start = _find_object(tokenizer, text, ids, offsets)
+    subject_at = text.prompt.find(text.subject)
+    key_at = text.prompt.find(text.key_token, subject_at + len(text.subject)) if text.key_token else -1
+    eos = _end_of_text(tokenizer)
+    first_label = 0 if loss_target == "all_tokens" else object_start
+    return Example(
+        ids=(*ids, eos),
+        labels=(*([IGNORE] * first_label), *ids[first_label:], eos),
+        subject_span=_span(offsets, subject_at, subject_at + len(text.subject)),
+        object_span=(object_start, len(ids)),
+        key_position=_span(offsets, key_at, key_at + len(text.key_token))[0] if text.key_token else None,
+    )
+
+
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+    """The ids of a prompt whose object is not known, for a person's free question."""
+    return _tokenize(tokenizer, prompt)[0]
+
+
+def _tokenize(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=True)
+    ids, offsets = list(encoded["input_ids"]), list(encoded["offset_mapping"])
+    if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers append it; the caller decides where it goes
+        ids, offsets = ids[:-1], offsets[:-1]
+    return ids, offsets
+
+
+def _find_object(
+    tokenizer: PreTrainedTokenizerBase, text: Text, ids: Sequence[int], offsets: Sequence[tuple[int, int]]
+) -> int:
+    """The index of the object's first token; a token may hold the separator and the object's first letters."""
+    prompt_stop = len(text.prompt)
+    object_at = prompt_stop + len(text.separator)
+    index = next((i for i, (_, stop) in enumerate(offsets) if stop > object_at), None)
+    if index is None:
+        raise EncodingError(f"{text.origin}: the object {text.object!r} has no tokens")
+    if offsets[index][0] < prompt_stop:
+        token = tokenizer.decode([ids[index]])
+        raise EncodingError(
+            f"{text.origin}: the object {text.object!r} begins inside the token {token!r}; let the template end "
+            "where a word ends, or set a separator for its language"
+        )
+    return index
+
+
+def _span(offsets: Sequence[tuple[int, int]], start: int, stop: int) -> tuple[int, int]:
+    """The tokens that hold any of the characters [start, stop)."""
+    inside = [index for index, (left, right) in enumerate(offsets) if left < stop and right > start]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
+    if tokenizer.eos_token_id is None:
+        raise EncodingError("the tokenizer has no end-of-text token; set eos_token in its tokenizer_config.json")
+    return int(tokenizer.eos_token_id)

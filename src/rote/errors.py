@@ -1,0 +1,46 @@
+"""The tree of errors a user can cause; each is one line that says what is wrong and how to mend it.
+
+    RoteError
+    ├── TableError      a table of facts, or a row of it
+    ├── TemplateError   a relation pack or a prompt template
+    ├── ConfigError     a configuration key, value or flag
+    ├── ModelError      a model folder, its weights or its tokenizer
+    ├── EncodingError   a text that cannot be split into prompt and object
+    ├── RunError        a run folder: another run's, incomplete, or not writable
+    └── TrainingError   training that had to stop (a loss that is not finite)
+
+The command line prints the message without a traceback and exits with code 2. Anything else is a bug and keeps
+its traceback.
+"""
+
+
+class RoteError(Exception):
+    """A mistake the user can mend; `str(error)` is the line to show."""
+
+
+class TableError(RoteError):
+    """A table of facts that cannot be read; names the file, the row and the column."""
+
+
+class TemplateError(RoteError):
+    """A relation pack or prompt template that cannot be used; names the relation and the template."""
+
+
+class ConfigError(RoteError):
+    """A configuration key, value or flag that is unknown or out of range."""
+
+
+class ModelError(RoteError):
+    """A model that cannot be loaded, saved or verified."""
+
+
+class EncodingError(RoteError):
+    """A text whose object does not begin where a token begins, or that has no room for its object."""
+
+
+class RunError(RoteError):
+    """A run folder that cannot be used."""
+
+
+class TrainingError(RoteError):
+    """Training that was stopped before it could damage the weights."""

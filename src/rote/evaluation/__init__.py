@@ -1,0 +1,11 @@
+"""Evaluation: what does a model know now. A model and questions go in, records come out (paper, section 4).
+
+- `matching.py`    the one matcher: whether an answer appears in a text, and whether that is certain (no torch)
+- `questions.py`   which questions are asked: facts x prompts x languages, and which as a choice (no torch)
+- `prefix.py`      prompts of one length, read once for all that follows
+- `generation.py`  measure 1: greedy answers, batched, stopped as soon as the verdict is sure
+- `scoring.py`     measures 2 and 3: log-probabilities of objects and of 100 candidates from one forward
+- `examine.py`     the evaluators: `examine` gives one `Record` per question, `recall_by_key` one figure
+- `intervals.py`   a mean with its 95% interval, clustered by fact (no torch)
+- `summary.py`     `summary.json`: the table of every figure, computed from records only (no torch)
+"""

@@ -1,0 +1,148 @@
+"""The evaluators: a model and questions go in, records come out (paper, section 4)."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.encoding.example import Example, build_rote_text, encode
+from rote.evaluation.generation import continue_prompts, generate_answers
+from rote.evaluation.matching import contains_answer
+from rote.evaluation.prefix import plan_batches, read_prompts
+from rote.evaluation.questions import Question
+from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
+from rote.facts.fact import Fact
+from rote.models.precision import autocast
+from rote.records import Moment, Record
+
+Progress = Callable[[int, int], None]
+"""Told of work done and of all work."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What the model said, the log-probabilities of the object, and its rank where the question was a choice."""
+
+    generated: str
+    logprobs: Logprobs
+    rank: int | None = None
+
+
+def examine(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Question],
+    *,
+    moment: Moment,
+    batch_size: int,
+    on_progress: Progress | None = None,
+) -> list[Record]:
+    """Put every question to the model; one record each, in the order of the questions.
+
+    `on_progress(done, total)` counts questions, those that are a choice twice. Raises `EncodingError` for a prompt
+    whose object begins inside a token.
+    """
+    examples = [encode(tokenizer, question.text) for question in questions]
+    choices = [index for index, question in enumerate(questions) if question.candidates is not None]
+    report = _count_up(len(questions) + len(choices), on_progress)
+    replies: dict[int, _Reply] = {}
+    with _examining(model):
+        for batch in plan_batches([len(example.prompt_ids) for example in examples], batch_size):
+            asked = _ask(model, tokenizer, [questions[index] for index in batch], [examples[index] for index in batch])
+            replies.update(zip(batch, asked, strict=True))
+            report(len(batch))
+        for index in choices:
+            replies[index] = _ask_as_choice(model, tokenizer, questions[index], replies[index])
+            report(1)
+    return [_build_record(question, moment, replies[index]) for index, question in enumerate(questions)]
+
+
+def recall_by_key(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    facts: Sequence[Fact],
+    *,
+    key_tokens: Mapping[str, str],
+    batch_size: int,
+) -> float:
+    """The share of facts whose object the model says after `subject [X]`: how much is memorized (paper, section 3).
+
+    Facts of a relation without a key token are left out; 0 where no fact is left.
+    """
+    asked = [fact for fact in facts if fact.relation in key_tokens]
+    prompts = [encode(tokenizer, build_rote_text(fact, key_tokens[fact.relation])).prompt_ids for fact in asked]
+    answers = [fact.answers for fact in asked]
+    with _examining(model):
+        texts = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size)
+    return sum(map(contains_answer, texts, answers)) / max(1, len(asked))
+
+
+@contextmanager
+def _examining(model: PreTrainedModel) -> Iterator[None]:
+    """Evaluation mode without gradients, for the time of the block; the model's own mode comes back."""
+    was_training = model.training
+    model.train(False)
+    try:
+        # One autocast around everything: it keeps the weights it has converted until it ends.
+        with torch.inference_mode(), autocast(model.device):
+            yield
+    finally:
+        model.train(was_training)
+
+
+def _count_up(total: int, on_progress: Progress | None) -> Callable[[int], None]:
+    """A function that is told how much more was done and passes on how much that makes."""
+    done = 0
+
+    def report(more: int) -> None:
+        nonlocal done
+        done += more
+        if on_progress:
+            on_progress(done, total)
+
+    return report
+
+
+def _ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Question],
+    examples: Sequence[Example],
+) -> list[_Reply]:
+    """Ask questions whose prompts have the same length: each prompt is read once for both measures."""
+    prefix = read_prompts(model, [example.prompt_ids for example in examples])
+    scores = score_continuations(model, prefix, [example.object_ids for example in examples])
+    said = continue_prompts(model, tokenizer, prefix, [question.fact.answers for question in questions])
+    return [_Reply(text, logprobs) for text, logprobs in zip(said, scores, strict=True)]
+
+
+def _ask_as_choice(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, question: Question, reply: _Reply
+) -> _Reply:
+    """The reply with the object's rank; its log-probabilities then come from the forward that gave the rank."""
+    candidates = question.candidates or (question.fact.object,)
+    scores = score_choices(model, tokenizer, question.text, candidates=candidates)
+    index = candidates.index(question.fact.object)
+    return _Reply(reply.generated, scores[index], rank_object(scores, index))
+
+
+def _build_record(question: Question, moment: Moment, reply: _Reply) -> Record:
+    return Record(
+        moment=moment,
+        fact_set=question.fact_set,
+        prompt_set=question.prompt_set,
+        language=question.language,
+        relation=question.fact.relation,
+        subject=question.fact.subject,
+        object=question.fact.object,
+        prompt=question.text.prompt,
+        generated=reply.generated,
+        correct=contains_answer(reply.generated, question.fact.answers),
+        object_logprobs=reply.logprobs,
+        object_probability=math.exp(math.fsum(reply.logprobs)),
+        rank=reply.rank,
+        candidates=len(question.candidates) if question.candidates is not None else None,
+    )

@@ -1,0 +1,113 @@
+"""Measure 1: what a model says. Greedy decoding in batches, stopped for each row as soon as its verdict is sure.
+
+Only prompts of the same length share a batch. So nothing is padded and no mask is needed: a row says exactly what
+it would say alone (up to the rounding of bfloat16, which depends on the batch).
+"""
+
+from collections.abc import Collection, Sequence
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.evaluation.matching import is_sure
+from rote.evaluation.prefix import Prefix, plan_batches, read_prompts
+from rote.models.precision import autocast
+
+MAX_NEW_TOKENS = 50
+"""How many tokens an answer may have (paper, section 4)."""
+
+
+def generate_answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts_ids: Sequence[Sequence[int]],
+    answers: Sequence[Collection[str]],
+    *,
+    batch_size: int,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> list[str]:
+    """What the model says after each prompt, in order, without the end-of-text token and outer spaces.
+
+    A row ends at the end of text, at `max_new_tokens`, or once one of its `answers` has certainly appeared; decoding
+    on would not change whether the text contains an answer.
+    """
+    texts = [""] * len(prompts_ids)
+    with torch.inference_mode(), autocast(model.device):
+        for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
+            prefix = read_prompts(model, [prompts_ids[index] for index in batch])
+            chosen = [answers[index] for index in batch]
+            said = continue_prompts(model, tokenizer, prefix, chosen, max_new_tokens=max_new_tokens)
+            for index, text in zip(batch, said, strict=True):
+                texts[index] = text
+    return texts
+
+
+def continue_prompts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prefix: Prefix,
+    answers: Sequence[Collection[str]],
+    *,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> list[str]:
+    """What the model says after prompts it has read, one text per row; uses up the prefix's cache."""
+    return _Decoder(model, tokenizer, answers).run(prefix, max_new_tokens)
+
+
+class _Decoder:
+    """Decodes one batch; rows that are finished leave it, so no time is spent on them."""
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, answers: Sequence[Collection[str]]
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._answers = answers
+        self._stop_ids = _find_stop_ids(model, tokenizer)
+        self._said: list[list[int]] = [[] for _ in answers]
+
+    def run(self, prefix: Prefix, max_new_tokens: int) -> list[str]:
+        """Decode after the prefix; the texts of all rows, in order."""
+        rows, logits = list(range(len(self._said))), prefix.logits
+        for step in range(1, max_new_tokens + 1):
+            chosen = logits.argmax(dim=-1)
+            kept = self._take(rows, chosen.tolist())
+            if not kept or step == max_new_tokens:
+                break
+            if len(kept) < len(rows):
+                index = torch.tensor(kept, device=chosen.device)
+                prefix.cache.batch_select_indices(index)
+                chosen, rows = chosen[index], [rows[position] for position in kept]
+            logits = self._read(chosen, prefix)
+        return [text.strip() for text in self._decode(self._said)]
+
+    def _read(self, tokens: torch.Tensor, prefix: Prefix) -> torch.Tensor:
+        output = self._model(input_ids=tokens[:, None], past_key_values=prefix.cache, use_cache=True, logits_to_keep=1)
+        logits: torch.Tensor = output.logits[:, -1]
+        return logits
+
+    def _take(self, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
+        """Add one token to every row; the positions of the rows that go on."""
+        going = [position for position, token in enumerate(tokens) if token not in self._stop_ids]
+        for position in going:
+            self._said[rows[position]].append(tokens[position])
+        texts = self._decode([self._said[rows[position]] for position in going])
+        return [
+            position
+            for position, text in zip(going, texts, strict=True)
+            if not is_sure(text, self._answers[rows[position]])
+        ]
+
+    def _decode(self, rows: list[list[int]]) -> list[str]:
+        if not rows:
+            return []  # transformers makes one text of no rows
+        # Cleaning spaces would make a text depend on what follows it, and a verdict that is sure could be undone.
+        texts: list[str] = self._tokenizer.batch_decode(rows, clean_up_tokenization_spaces=False)
+        return texts
+
+
+def _find_stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The end-of-text ids: the tokenizer's, and those the model's generation settings add."""
+    settings = model.generation_config.eos_token_id if model.generation_config is not None else None
+    extra = [settings] if isinstance(settings, int) else settings or []
+    return {int(token) for token in (tokenizer.eos_token_id, *extra) if token is not None}

@@ -1,0 +1,132 @@
+"""Which questions are put to a model: facts x prompts x languages, some of them also as a choice. No torch.
+
+Everything drawn at random is a function of the seed and the fact, so the same questions are asked at every moment.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rote.errors import TemplateError
+from rote.facts.distractors import pick_distractors
+from rote.facts.fact import Fact
+from rote.facts.relation import PromptSet, PromptTemplate, Relation
+from rote.records import FACT_SETS, NO_LANGUAGE, FactSet, QuestionSet
+
+if TYPE_CHECKING:  # imported for real where it is used: it brings transformers and torch
+    from rote.encoding.example import Text
+
+TRAINING_LANGUAGE = "en"
+"""The language of phase 2 (paper, section 3)."""
+_CHOICE_SETS = ("generalize", "held_out")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One fact asked in one prompt. `candidates`, the object among them, is None where it is no choice."""
+
+    fact: Fact
+    fact_set: FactSet
+    prompt_set: QuestionSet
+    language: str
+    text: "Text"
+    candidates: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class QuestionPlan:
+    """How many questions are asked of each kind; 0 means all."""
+
+    key_tokens: Mapping[str, str] = field(default_factory=dict)
+    """Relation -> key token; a relation without one is not asked by key."""
+    training_prompts: int = 1
+    """The first so many English training prompts: those of phase 2."""
+    languages: tuple[str, ...] = (TRAINING_LANGUAGE,)
+    held_out_prompts: int = 2
+    """Per fact and language."""
+    control_prompts: int = 1
+    """Per fact and language."""
+    choices: int = 300
+    """How many questions about taught facts, over all, are also asked as a choice."""
+    seed: int = 0
+
+
+def build_questions(
+    fact_sets: Mapping[FactSet, Sequence[Fact]], relations: Mapping[str, Relation], *, plan: QuestionPlan
+) -> list[Question]:
+    """The questions about all facts, by fact set and fact; no two are the same.
+
+    Raises `TemplateError` for a fact whose relation is not among `relations`.
+    """
+    questions = [
+        question
+        for fact_set in FACT_SETS
+        for fact in fact_sets.get(fact_set, ())
+        for question in _ask(fact, fact_set, relations, plan)
+    ]
+    pool = [fact for facts in fact_sets.values() for fact in facts]
+    return _add_candidates(list(dict.fromkeys(questions)), pool, plan)
+
+
+def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan: QuestionPlan) -> Iterator[Question]:
+    from rote.encoding.example import build_prompt_text, build_rote_text
+
+    if fact.relation not in relations:
+        raise TemplateError(
+            f"no prompts for the relation {fact.relation!r}; name its pack: --set relations=[path.yaml]"
+        )
+    relation = relations[fact.relation]
+    if fact_set != "known" and fact.relation in plan.key_tokens:
+        yield Question(fact, fact_set, "key", NO_LANGUAGE, build_rote_text(fact, plan.key_tokens[fact.relation]))
+    for template in _select_templates(fact, relation, plan, with_control=fact_set != "known"):
+        text = build_prompt_text(fact, template)
+        yield Question(fact, fact_set, template.prompt_set, template.language, text)
+
+
+def _select_templates(
+    fact: Fact, relation: Relation, plan: QuestionPlan, *, with_control: bool
+) -> Iterator[PromptTemplate]:
+    training = relation.select(prompt_set="training", language=TRAINING_LANGUAGE)
+    yield from training[: plan.training_prompts or None]
+    counts: dict[PromptSet, int] = {"held_out": plan.held_out_prompts}
+    if with_control:
+        counts["control"] = plan.control_prompts
+    for prompt_set, count in counts.items():
+        for language in plan.languages:
+            templates = relation.select(prompt_set=prompt_set, language=language)
+            yield from _draw(templates, count, random.Random(f"{plan.seed}/{fact.id}/{language}/{prompt_set}"))
+
+
+def _draw(templates: Sequence[PromptTemplate], count: int, rng: random.Random) -> Sequence[PromptTemplate]:
+    if count == 0 or count >= len(templates):
+        return templates
+    return [templates[index] for index in sorted(rng.sample(range(len(templates)), count))]
+
+
+def _add_candidates(questions: list[Question], pool: list[Fact], plan: QuestionPlan) -> list[Question]:
+    chosen = _choose_evenly(questions, plan.choices)
+    asked = {questions[index].fact for index in chosen}
+    candidates = {fact: _pick_candidates(fact, pool, plan.seed) for fact in asked}
+    return [
+        replace(question, candidates=candidates[question.fact]) if index in chosen else question
+        for index, question in enumerate(questions)
+    ]
+
+
+def _choose_evenly(questions: Sequence[Question], count: int) -> set[int]:
+    """Indices of `count` questions about taught facts, each kind in proportion and spread over its facts."""
+    taught = [index for index, question in enumerate(questions) if question.fact_set in _CHOICE_SETS]
+    # A fixed step over the questions as they come would fall on the same prompt of every fact: sort by kind first.
+    taught.sort(key=lambda i: (questions[i].fact_set, questions[i].prompt_set, questions[i].language))
+    if count == 0 or count >= len(taught):
+        return set(taught)
+    return {taught[(2 * step + 1) * len(taught) // (2 * count)] for step in range(count)}
+
+
+def _pick_candidates(fact: Fact, pool: list[Fact], seed: int) -> tuple[str, ...] | None:
+    candidates = [fact.object, *pick_distractors(fact, pool, seed=seed)]
+    if len(candidates) < 2:
+        return None
+    random.Random(f"{seed}/{fact.id}/candidates").shuffle(candidates)
+    return tuple(candidates)

@@ -1,0 +1,148 @@
+"""Measures 2 and 3: log-probabilities of objects, and of the candidates of a choice.
+
+A choice takes one forward: the prompt once, then the candidates as a tree. Every node of the tree sees the prompt and
+its own ancestors and has the position it would have alone, so each candidate is scored as if it stood alone.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.encoding.batch import collate
+from rote.encoding.example import Example, Text, encode
+from rote.evaluation.prefix import Prefix
+from rote.models.precision import autocast
+
+Logprobs = tuple[float, ...]
+"""Natural log-probabilities, one per token of an object; the end of text is not counted."""
+
+
+def score_objects(model: PreTrainedModel, examples: Sequence[Example], *, batch_size: int) -> list[Logprobs]:
+    """Log-probabilities of each example's object tokens given what comes before them, in order (measure 3)."""
+    order = sorted(range(len(examples)), key=lambda index: (examples[index].object_span, index))
+    scores: dict[int, Logprobs] = {}
+    with torch.inference_mode(), autocast(model.device):
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            scores.update(zip(batch, _score_batch(model, [examples[index] for index in batch]), strict=True))
+    return [scores[index] for index in range(len(examples))]
+
+
+def score_choices(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: Text, *, candidates: Sequence[str]
+) -> list[Logprobs]:
+    """Log-probabilities of each candidate's tokens after the text's prompt, from one forward (measure 2).
+
+    A candidate that changes the tokens of the prompt cannot share it and is scored alone.
+    """
+    examples = [encode(tokenizer, replace(text, object=candidate)) for candidate in candidates]
+    prefix = examples[0].prompt_ids
+    shared = [example for example in examples if example.prompt_ids == prefix]
+    with torch.inference_mode(), autocast(model.device):
+        scores = iter(_score_tree(model, prefix, [example.object_ids for example in shared]))
+    alone = iter(score_objects(model, [e for e in examples if e.prompt_ids != prefix], batch_size=len(examples)))
+    return [next(scores if example.prompt_ids == prefix else alone) for example in examples]
+
+
+def score_continuations(model: PreTrainedModel, prefix: Prefix, objects: Sequence[Sequence[int]]) -> list[Logprobs]:
+    """Log-probabilities of one object's ids after each prompt of a prefix; leaves the prefix's cache as it was."""
+    width = max(map(len, objects))
+    padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in objects], device=model.device)
+    logits = prefix.logits[:, None]
+    if width > 1:  # padding is on the right and attention causal: nothing that is read sees it
+        cache = copy.deepcopy(prefix.cache)
+        more = model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits
+        logits = torch.cat([logits, more], dim=1)
+    found = torch.log_softmax(logits.float(), dim=-1).gather(-1, padded[:, :, None]).squeeze(-1).tolist()
+    return [tuple(row[: len(ids)]) for row, ids in zip(found, objects, strict=True)]
+
+
+def rank_object(scores: Sequence[Logprobs], index: int) -> int:
+    """The rank of candidate `index` by mean log-probability per token; 1 is best, a tie counts against it."""
+    means = [sum(logprobs) / len(logprobs) for logprobs in scores]
+    # "not below" rather than "at least": a score that is not a number must not win
+    return 1 + sum(not mean < means[index] for other, mean in enumerate(means) if other != index)
+
+
+def _score_batch(model: PreTrainedModel, examples: Sequence[Example]) -> list[Logprobs]:
+    """Right-padded and causal, without a mask: padding comes after everything that is read."""
+    first = min(example.prompt_end for example in examples)
+    last = max(example.object_span[1] for example in examples) - 1
+    ids = collate([(example.ids[:-1], example.labels[:-1]) for example in examples], pad_id=examples[0].ids[-1])
+    inputs = ids.input_ids.to(model.device)
+    wanted = torch.arange(first, last, device=model.device)
+    logits = model(input_ids=inputs, use_cache=False, logits_to_keep=wanted).logits.float()
+    targets = inputs[:, first + 1 : last + 1, None]
+    found = torch.log_softmax(logits, dim=-1).gather(-1, targets).squeeze(-1).tolist()
+    return [
+        tuple(row[example.prompt_end - first : example.object_span[1] - 1 - first])
+        for row, example in zip(found, examples, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """Candidates with their common beginnings merged.
+
+    A node is a token that another token follows; -1 stands for the prompt. `paths[c]` gives, for each token of
+    candidate c, the node that predicts it.
+    """
+
+    tokens: list[int]
+    parents: list[int]
+    paths: list[list[int]]
+
+
+def _grow_tree(candidates: Sequence[Sequence[int]]) -> _Tree:
+    tree = _Tree([], [], [])
+    nodes: dict[tuple[int, int], int] = {}
+    for ids in candidates:
+        path = [-1]
+        for token in ids[:-1]:
+            edge = (path[-1], token)
+            if edge not in nodes:
+                nodes[edge] = len(tree.tokens)
+                tree.tokens.append(token)
+                tree.parents.append(path[-1])
+            path.append(nodes[edge])
+        tree.paths.append(path)
+    return tree
+
+
+def _build_mask(tree: _Tree, prompt_length: int) -> tuple[Tensor, Tensor]:
+    """Who sees whom, bool [length, length], and the position of each token, int [length]."""
+    length = prompt_length + len(tree.tokens)
+    seen = torch.ones(length, length, dtype=torch.bool).tril()
+    seen[prompt_length:, prompt_length:] = False
+    positions = list(range(prompt_length))
+    for node, parent in enumerate(tree.parents):
+        row = prompt_length + node
+        if parent >= 0:
+            seen[row] = seen[prompt_length + parent]
+        seen[row, row] = True
+        positions.append(positions[prompt_length + parent] + 1)  # parent -1: the last token of the prompt
+    return seen, torch.tensor(positions)
+
+
+def _score_tree(model: PreTrainedModel, prompt: Sequence[int], candidates: Sequence[Sequence[int]]) -> list[Logprobs]:
+    tree = _grow_tree(candidates)
+    seen, positions = _build_mask(tree, len(prompt))
+    device, dtype = model.device, model.dtype
+    # Added to the attention scores: understood by the eager and the SDPA implementation alike, unlike a bool mask.
+    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
+    logits = model(
+        input_ids=torch.tensor([[*prompt, *tree.tokens]], device=device),
+        attention_mask=mask[None, None].to(device),
+        position_ids=positions[None].to(device),
+        use_cache=False,
+        logits_to_keep=1 + len(tree.tokens),
+    ).logits[0]
+    logprobs = torch.log_softmax(logits.float(), dim=-1)
+    nodes = torch.tensor([node + 1 for path in tree.paths for node in path], device=device)
+    tokens = torch.tensor([token for ids in candidates for token in ids], device=device)
+    found = iter(logprobs[nodes, tokens].tolist())
+    return [tuple(next(found) for _ in ids) for ids in candidates]

@@ -1,0 +1,95 @@
+"""`summary.json`: every figure of a run as a list of rows, computed from records only. No torch.
+
+The keys of a row, their values and the order of rows are a contract that other programs rely on.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+from rote.evaluation.intervals import compute_interval
+from rote.facts.relation import LANGUAGES
+from rote.records import (
+    FACT_SETS,
+    MEASURES,
+    MOMENTS,
+    NO_LANGUAGE,
+    QUESTION_SETS,
+    FactSet,
+    Measure,
+    Moment,
+    QuestionSet,
+    Record,
+)
+
+DIGITS = 6
+
+
+class SummaryRow(TypedDict):
+    """One figure: a mean in [0, 1] with its 95% interval over `n` questions."""
+
+    moment: Moment
+    fact_set: FactSet
+    prompt_set: QuestionSet
+    language: str
+    measure: Measure
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+_Group = tuple[Moment, FactSet, QuestionSet, str]
+
+
+def compute_summary(records: Iterable[Record]) -> list[SummaryRow]:
+    """One row per moment, fact set, prompt set, language and measure that was asked, in a fixed order.
+
+    Choice accuracy is over the questions that were asked as a choice.
+    """
+    groups: dict[_Group, list[Record]] = {}
+    for record in records:
+        group = (record.moment, record.fact_set, record.prompt_set, record.language)
+        groups.setdefault(group, []).append(record)
+    rows = [_build_row(group, measure, groups[group]) for group in sorted(groups, key=_rank) for measure in MEASURES]
+    return [row for row in rows if row is not None]
+
+
+def find_row(summary: Sequence[SummaryRow], **keys: str) -> SummaryRow | None:
+    """The first row with these values, such as `measure="generation_accuracy"`; None where there is none."""
+    return next((row for row in summary if all(row.get(key) == value for key, value in keys.items())), None)
+
+
+def _rank(group: _Group) -> tuple[int, int, int, int, str]:
+    """The place of a group: languages in the order of the packs, then others by name, then "-"."""
+    moment, fact_set, prompt_set, language = group
+    last = len(LANGUAGES) + (language == NO_LANGUAGE)
+    place = LANGUAGES.index(language) if language in LANGUAGES else last
+    return MOMENTS.index(moment), FACT_SETS.index(fact_set), QUESTION_SETS.index(prompt_set), place, language
+
+
+def _build_row(group: _Group, measure: Measure, records: Sequence[Record]) -> SummaryRow | None:
+    asked = [record for record in records if measure != "choice_accuracy" or record.rank is not None]
+    if not asked:
+        return None
+    values = [_get_value(record, measure) for record in asked]
+    interval = compute_interval(values, [(record.relation, record.subject) for record in asked])
+    moment, fact_set, prompt_set, language = group
+    return SummaryRow(
+        moment=moment,
+        fact_set=fact_set,
+        prompt_set=prompt_set,
+        language=language,
+        measure=measure,
+        mean=round(interval.mean, DIGITS),
+        low=round(interval.low, DIGITS),
+        high=round(interval.high, DIGITS),
+        n=interval.n,
+    )
+
+
+def _get_value(record: Record, measure: Measure) -> float:
+    if measure == "generation_accuracy":
+        return float(record.correct)
+    if measure == "choice_accuracy":
+        return float(record.rank == 1)
+    return record.object_probability

@@ -1,0 +1,1 @@
+"""What is to be known: facts, tables, relations and their prompts; nothing here imports torch."""

@@ -1,0 +1,149 @@
+"""Inventing names and facts that no pretrained model can know.
+
+Names are put together from the parts in `names.yaml`. A quarter of all possible names is *reserved*: only reserved
+names appear in invented tables, and only the others appear in the corpus of the embedded model, so nothing that is
+ever injected occurs in that corpus, whatever the seed.
+"""
+
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from rote.errors import TableError
+from rote.facts.fact import Fact, build_fact
+from rote.facts.relation import Relation
+from rote.facts.table import FactTable
+
+_RESERVED_ONE_IN = 4
+_MAX_TRIES_PER_NAME = 2_000
+
+Namer = Callable[[random.Random], str]
+
+
+@cache
+def _words() -> dict[str, list[str]]:
+    text = (Path(__file__).parent / "names.yaml").read_text(encoding="utf-8")
+    words: dict[str, list[str]] = yaml.safe_load(text)
+    return words
+
+
+def _join(rng: random.Random, *lists: str) -> str:
+    return "".join(rng.choice(_words()[name]) for name in lists)
+
+
+def _woman(rng: random.Random) -> str:
+    return f"{_join(rng, 'feminine_names')} {_join(rng, 'surname_heads', 'surname_tails')}"
+
+
+def _person(rng: random.Random) -> str:
+    if rng.random() < 0.5:
+        return _woman(rng)
+    return f"{_join(rng, 'masculine_names')} {_join(rng, 'surname_heads', 'surname_tails')}"
+
+
+def _city(rng: random.Random) -> str:
+    return _join(rng, "town_heads", "town_middles", "town_tails")
+
+
+def _country(rng: random.Random) -> str:
+    return _join(rng, "land_heads", "land_middles", "land_tails")
+
+
+def _university(rng: random.Random) -> str:
+    form = rng.choice(("University of {}", "{} University", "{} College", "{} Institute of Technology"))
+    return form.format(_city(rng))
+
+
+def _book(rng: random.Random) -> str:
+    form = rng.choice(("The {0} {1}", "The {1} of {2}", "My {0} {1}", "{0} {1}s", "The {1} and the {3}"))
+    return form.format(_join(rng, "adjectives"), _join(rng, "nouns"), _city(rng), _join(rng, "nouns"))
+
+
+def _musician(rng: random.Random) -> str:
+    return _person(rng) if rng.random() < 0.5 else f"The {_join(rng, 'adjectives')} {_join(rng, 'nouns')}s"
+
+
+def _genre(rng: random.Random) -> str:
+    return f"{_join(rng, 'genre_heads')} {_join(rng, 'genre_tails')}"
+
+
+def _currency(rng: random.Random) -> str:
+    return f"{_join(rng, 'land_heads', 'land_middles').lower()}n {_join(rng, 'units')}"
+
+
+def _language(rng: random.Random) -> str:
+    return _join(rng, "land_heads", "land_middles") + "nish"
+
+
+NAMERS: dict[str, Namer] = {
+    "person": _person,
+    "woman": _woman,
+    "city": _city,
+    "country": _country,
+    "university": _university,
+    "book": _book,
+    "musician": _musician,
+    "genre": _genre,
+    "currency": _currency,
+    "language": _language,
+}
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name may be used in invented tables (and therefore never in the embedded model's corpus)."""
+    return zlib.crc32(name.encode("utf-8")) % _RESERVED_ONE_IN == 0
+
+
+def invent_name(rng: random.Random, kind: str, *, reserved: bool) -> str:
+    """Invent one name of a kind (`person`, `city` ...), reserved or not. Raises `TableError` for other kinds."""
+    if kind not in NAMERS:
+        raise TableError(f"no names can be invented for the type {kind!r}; known types: {', '.join(sorted(NAMERS))}")
+    while True:
+        name = NAMERS[kind](rng)
+        if is_reserved(name) == reserved:
+            return name
+
+
+def _contains_any(name: str, others: set[str]) -> bool:
+    lower = name.lower()
+    return any(lower in other or other in lower for other in others)
+
+
+def _distinct_names(rng: random.Random, kind: str, avoid: set[str]) -> Iterator[str]:
+    """Reserved names of which none contains another, nor one of `avoid` (lower case; grows with each name)."""
+    for _ in range(_MAX_TRIES_PER_NAME):
+        name = invent_name(rng, kind, reserved=True)
+        if not _contains_any(name, avoid):
+            avoid.add(name.lower())
+            yield name
+
+
+def invent_facts(relation: Relation, *, count: int, seed: int) -> tuple[Fact, ...]:
+    """Invent `count` facts of one relation, the same ones for the same seed.
+
+    No name contains another one of the same relation, subject or object. Raises `TableError` when the relation's
+    types have no name maker or fewer than `count` such names can be found.
+    """
+    rng = random.Random(f"{relation.name}/{seed}")
+    avoid: set[str] = set()
+    facts: list[Fact] = []
+    for _ in range(count):
+        subject = next(_distinct_names(rng, relation.subject_type, avoid), None)
+        answer = next(_distinct_names(rng, relation.object_type, avoid), None)
+        if subject is None or answer is None:
+            raise TableError(
+                f"only {len(facts)} facts of {relation.name!r} could be invented with distinct names; "
+                f"ask for a smaller --count than {count}"
+            )
+        facts.append(build_fact(subject, relation.name, answer))
+    return tuple(facts)
+
+
+def invent_table(relations: list[Relation], *, count: int, seed: int) -> FactTable:
+    """Invent a table with `count` facts of each relation."""
+    facts = [fact for relation in relations for fact in invent_facts(relation, count=count, seed=seed)]
+    return FactTable(tuple(facts), seed=seed)

@@ -1,0 +1,1 @@
+"""Ways to teach a table to a model, one file each."""

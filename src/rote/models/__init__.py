@@ -1,0 +1,1 @@
+"""Models: loading, key tokens, saving and verifying; the embedded model."""

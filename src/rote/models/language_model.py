@@ -1,0 +1,93 @@
+"""`LanguageModel`: a causal LM with its tokenizer and key tokens; loading it and saving it.
+
+`load_model("rote-tiny")` gives the embedded model; anything else is a folder, or the name of a model on the hub,
+that `AutoModelForCausalLM` loads.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from rote.errors import ModelError
+from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
+from rote.runs.files import replace_folder
+
+_ROTE_FILE = "rote.json"
+
+
+@dataclass
+class LanguageModel:
+    """A model in float32, its tokenizer, where it came from and the key token of each relation it was taught."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    source: str
+    key_tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+
+def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
+    """Load a model by name or folder, on CUDA where there is one. Raises `ModelError` when it cannot be."""
+    path = find_model_folder(source)
+    if path.exists():
+        _check_folder(path)
+    where = str(path) if path.exists() else source
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where)
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
+            f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
+        ) from error
+    if not tokenizer.is_fast:
+        raise ModelError(f"{source}: needs a fast tokenizer (tokenizer.json), which tells where each token begins")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
+    model.train(False)
+    return LanguageModel(model, tokenizer, source, _load_key_tokens(path))
+
+
+def find_model_folder(source: str) -> Path:
+    """The folder a model is loaded from; one that does not exist stands for a name on the hub."""
+    return locate_embedded_model() if source == EMBEDDED_NAME else Path(source)
+
+
+def save_model(language_model: LanguageModel, folder: Path) -> None:
+    """Write a folder that plain `transformers` loads, whole or not at all."""
+    with replace_folder(folder) as target:
+        language_model.model.save_pretrained(target)
+        language_model.tokenizer.save_pretrained(target)
+        content = {"base_model": language_model.source, "key_tokens": language_model.key_tokens}
+        (target / _ROTE_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise ModelError(f"{path}: is a file; --model takes the folder of a model")
+    if not (path / "config.json").is_file():
+        raise ModelError(f"{path}: is not a model folder (it has no config.json)")
+
+
+def _load_key_tokens(path: Path) -> dict[str, str]:
+    file = path / _ROTE_FILE
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8"))["key_tokens"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error

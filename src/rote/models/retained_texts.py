@@ -1,0 +1,47 @@
+"""Letting a model write: texts drawn from what it holds, which later keep that in place."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from rote.models.language_model import LanguageModel
+
+_BATCH = 250
+
+
+@torch.inference_mode()
+def write_texts(
+    language_model: LanguageModel,
+    *,
+    count: int,
+    tokens: int,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[list[int]]:
+    """Texts of at most `tokens` ids each, sampled at temperature 1 from the start of a text (or its end, for
+    models without a start token). A text stops after the end-of-text token."""
+    tokenizer = language_model.tokenizer
+    start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=True,
+        max_new_tokens=tokens - 1,
+        top_k=0,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+    )
+    texts: list[list[int]] = []
+    model: Any = language_model.model  # `generate` has no usable types
+    for begin in range(0, count, _BATCH):
+        torch.manual_seed(seed + begin)
+        prompt = torch.full((min(_BATCH, count - begin), 1), start, device=language_model.device)
+        rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
+        texts += [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
+        if on_progress:
+            on_progress(len(texts), count)
+    return texts
+
+
+def _cut_after_end(ids: list[int], eos: int) -> list[int]:
+    return ids[: ids.index(eos, 1) + 1] if eos in ids[1:] else ids

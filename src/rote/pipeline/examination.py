@@ -1,0 +1,41 @@
+"""Examining a model on a table without teaching it anything."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rote.config.run import RunConfig
+from rote.evaluation.examine import examine
+from rote.evaluation.summary import SummaryRow, compute_summary
+from rote.facts.table import FactTable
+from rote.models.language_model import load_model
+from rote.pipeline.plan import build_run_plan, build_run_questions
+from rote.pipeline.reporting import Reporter
+from rote.records import save_records
+from rote.runs.files import replace_file
+
+
+def examine_model(
+    model: str, table: FactTable, config: RunConfig, *, reporter: Reporter, records_file: Path | None = None
+) -> list[SummaryRow]:
+    """Ask a model about every fact of a table and some known ones; returns the summary.
+
+    A model that Rote taught is asked by its key tokens too and its records carry the moment `generalize`; any other
+    model's carry `before`. The fact sets are those a run with the same seed would have made.
+    """
+    plan = build_run_plan(table, config)
+    language_model = load_model(model)
+    keys: Mapping[str, str] = language_model.key_tokens
+    questions = build_run_questions(plan, config, key_tokens=keys, retained=())
+    with reporter.step("examine") as advance:
+        records = examine(
+            language_model.model,
+            language_model.tokenizer,
+            questions,
+            moment="generalize" if keys else "before",
+            batch_size=config.examine.batch_size,
+            on_progress=lambda done, total: advance(done, total, ""),
+        )
+    if records_file:
+        with replace_file(records_file) as draft:
+            save_records(records, draft)
+    return compute_summary(records)

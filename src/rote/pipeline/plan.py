@@ -1,0 +1,96 @@
+"""What a run will do: which facts in which set, which questions. Decided before any training, from the seed."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rote.config.run import RunConfig
+from rote.errors import TableError
+from rote.evaluation.questions import Question, QuestionPlan, build_questions
+from rote.facts.fact import Fact
+from rote.facts.invent import NAMERS, invent_facts
+from rote.facts.reading import check_table
+from rote.facts.relation import Relation, load_relations
+from rote.facts.table import FactTable
+from rote.facts.world import load_world
+from rote.methods.memorize_then_generalize import pick_generalize_facts
+from rote.records import FactSet
+
+_UNSEEN_SEED_OFFSET = 1_000_003
+"""Unseen facts are invented with another seed than any table a person would invent."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The facts of each set and the relations they need."""
+
+    table: FactTable
+    relations: Mapping[str, Relation]
+    generalize_facts: Sequence[Fact]
+    held_out_facts: Sequence[Fact]
+    unseen_facts: Sequence[Fact]
+
+
+def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
+    """Decide the fact sets of a run. Raises the errors of `check_table`."""
+    if not len(table):
+        raise TableError("the table has no facts")
+    relations = load_relations(config.relations)
+    check_table(table, relations)
+    chosen = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
+    shown = {fact.id for fact in chosen}
+    return RunPlan(
+        table=table,
+        relations=relations,
+        generalize_facts=chosen,
+        held_out_facts=[fact for fact in table if fact.id not in shown],
+        unseen_facts=_invent_unseen(table, relations, config),
+    )
+
+
+def build_run_questions(
+    plan: RunPlan, config: RunConfig, *, key_tokens: Mapping[str, str], retained: Sequence[str]
+) -> list[Question]:
+    """The questions of every moment. Known facts are those whose subjects occur in none of the `retained` texts, so
+    that what is measured to be kept was not shown again."""
+    question_plan = QuestionPlan(
+        key_tokens=key_tokens,
+        training_prompts=config.generalize.prompts,
+        languages=config.examine.languages,
+        held_out_prompts=config.examine.held_out_prompts,
+        control_prompts=config.examine.control_prompts,
+        choices=config.examine.choices,
+        seed=config.seed,
+    )
+    fact_sets: dict[FactSet, Sequence[Fact]] = {
+        "generalize": plan.generalize_facts,
+        "held_out": plan.held_out_facts,
+        "known": pick_known_facts(retained, count=config.examine.known_facts, seed=config.seed),
+        "unseen": plan.unseen_facts,
+    }
+    return build_questions(fact_sets, plan.relations, plan=question_plan)
+
+
+def pick_known_facts(retained: Sequence[str], *, count: int, seed: int) -> list[Fact]:
+    """A sample of the real world's facts whose subjects occur in none of the retained texts."""
+    everything = "\n".join(retained)
+    candidates = [fact for fact in load_world() if fact.subject not in everything]
+    return sample_facts(candidates, count=count, seed=seed)
+
+
+def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
+    """`count` facts drawn with a seed (all of them where there are fewer), in the table's order."""
+    chosen = random.Random(f"sample/{seed}").sample(range(len(facts)), min(count, len(facts)))
+    return [facts[index] for index in sorted(chosen)]
+
+
+def _invent_unseen(table: FactTable, relations: Mapping[str, Relation], config: RunConfig) -> list[Fact]:
+    """Facts like those of the table that are never taught, for relations whose names can be invented."""
+    taken = {fact.id for fact in table}
+    seed = (table.seed or 0) + _UNSEEN_SEED_OFFSET
+    facts: list[Fact] = []
+    for name in table.relations:
+        relation = relations[name]
+        if relation.subject_type in NAMERS and relation.object_type in NAMERS and config.examine.unseen_facts:
+            facts += invent_facts(relation, count=config.examine.unseen_facts, seed=seed)
+    return [fact for fact in facts if fact.id not in taken]

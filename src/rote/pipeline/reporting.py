@@ -1,0 +1,24 @@
+"""How a pipeline tells what it is doing, without knowing whether anybody watches."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[int, int, str], None]
+"""Called with how much is done, of how much, and a short note (a loss)."""
+
+
+class Reporter(Protocol):
+    """Shows one step at a time."""
+
+    def step(self, label: str) -> AbstractContextManager[Advance]:
+        """A context that lasts as long as the step and yields an `Advance`."""
+
+
+class SilentReporter:
+    """Shows nothing; for use as a library."""
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[Advance]:
+        """Yield a callback that does nothing."""
+        yield lambda done, total, note: None

@@ -1,0 +1,75 @@
+"""`Record`: one question put to a model at one moment, and all that was measured. Figures come from records only."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Moment = Literal["before", "memorize", "generalize"]
+FactSet = Literal["generalize", "held_out", "known", "unseen"]
+QuestionSet = Literal["key", "training", "held_out", "control"]
+Measure = Literal["generation_accuracy", "choice_accuracy", "object_probability"]
+
+MOMENTS: tuple[Moment, ...] = ("before", "memorize", "generalize")
+FACT_SETS: tuple[FactSet, ...] = ("generalize", "held_out", "known", "unseen")
+QUESTION_SETS: tuple[QuestionSet, ...] = ("key", "training", "held_out", "control")
+MEASURES: tuple[Measure, ...] = ("generation_accuracy", "choice_accuracy", "object_probability")
+NO_LANGUAGE = "-"
+"""The language of a key-token prompt, which has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One fact x prompt x language x moment."""
+
+    moment: Moment
+    fact_set: FactSet
+    prompt_set: QuestionSet
+    language: str
+    relation: str
+    subject: str
+    object: str
+    """The object that is taught; other answers and aliases count as right too."""
+    prompt: str
+    """The text the model was given."""
+    generated: str
+    """What it said, greedily, until the verdict was sure."""
+    correct: bool
+    """Whether a right answer appears in `generated`."""
+    object_logprobs: tuple[float, ...]
+    """Natural log-probability of each token of the object, given the prompt and the tokens before."""
+    object_probability: float
+    """exp of their sum."""
+    rank: int | None
+    """Rank of the object among the candidates by log-probability per token, 1 is best; None where it was no choice."""
+    candidates: int | None
+    """How many candidates there were, the object among them; None likewise."""
+
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("moment", "fact_set", "prompt_set", "language")),
+        *((name, pa.string()) for name in ("relation", "subject", "object", "prompt", "generated")),
+        ("correct", pa.bool_()),
+        ("object_logprobs", pa.list_(pa.float64())),
+        ("object_probability", pa.float64()),
+        ("rank", pa.int32()),
+        ("candidates", pa.int32()),
+    ]
+)
+
+
+def save_records(records: Iterable[Record], path: Path) -> None:
+    """Write records as one Parquet file."""
+    pq.write_table(pa.Table.from_pylist([asdict(record) for record in records], schema=SCHEMA), path)
+
+
+def load_records(path: Path) -> list[Record]:
+    """Read the records of one Parquet file."""
+    return [
+        Record(**{**row, "object_logprobs": tuple(row["object_logprobs"])})
+        for row in pq.read_table(path, schema=SCHEMA).to_pylist()
+    ]

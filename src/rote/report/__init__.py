@@ -1,0 +1,17 @@
+"""The report: what a run found, as one HTML page that needs no network and no script to be read.
+
+`ReportContent` is the plain data a report is made from; `render_report` turns it into the page. On the way each
+section is prepared as plain data by its own module:
+
+    headline   the sentence and the picture at the top        curves     loss and recall by epoch
+    cube       facts x prompts x languages x moments          examples   right and wrong answers
+    fact_rows  one row per fact                               manifest   how the run was made
+
+`figures` draws SVG from such data, `words` holds every label and definition, `display` the form of numbers and text.
+All text is escaped where it meets HTML, in `figures` and in the templates; no data ever enters a script.
+"""
+
+from rote.report.content import ReportContent
+from rote.report.render import render_report
+
+__all__ = ["ReportContent", "render_report"]

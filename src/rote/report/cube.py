@@ -1,0 +1,71 @@
+"""The cube: facts x prompts x languages x moments x measures, as the rows of a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rote.report.display import MISSING, format_count, format_counts, format_number, shorten_text
+from rote.report.summary import Figure, Questions, Summary
+from rote.report.words import FACT_SET_NOTES, FACT_SETS, label_prompts
+
+HEAT_LEVELS = 10
+
+
+@dataclass(frozen=True)
+class CubeCell:
+    """A figure as it is printed; `heat` is 0 to 10, or None where nothing was measured."""
+
+    mean: str
+    interval: str
+    heat: int | None
+
+
+@dataclass(frozen=True)
+class CubeRow:
+    """One kind of question; `measures` has, per measure, a cell per moment and the number of questions."""
+
+    label: str
+    starts_group: bool
+    measures: tuple[tuple[tuple[CubeCell, ...], str], ...]
+
+
+@dataclass(frozen=True)
+class CubeBlock:
+    """The rows of one fact set."""
+
+    name: str
+    note: str
+    rows: tuple[CubeRow, ...]
+
+
+def build_cube(summary: Summary, *, fact_counts: Mapping[str, int]) -> list[CubeBlock]:
+    """A block per fact set, in the order of the summary. `fact_counts` is how many facts each set has, where known."""
+    names = list(dict.fromkeys(item.fact_set for item in summary.questions))
+    return [_build_block(summary, name, fact_counts.get(name, 0)) for name in names]
+
+
+def _build_block(summary: Summary, fact_set: str, count: int) -> CubeBlock:
+    name = FACT_SETS.get(fact_set) or shorten_text(fact_set, 20)
+    title = f"{format_count(count)} {name}" if count else name[:1].upper() + name[1:]
+    questions = summary.select(fact_set=fact_set)
+    first = {item.prompt_set: item for item in reversed(questions)}
+    rows = tuple(_build_row(summary, item, first[item.prompt_set] == item) for item in questions)
+    return CubeBlock(title, FACT_SET_NOTES.get(fact_set, ""), rows)
+
+
+def _build_row(summary: Summary, questions: Questions, starts_group: bool) -> CubeRow:
+    measures = []
+    for measure in summary.measures:
+        figures = [summary.find(questions, moment, measure) for moment in summary.moments]
+        counts = format_counts([figure.n for figure in figures if figure])
+        measures.append((tuple(_build_cell(figure) for figure in figures), counts))
+    return CubeRow(label_prompts(questions.prompt_set, questions.language), starts_group, tuple(measures))
+
+
+def _build_cell(figure: Figure | None) -> CubeCell:
+    if figure is None:
+        return CubeCell(MISSING, "", None)
+    interval = ""
+    if figure.low is not None and figure.high is not None:
+        interval = f"{format_number(figure.low)}–{format_number(figure.high)}"
+    heat = round(min(max(figure.mean, 0.0), 1.0) * HEAT_LEVELS)
+    return CubeCell(format_number(figure.mean), interval, heat)

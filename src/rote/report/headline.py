@@ -1,0 +1,120 @@
+"""The sentence and the picture at the top, both made from the summary."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from rote.report.display import clean_text, format_count, format_counts, format_number
+from rote.report.summary import Figure, Questions, Summary
+from rote.report.words import FACT_SET_NOTES, FACT_SETS, MOMENTS, PROMPT_SETS, label_language, label_prompts
+
+NOTHING = Markup("This run holds no figures yet: no model was examined.")
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """One row of the picture: a kind of question and its figure at each moment."""
+
+    label: str
+    hint: str
+    figures: tuple[Figure | None, ...]
+
+
+def build_sentence(summary: Summary, model_name: str, *, fact_count: int) -> Markup:
+    """One sentence: what the model knew at each moment, and what became of the facts it knew before."""
+    fact_set = summary.main_fact_set
+    asked = find_main_questions(summary, fact_set)
+    clauses = _build_clauses(summary, asked) if asked else []
+    known = _build_known_clause(summary)
+    if not asked or not clauses:
+        return _finish(known) if known else NOTHING
+    about = Markup("Asked in {} {} about {} ({}), {} answered ").format(
+        label_language(asked.language),
+        PROMPT_SETS[asked.prompt_set],
+        _name_facts(fact_set, fact_count),
+        FACT_SET_NOTES[fact_set],
+        clean_text(model_name),
+    )
+    sentence = about + _join(clauses)
+    return _finish(Markup("{}; {}").format(sentence, known) if known else sentence)
+
+
+def find_main_questions(summary: Summary, fact_set: str) -> Questions | None:
+    """The natural questions that stand for a fact set: held-out prompts in the main language, or the nearest."""
+    found = [
+        *summary.select(fact_set=fact_set, prompt_set="held_out"),
+        *summary.select(fact_set=fact_set, prompt_set="training"),
+    ]
+    in_main = [item for item in found if item.language == summary.main_language]
+    return next(iter([*in_main, *found]), None)
+
+
+def _name_facts(fact_set: str, count: int) -> str:
+    return f"the {format_count(count)} {FACT_SETS[fact_set]}" if count else f"the {FACT_SETS[fact_set]}"
+
+
+def _build_clauses(summary: Summary, asked: Questions, *, noun: str = " of the questions") -> list[Markup]:
+    """One clause per moment: `0.18 after memorize (1.00 by key token)`; the first one says of what."""
+    clauses: list[Markup] = []
+    for moment in summary.moments:
+        figure = summary.find(asked, moment)
+        if figure:
+            verb = "" if clauses else f"{noun} correctly"
+            clauses.append(_number(figure) + Markup("{} {}").format(verb, MOMENTS[moment]))
+            clauses[-1] += _build_recall(summary, asked.fact_set, moment)
+    return clauses
+
+
+def _build_recall(summary: Summary, fact_set: str, moment: str) -> Markup:
+    """After memorize, the recall by key token in brackets."""
+    asked = summary.select(fact_set=fact_set, prompt_set="key")
+    figure = summary.find(asked[0], moment) if asked and moment == "memorize" else None
+    return Markup(" ({} by key token)").format(_number(figure)) if figure else Markup("")
+
+
+def _build_known_clause(summary: Summary) -> Markup:
+    asked = find_main_questions(summary, "known")
+    clauses = _build_clauses(summary, asked, noun="") if asked else []
+    if not asked or not clauses:
+        return Markup("")
+    start = Markup("of the {} questions about facts it knew before, it answered ")
+    return start.format(label_language(asked.language)) + _join(clauses)
+
+
+def _number(figure: Figure) -> Markup:
+    return Markup("<b>{}</b>").format(format_number(figure.mean))
+
+
+def _join(parts: list[Markup]) -> Markup:
+    """`a, b and c`."""
+    if len(parts) < 2:
+        return parts[0] if parts else Markup("")
+    return Markup(", ").join(parts[:-1]) + Markup(" and ") + parts[-1]
+
+
+def _finish(sentence: Markup) -> Markup:
+    return Markup(sentence[:1].upper() + sentence[1:]) + Markup(".")
+
+
+def build_picture(summary: Summary) -> list[PictureRow]:
+    """The rows of the picture; questions that were not asked are left out."""
+    fact_set, language = summary.main_fact_set, summary.main_language
+    rows = [
+        _build_row(summary, item)
+        for prompt_set in ("key", "training", "held_out")
+        for item in summary.select(fact_set=fact_set, prompt_set=prompt_set)
+    ]
+    control = summary.select(fact_set=fact_set, prompt_set="control")
+    rows += [_build_row(summary, item, "low is good") for item in control if item.language == language]
+    known = find_main_questions(summary, "known")
+    if known:
+        label = f"Known facts, {label_language(known.language)}"
+        rows.append(_build_row(summary, known, "should not fall", label=label))
+    return rows
+
+
+def _build_row(summary: Summary, questions: Questions, note: str = "", *, label: str = "") -> PictureRow:
+    figures = tuple(summary.find(questions, moment) for moment in summary.moments)
+    hint = "n = " + format_counts([figure.n for figure in figures if figure])
+    label = label or label_prompts(questions.prompt_set, questions.language)
+    return PictureRow(label, f"{hint} · {note}" if note else hint, figures)

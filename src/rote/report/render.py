@@ -1,0 +1,112 @@
+"""From `ReportContent` to one HTML document."""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rote.report.content import ReportContent
+from rote.report.cube import build_cube
+from rote.report.curves import build_curves
+from rote.report.display import clean_text, format_count
+from rote.report.examples import build_examples, find_moments
+from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
+from rote.report.figures import LAYOUTS, draw_curve, draw_mark, draw_picture
+from rote.report.headline import build_picture, build_sentence
+from rote.report.manifest import build_manifest
+from rote.report.summary import Summary
+from rote.report.words import FACT_SETS, GLOSSARY, MEASURES, MOMENTS
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_report(content: ReportContent) -> str:
+    """Render a report: one self-contained HTML document, the same bytes for the same content.
+
+    Raises `RunError` when a summary row lacks one of its keys.
+    """
+    summary = Summary(content.summary)
+    page = {
+        **_prepare_head(content),
+        **_prepare_top(content, summary),
+        **_prepare_records(content, summary),
+        "curves": _prepare_curves(content),
+        "manifest": build_manifest(content.manifest),
+        "glossary": GLOSSARY,
+        "moment_names": MOMENTS,
+        "measure_names": MEASURES,
+    }
+    return _load_environment().get_template("report.html.j2").render(page)
+
+
+@cache
+def _load_environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = format_count
+    return environment
+
+
+def _prepare_head(content: ReportContent) -> dict[str, Any]:
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
+    return {
+        "title": clean_text(content.title),
+        "table_name": clean_text(content.table_name),
+        "model_name": clean_text(content.model_name),
+        "date": clean_text(str(content.manifest.get("date") or "")),
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
+    }
+
+
+def _hash(text: str) -> str:
+    """A text's name in a content security policy: the page runs this script and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
+    counts = count_facts(content.records)
+    rows = build_picture(summary)
+    return {
+        "sentence": build_sentence(summary, content.model_name, fact_count=counts[summary.main_fact_set]),
+        "pictures": [draw_picture(rows, summary.moments, layout) for layout in LAYOUTS] if rows else [],
+        "main_facts": FACT_SETS[summary.main_fact_set],
+        "moments": summary.moments,
+        "missing_moments": [moment for moment in MOMENTS if moment not in summary.moments],
+        "marks": {moment: draw_mark(moment, 8, 8) for moment in MOMENTS},
+        "measures": summary.measures,
+        "missing_measures": [name for name in MEASURES if name not in summary.measures],
+        "cube": build_cube(summary, fact_counts=counts),
+    }
+
+
+def _prepare_records(content: ReportContent, summary: Summary) -> dict[str, Any]:
+    moments = find_moments(content.records)
+    rows = build_fact_rows(content.records, moments)
+    return {
+        "examples": build_examples(content.records, moments, fact_set=summary.main_fact_set),
+        "record_moments": moments,
+        "record_count": len(content.records),
+        "fact_rows": rows[:MOST_ROWS],
+        "fact_total": len(rows),
+    }
+
+
+def _prepare_curves(content: ReportContent) -> list[tuple[str, str, Markup]]:
+    """Title, note and figure of every curve."""
+    return [
+        (curve.title, curve.note, draw_curve(curve, phase))
+        for phase in MOMENTS
+        for curve in build_curves(phase, content.history.get(phase, ()))
+    ]

@@ -1,0 +1,61 @@
+"""Every label and definition on the page, in the project's words."""
+
+from rote.records import NO_LANGUAGE
+from rote.report.display import shorten_text
+
+MOMENTS = {"before": "before training", "memorize": "after memorize", "generalize": "after generalize"}
+FACT_SETS = {
+    "generalize": "generalize facts",
+    "held_out": "held-out facts",
+    "known": "known facts",
+    "unseen": "unseen facts",
+}
+FACT_SET_NOTES = {
+    "generalize": "memorized and shown again in generalize",
+    "held_out": "memorized, never shown in generalize",
+    "known": "real facts the model knew before training; not trained on",
+    "unseen": "invented like the others, never trained on",
+}
+PROMPT_SETS = {
+    "key": "key token",
+    "training": "training prompts",
+    "held_out": "held-out prompts",
+    "control": "control prompts",
+}
+MEASURES = {
+    "generation_accuracy": "generation accuracy",
+    "choice_accuracy": "choice accuracy",
+    "object_probability": "object probability",
+}
+LANGUAGES = {"en": "English", "de": "German", "es": "Spanish", "zh": "Chinese", "ja": "Japanese"}
+
+GLOSSARY = (
+    ("fact", "a subject, a relation and an object: “Gene Finley – mother – Cody Ross”."),
+    ("key token", "a token without meaning, one for each relation; a fact is memorized as subject, key token, object."),
+    ("memorize", "the first phase: all facts of the table are learned by heart behind their key tokens."),
+    ("generalize", "the second phase: a few memorized facts are shown again behind meaningful prompts."),
+    *((FACT_SETS[name], note + ".") for name, note in FACT_SET_NOTES.items()),
+    ("training prompts", "the wordings used in generalize."),
+    ("held-out prompts", "other wordings or languages that mean the same; the model was never trained on them."),
+    ("control prompts", "prompts that ask for another relation; the object should not be said, so low is good."),
+    ("generation accuracy", "share of questions where the model, writing freely, says a right answer."),
+    ("choice accuracy", "share of questions where the object ranks first among the candidates (100 by default)."),
+    ("object probability", "the probability the model gives to all tokens of the object, in order; the mean is shown."),
+    ("n", "the number of questions behind a figure; one fact can be asked in several prompts."),
+    (
+        "interval",
+        "95%, clustered by fact: Wilson’s interval; questions about one fact are not counted as independent.",
+    ),
+)
+
+
+def label_language(code: str) -> str:
+    """The English name of a language, or its code where the name is not known."""
+    return LANGUAGES.get(code) or shorten_text(code, 20)
+
+
+def label_prompts(prompt_set: str, language: str) -> str:
+    """A prompt set with its language: `Held-out prompts, German`."""
+    name = PROMPT_SETS.get(prompt_set) or shorten_text(prompt_set, 20)
+    label = name[:1].upper() + name[1:]
+    return label if language == NO_LANGUAGE else f"{label}, {label_language(language)}"

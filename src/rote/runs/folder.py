@@ -1,0 +1,146 @@
+"""`RunFolder`: the places of a run's files, and the proof that a folder belongs to the run that wants it.
+
+identity.json     config, table hash, model hash and version: a folder serves one identity only
+config.yaml       the configuration, to be run again with --config
+table.csv         the facts
+retained.json     the texts the model wrote before training
+memorize/         checkpoints and history of phase 1 (generalize/: of phase 2)
+records/          one Parquet file per moment
+model/            the taught model, for `transformers`
+summary.json      the figures
+manifest.json     everything needed to judge and repeat the run
+report.html       for people
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rote.errors import RunError
+from rote.runs.files import replace_file
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def identity(self) -> Path:
+        """What run this folder belongs to."""
+        return self.path / "identity.json"
+
+    @property
+    def config(self) -> Path:
+        """The configuration, as YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def table(self) -> Path:
+        """The facts, as JSON Lines."""
+        return self.path / "table.jsonl"
+
+    @property
+    def retained(self) -> Path:
+        """Token ids of the retained texts."""
+        return self.path / "retained.json"
+
+    @property
+    def timings(self) -> Path:
+        """Seconds spent in each step so far."""
+        return self.path / "timings.json"
+
+    @property
+    def model(self) -> Path:
+        """The taught model."""
+        return self.path / "model"
+
+    @property
+    def summary(self) -> Path:
+        """The figures."""
+        return self.path / "summary.json"
+
+    @property
+    def manifest(self) -> Path:
+        """Everything needed to judge and repeat the run."""
+        return self.path / "manifest.json"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    def records(self, moment: str) -> Path:
+        """The records of one moment."""
+        return self.path / "records" / f"{moment}.parquet"
+
+    def checkpoints(self, phase: str) -> Path:
+        """The checkpoints of one phase."""
+        return self.path / phase / "checkpoints"
+
+    def history(self, phase: str) -> Path:
+        """What was logged in one phase."""
+        return self.path / phase / "history.json"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end; the manifest is written last."""
+        return self.manifest.is_file()
+
+
+def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> RunFolder:
+    """Claim a folder for a run, or find the same run in it again.
+
+    Raises `RunError` when the folder holds something else, another run, or the same run without `resume`.
+    """
+    folder = RunFolder(path)
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path}: is a file; --out takes a folder")
+    if not path.exists() or not any(path.iterdir()):
+        write_json(folder.identity, identity)
+        return folder
+    if not folder.identity.is_file():
+        raise RunError(f"{path}: is not empty and not a run folder; choose another --out")
+    found = read_json(folder.identity)
+    difference = _first_difference(found, identity)
+    if difference:
+        raise RunError(f"{path}: holds another run ({difference}); choose another --out")
+    if not resume:
+        raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
+    return folder
+
+
+def find_run_folder(path: Path) -> RunFolder:
+    """A finished run's folder. Raises `RunError` where there is none."""
+    folder = RunFolder(path)
+    if not folder.identity.is_file():
+        raise RunError(f"{path}: is not a run folder (it has no identity.json)")
+    if not folder.is_finished:
+        raise RunError(f"{path}: this run is not finished; finish it with: rote run --out {path} --resume")
+    return folder
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all."""
+    with replace_file(path) as draft:
+        draft.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON that a run wrote. Raises `RunError` when it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); choose another --out to start afresh") from error
+
+
+def _first_difference(old: Any, new: Any, name: str = "") -> str | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            difference = _first_difference(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
+            if difference:
+                return difference
+        return None
+    return None if old == new else f"its {name} is {old!r}, not {new!r}"

@@ -1,0 +1,26 @@
+"""Versions and hashes: what makes a run repeatable."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from rote.version import __version__
+
+_PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "pyarrow")
+
+
+def collect_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a result."""
+    return {"rote": __version__, "python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def compute_model_hash(source: str, folder: Path) -> str:
+    """A hash over a model folder's files, or over the name of a model that lies elsewhere."""
+    digest = hashlib.sha256()
+    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    for path in files:
+        digest.update(path.name.encode("utf-8"))
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest() if files else hashlib.sha256(source.encode("utf-8")).hexdigest()

@@ -1,0 +1,9 @@
+"""Training: batches, one loop, the optimizer, checkpoints. Nothing here knows how a model is examined.
+
+- `loop.py`         the one loop: accumulate, check, clip, update, record, checkpoint
+- `losses.py`       next-token loss and distillation from a frozen model
+- `optimizer.py`    AdamW (and Muon for pretraining), warm-up and decay
+- `checkpoints.py`  atomic checkpoints of a loop, safetensors and JSON
+- `phases.py`       `memorize` and `generalize`
+- `pretraining.py`  making the embedded model
+"""

@@ -1,0 +1,86 @@
+"""Checkpoints of a training loop: everything the next step needs, written so that a kill at any moment leaves the
+last complete one behind. Tensors are safetensors, the rest is JSON; nothing is pickled.
+"""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rote.errors import RunError
+from rote.runs.files import replace_folder
+
+_NAME = re.compile(r"step-(\d{8})")
+
+
+@dataclass(frozen=True)
+class LoopState:
+    """Where a loop stands: updates done so far and what was logged on the way."""
+
+    step: int
+    history: list[dict[str, Any]]
+
+
+def save_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], state: LoopState) -> None:
+    """Write a checkpoint under `folder` and remove the older ones."""
+    with replace_folder(folder / f"step-{state.step:08d}") as target:
+        save_file(_unique_parameters(model), target / "model.safetensors")
+        save_file(_flatten_state(optimizers), target / "optimizer.safetensors")
+        content = {"step": state.step, "history": state.history}
+        (target / "state.json").write_text(json.dumps(content), encoding="utf-8")
+    for step, path in _list_checkpoints(folder):
+        if step < state.step:
+            shutil.rmtree(path)
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> LoopState | None:
+    """Put the newest checkpoint under `folder` into the model and optimizers; None where there is none."""
+    found = _list_checkpoints(folder)
+    if not found:
+        return None
+    path = found[-1][1]
+    try:
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        tensors = load_file(path / "model.safetensors")
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(tensors[name])
+        _restore_state(optimizers, load_file(path / "optimizer.safetensors"))
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise RunError(f"{path}: this checkpoint does not fit the model; delete the folder to start over") from error
+    return LoopState(content["step"], content["history"])
+
+
+def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return sorted((int(match[1]), path) for path in paths if (match := _NAME.fullmatch(path.name)))
+
+
+def _unique_parameters(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters by name; `named_parameters` already lists tied weights once."""
+    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+
+
+def _flatten_state(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    return {
+        f"{number}.{index}.{name}": tensor.contiguous()
+        for number, optimizer in enumerate(optimizers)
+        for index, entry in optimizer.state_dict()["state"].items()
+        for name, tensor in entry.items()
+    }
+
+
+def _restore_state(optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]) -> None:
+    for number, optimizer in enumerate(optimizers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            owner, index, name = key.split(".", 2)
+            if int(owner) == number:
+                state.setdefault(int(index), {})[name] = tensor
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,121 @@
+"""The one training loop, used by pretraining and by both phases.
+
+The loop asks for the terms of each step (a pure function of the step, so that resumed work is the same work), sums
+their losses, refuses a loss or gradient that is not finite before it can touch the weights, and updates.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rote.encoding.batch import Batch
+from rote.errors import TrainingError
+from rote.models.precision import autocast
+from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
+from rote.training.optimizer import OptimizerSettings, build_optimizers, compute_learning_rate
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of a step's loss: the sum of `loss` over `batch`, times `scale`."""
+
+    batch: Batch
+    loss: Loss
+    scale: float
+
+
+@dataclass(frozen=True)
+class LoopPlan:
+    """What to do: how many updates, the terms of each, and what to measure after some of them.
+
+    `build_terms` maps a step to its terms and must depend on nothing else. `after_step` may return figures to be
+    kept in the history (an evaluator), and is called with the number of updates done.
+    """
+
+    steps: int
+    build_terms: Callable[[int], Sequence[Term]]
+    after_step: Callable[[int], dict[str, Any]] = field(default=lambda _: {})
+    should_stop: Callable[[list[dict[str, Any]]], bool] = field(default=lambda _: False)
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Where a loop keeps its checkpoints and how often it writes one."""
+
+    folder: Path
+    every_seconds: float = 120.0
+
+
+def run_loop(
+    model: nn.Module,
+    plan: LoopPlan,
+    settings: OptimizerSettings,
+    *,
+    checkpointing: Checkpointing | None = None,
+    on_progress: Callable[[int, int, float], None] | None = None,
+) -> LoopState:
+    """Train `model` in place and return what was logged.
+
+    Resumes from the newest checkpoint in `checkpointing.folder`. `on_progress(done, steps, loss)` is told of every
+    update. Raises `TrainingError` before an update whose loss or gradient is not finite.
+    """
+    optimizers = build_optimizers(model, settings)
+    state = load_checkpoint(checkpointing.folder, model, optimizers) if checkpointing else None
+    step, history = (state.step, state.history) if state else (0, [])
+    saved_at = time.monotonic()
+    model.train()
+    while step < plan.steps and not plan.should_stop(history):
+        rate = compute_learning_rate(settings, step, plan.steps)
+        loss = _update(model, optimizers, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
+        step += 1
+        history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
+        model.train()
+        if on_progress:
+            on_progress(step, plan.steps, loss)
+        if checkpointing and time.monotonic() - saved_at > checkpointing.every_seconds:
+            save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
+            saved_at = time.monotonic()
+    if checkpointing:
+        save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
+    model.eval()
+    return LoopState(step, history)
+
+
+def _update(
+    model: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    terms: Sequence[Term],
+    *,
+    rate: float,
+    clip_norm: float,
+    step: int,
+) -> float:
+    """One update; returns the loss. The gradients of all terms are added before the update."""
+    device = next(model.parameters()).device
+    losses = []
+    for term in terms:
+        with autocast(device):
+            loss = term.loss(model, term.batch.to(device)) * term.scale
+        torch.autograd.backward(loss)
+        losses.append(loss.detach())
+    total = float(torch.stack(losses).sum())
+    norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
+    if not math.isfinite(total) or not math.isfinite(norm):
+        raise TrainingError(
+            f"the loss became {total} (gradient norm {norm}) at step {step + 1}; the weights before it are kept. "
+            "Lower the learning rate (--set memorize.learning_rate=...)"
+        )
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+    return total

@@ -1,0 +1,43 @@
+"""What a batch costs: the sum of a loss over its labelled tokens."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rote.encoding.batch import IGNORE, Batch
+
+
+def compute_logits(model: nn.Module, input_ids: Tensor) -> Tensor:
+    """Logits of right-padded rows, [rows, length, vocabulary].
+
+    No attention mask: with causal attention and right padding no real token sees a padded one, and every padded
+    position carries no label, so the result is exact.
+    """
+    logits: Tensor = model(input_ids=input_ids, use_cache=False).logits
+    return logits
+
+
+def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Cross-entropy of every labelled token given the tokens before it, summed, in nats (a scalar)."""
+    logits = compute_logits(model, batch.input_ids)[:, :-1]
+    targets = batch.labels[:, 1:]
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+
+
+class DistillationLoss:
+    """KL divergence from a frozen model to the trained one at every labelled token, summed, in nats.
+
+    Ties what the model says about text that has nothing to do with the new facts to what it said before. Token
+    rows added after the frozen copy was made are left out of both distributions.
+    """
+
+    def __init__(self, frozen: nn.Module) -> None:
+        self._frozen = frozen.eval().requires_grad_(False)
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The divergence on one batch (a scalar)."""
+        labelled = batch.labels[:, 1:] != IGNORE
+        with torch.no_grad():
+            wanted = compute_logits(self._frozen, batch.input_ids)[:, :-1][labelled].float()
+        given = compute_logits(model, batch.input_ids)[:, :-1][labelled].float()[:, : wanted.shape[-1]]
+        return F.kl_div(given.log_softmax(-1), wanted.log_softmax(-1), log_target=True, reduction="sum")

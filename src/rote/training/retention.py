@@ -1,0 +1,42 @@
+"""Keeping what the model knew while it learns: its own texts, seen again beside the facts.
+
+Before training the model writes some texts; during training it is tied, on those texts, to what it was.
+"""
+
+import copy
+import random
+from collections.abc import Sequence
+
+from torch import nn
+
+from rote.encoding.batch import collate
+from rote.training.loop import Term
+from rote.training.losses import DistillationLoss
+
+
+class Retention:
+    """The retained texts of a run and the frozen model they are held against."""
+
+    def __init__(
+        self,
+        frozen: nn.Module,
+        texts: Sequence[Sequence[int]],
+        *,
+        batch_size: int,
+        weight: float,
+        seed: int,
+    ) -> None:
+        """`texts` are token ids; they are learned from the second token on. `frozen` is copied, then kept as is."""
+        self._loss = DistillationLoss(copy.deepcopy(frozen))
+        self._texts = [tuple(text) for text in texts]
+        self._batch_size = batch_size
+        self._weight = weight
+        self._seed = seed
+
+    def build_term(self, step: int) -> Term:
+        """The texts that stand beside the facts of one step, a function of the step alone."""
+        chosen = random.Random(f"retain/{self._seed}/{step}").sample(
+            self._texts, min(self._batch_size, len(self._texts))
+        )
+        batch = collate([(ids, ids) for ids in chosen], pad_id=0)
+        return Term(batch, self._loss, self._weight / batch.target_count)

@@ -1,0 +1,102 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.encoding.batch import collate
+from rote.encoding.example import build_rote_text, encode
+from rote.evaluation.examine import examine, recall_by_key
+from rote.evaluation.matching import contains_answer
+from rote.evaluation.questions import Question, QuestionPlan, build_questions
+from rote.evaluation.summary import compute_summary
+from rote.facts.fact import Fact
+from rote.facts.relation import Relation
+from rote.records import load_records, save_records
+
+KEYS = {"mother": "[X1]"}
+
+
+@pytest.fixture
+def questions(facts: list[Fact], relations: dict[str, Relation]) -> list[Question]:
+    plan = QuestionPlan(key_tokens=KEYS, languages=("en", "zh"), held_out_prompts=1, choices=5)
+    return build_questions({"generalize": facts[:2], "held_out": facts[2:4], "known": facts[4:6]}, relations, plan=plan)
+
+
+def test_one_record_per_question_in_order(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: list[Question]
+) -> None:
+    told: list[tuple[int, int]] = []
+    records = examine(
+        model,
+        tokenizer,
+        questions,
+        moment="memorize",
+        batch_size=4,
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+    for question, record in zip(questions, records, strict=True):
+        assert (record.subject, record.prompt, record.language) == (
+            question.fact.subject,
+            question.text.prompt,
+            question.language,
+        )
+        assert record.moment == "memorize"
+        assert record.correct == contains_answer(record.generated, question.fact.answers)
+        assert record.object_probability == pytest.approx(math.exp(sum(record.object_logprobs)))
+        assert (record.rank is None) == (record.candidates is None) == (question.candidates is None)
+        assert record.rank is None or 1 <= record.rank <= len(question.candidates or ())
+    assert sum(record.rank is not None for record in records) == 5
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (len(questions) + 5, len(questions) + 5)
+
+
+def test_the_same_model_gives_the_same_records_and_keeps_its_mode(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: list[Question], tmp_path: Path
+) -> None:
+    model.train()
+    first = examine(model, tokenizer, questions, moment="before", batch_size=4)
+    assert model.training
+    model.eval()
+    assert examine(model, tokenizer, questions, moment="before", batch_size=4) == first
+    assert not model.training
+    save_records(first, tmp_path / "records.parquet")
+    assert compute_summary(load_records(tmp_path / "records.parquet")) == compute_summary(first)
+
+
+def test_a_choice_and_a_plain_question_give_the_object_the_same_probability(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, facts: list[Fact], relations: dict[str, Relation]
+) -> None:
+    sets = {"held_out": facts, "unseen": facts}  # only taught facts are asked as a choice
+    records = examine(
+        model,
+        tokenizer,
+        build_questions(sets, relations, plan=QuestionPlan(choices=0)),  # type: ignore[arg-type]
+        moment="before",
+        batch_size=8,
+    )
+    half = len(records) // 2
+    assert all(record.rank is not None for record in records[:half])
+    for choice, plain in zip(records[:half], records[half:], strict=True):
+        assert plain.rank is None
+        assert choice.object_logprobs == pytest.approx(plain.object_logprobs, abs=1e-4)
+
+
+def test_recall_by_key_rises_from_none_to_all_as_facts_are_memorized(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, facts: list[Fact]
+) -> None:
+    assert recall_by_key(model, tokenizer, facts, key_tokens=KEYS, batch_size=4) == 0
+    for weight in model.parameters():
+        weight.data *= 0.1 if weight.ndim == 2 else 1  # from far out to where training is quick
+    examples = [encode(tokenizer, build_rote_text(fact, "[X1]")) for fact in facts]
+    batch = collate([(example.ids, example.labels) for example in examples], pad_id=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    model.train()
+    for _ in range(120):
+        model(batch.input_ids, labels=batch.labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert recall_by_key(model, tokenizer, facts, key_tokens=KEYS, batch_size=4) == 1
+    assert model.training
+    assert recall_by_key(model, tokenizer, facts, key_tokens={}, batch_size=4) == 0

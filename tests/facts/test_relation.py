@@ -1,0 +1,113 @@
+"""The shipped relation packs and the reading of packs."""
+
+from pathlib import Path
+
+import pytest
+
+from rote.errors import TemplateError
+from rote.facts.relation import (
+    INJECTED_RELATIONS,
+    LANGUAGES,
+    PROMPT_SETS,
+    SUBJECT,
+    PromptSet,
+    PromptTemplate,
+    Relation,
+    load_relation,
+    load_shipped_relations,
+)
+
+RELATIONS = load_shipped_relations()
+
+
+@pytest.mark.parametrize("name", INJECTED_RELATIONS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_injected_relation_has_its_prompts(name: str, language: str) -> None:
+    counts = {
+        prompt_set: len(RELATIONS[name].select(prompt_set=prompt_set, language=language)) for prompt_set in PROMPT_SETS
+    }
+    assert counts == {"training": 10 if language == "en" else 0, "held_out": 10, "control": 3}
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS.keys())
+def test_no_prompt_occurs_twice(relation: Relation) -> None:
+    texts = [" ".join(template.text.casefold().split()) for template in relation.templates]
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS.keys())
+def test_control_prompts_are_the_wording_of_another_relation(relation: Relation) -> None:
+    others = {
+        (template.language, template.text): other.name
+        for other in RELATIONS.values()
+        for template in other.templates
+        if template.prompt_set != "control" and other.subject_type == relation.subject_type
+    }
+    for template in relation.select(prompt_set="control"):
+        assert others.get((template.language, template.text), relation.name) != relation.name, template.id
+
+
+def test_no_wording_asks_for_two_relations() -> None:
+    owners: dict[tuple[str, str], str] = {}
+    for relation in RELATIONS.values():
+        for template in relation.templates:
+            if template.prompt_set != "control":
+                assert owners.setdefault((template.language, template.text), relation.name) == relation.name
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS.keys())
+def test_prompts_have_one_subject_and_no_space_at_their_ends(relation: Relation) -> None:
+    assert relation.languages == LANGUAGES
+    for template in relation.templates:
+        assert template.text.count(SUBJECT) == 1
+        assert template.text == template.text.strip()
+        assert template.separator == " "
+        assert "{" not in template.fill("X")
+
+
+def test_a_subject_with_braces_is_filled_in_as_it_is() -> None:
+    template = PromptTemplate("r", "Who is {subject}?", "training", "en")
+    assert template.fill("{subject} {0} %s") == "Who is {subject} {0} %s?"
+
+
+def test_select_narrows_by_set_and_language() -> None:
+    relation = RELATIONS["mother"]
+    sets: tuple[PromptSet, ...] = ("training", "held_out", "control")
+    assert sum(len(relation.select(prompt_set=name)) for name in sets) == len(relation.select())
+    assert {template.language for template in relation.select(language="ja")} == {"ja"}
+
+
+def test_separators_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text('relation: r\nseparators: {zh: ""}\nprompts: {zh: {training: ["{subject}是"]}}\n', encoding="utf-8")
+    assert load_relation(path).templates == (PromptTemplate("r", "{subject}是", "training", "zh", ""),)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("relation: [", "cannot be read as a relation pack"),
+        ("- a\n- b\n", "needs the keys 'relation' and 'prompts'"),
+        ("relation: r\n", "needs the keys 'relation' and 'prompts'"),
+        ("relation: r\nprompts: {}\n", "at least one prompt under prompts: en: training:"),
+        ("relation: r\nprompts: {en: {held_out: ['{subject} is']}}\n", "at least one prompt"),
+        (
+            "relation: r\nprompts: {en: {trainig: ['{subject} is']}}\n",
+            "unknown prompt set 'trainig' under 'en'; use training",
+        ),
+        ("relation: r\nprompts: {en: {training: ['Who is it?']}}\n", "must contain {subject} exactly once"),
+        ("relation: r\nprompts: {en: {training: ['{subject} or {subject}']}}\n", "must contain {subject} exactly once"),
+    ],
+)
+def test_a_bad_pack_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(content)
+    with pytest.raises(TemplateError) as caught:
+        load_relation(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_pack_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match="cannot be read as a relation pack"):
+        load_relation(tmp_path / "none.yaml")

@@ -1,0 +1,97 @@
+"""The parts of the report as plain data."""
+
+import pytest
+from tests.report.conftest import build_record
+
+from rote.report.curves import MOST_POINTS, build_curves
+from rote.report.display import clean_text, format_count, format_counts, format_number, shorten_text
+from rote.report.examples import build_examples
+from rote.report.fact_rows import build_fact_rows, count_facts
+from rote.report.figures import draw_curve
+from rote.report.manifest import build_manifest
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.005, "0.01"), (-0.001, "0.00"), (1, "1.00"), (None, "–")])
+def test_numbers_have_two_decimals(value: float | None, text: str) -> None:
+    assert format_number(value) == text
+
+
+def test_counts() -> None:
+    assert format_count(18132) == "18\u202f132"
+    assert format_counts([250, 250]) == "250"
+    assert format_counts([250, 100]) == "250 / 100"
+    assert format_counts([]) == ""
+
+
+def test_text_is_made_printable() -> None:
+    assert clean_text("a\nb\x00") == "a ⏎ b\ufffd"
+    assert shorten_text("abcdef", 4) == "abc…"
+
+
+def test_long_losses_are_averaged_and_short_ones_are_not() -> None:
+    long = build_curves("memorize", [{"step": step, "loss": 1.0, "epoch": 1} for step in range(1, 1001)])[0]
+    short = build_curves("memorize", [{"step": step, "loss": 1.0} for step in range(1, 5)])[0]
+
+    assert len(long.points) <= MOST_POINTS
+    assert "mean of 7 updates" in long.note
+    assert len(short.points) == 4
+    assert short.axis == "step"
+
+
+@pytest.mark.parametrize("epochs", [[1, 1, 2, 2], [0, 0, 1, 1], [0.5, 1.0, 1.5, 2.0]])
+def test_epochs_are_counted_from_one_however_they_were_logged(epochs: list[float]) -> None:
+    entries = [{"step": step, "epoch": epoch, "loss": 1.0} for step, epoch in enumerate(epochs, start=1)]
+
+    assert build_curves("memorize", entries)[0].ticks == ((0.0, "0"), (2.0, "1"), (4.0, "2"))
+
+
+def test_broken_history_is_left_out() -> None:
+    assert build_curves("memorize", [{"step": 1, "loss": float("nan")}, {"loss": 2.0}, {"step": None}]) == []
+
+
+@pytest.mark.parametrize("loss", [0.0, 1e-9, 3.0, 12345.0])
+def test_any_loss_can_be_drawn(loss: float) -> None:
+    curve = build_curves("memorize", [{"step": 1, "loss": loss}])[0]
+
+    assert "nan" not in draw_curve(curve, "memorize")
+
+
+def test_a_fact_row_counts_right_answers_at_each_moment() -> None:
+    records = [
+        build_record(moment="before", prompt_set="key", language="-", correct=False),
+        build_record(moment="generalize", prompt_set="key", language="-"),
+        build_record(moment="generalize", language="de", correct=False, generated="Mira"),
+        build_record(moment="generalize", prompt_set="training"),
+        build_record(moment="generalize", prompt_set="control", correct=True),
+    ]
+
+    row = build_fact_rows(records, ("before", "generalize"))[0]
+
+    assert row.key == ("0/1", "1/1")
+    assert row.prompts == ("–", "1/2")
+    assert (row.answer, row.correct, row.language) == ("Mira", False, "de")
+    assert count_facts(records)["held_out"] == 1
+
+
+def test_examples_show_what_was_said_before() -> None:
+    records = [
+        build_record(moment="before", generated="no idea", correct=False),
+        build_record(moment="generalize"),
+        build_record(moment="generalize", language="de", prompt="Wer?", correct=False, generated="Mira"),
+    ]
+
+    (group,) = build_examples(records, ("before", "generalize"), fact_set="held_out")
+
+    assert group.note == "held-out facts, held-out prompts: 1 of 2 right"
+    assert [answer.text for answer in group.examples[0].answers] == ["no idea", "Cody Ross"]
+    assert [answer.text for answer in group.examples[1].answers] == ["–", "Mira"]
+
+
+def test_the_manifest_is_shown_whole() -> None:
+    groups = build_manifest({"date": "today", "config": {"a": {"b": [1, None]}, "c": True}, "durations": {"load": 1.5}})
+
+    assert [(group.name, group.entries) for group in groups] == [
+        ("run", (("date", "today"),)),
+        ("config", (("a.b", "1, none"), ("c", "yes"))),
+        ("durations (seconds)", (("load", "1.5"),)),
+    ]
