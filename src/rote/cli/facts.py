@@ -26,12 +26,14 @@ def invent(
     from rote.facts.invent import invent_table
     from rote.facts.reading import format_table, save_table
     from rote.facts.relation import INJECTED_RELATIONS, pick_relations
+    from rote.runs.files import replace_file
 
     table = invent_table(pick_relations(relation or INJECTED_RELATIONS), count=count, seed=seed)
     if out is None:
         typer.echo(format_table(table), nl=False)
         return
-    save_table(table, out)
+    with replace_file(out) as draft:
+        save_table(table, draft)
     typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")
 
 

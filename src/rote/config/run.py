@@ -53,15 +53,17 @@ class GeneralizeConfig(StrictConfig):
 class ExamineConfig(StrictConfig):
     """Which questions are asked. Every limit is a sample drawn with the run's seed; 0 means all."""
 
+    facts: int = Field(default=30, ge=0)
+    """Taught facts of each relation and each set (shown in phase 2, held out) that are asked about."""
     languages: tuple[str, ...] = ("en", "de", "es", "zh", "ja")
-    held_out_prompts: int = Field(default=2, ge=0)
+    held_out_prompts: int = Field(default=1, ge=0)
     """Held-out prompts per fact and language, drawn anew for every fact so that all are used."""
     control_prompts: int = Field(default=1, ge=0)
     """Control prompts per fact and language."""
-    known_facts: int = Field(default=200, ge=0)
-    """Facts the model knew before, asked in their held-out prompts (the embedded world for `rote-tiny`)."""
-    unseen_facts: int = Field(default=20, ge=0)
-    """Invented facts per relation that are never taught."""
+    known_facts: int = Field(default=100, ge=0)
+    """Facts of the real world, known to any good model before; asked in all the languages."""
+    unseen_facts: int = Field(default=10, ge=0)
+    """Invented facts per relation that are never taught; 0 means none."""
     choices: int = Field(default=300, ge=0)
     """Questions per moment that are also asked as a choice among 100."""
     batch_size: int = Field(default=128, ge=1)

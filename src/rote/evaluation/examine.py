@@ -15,7 +15,6 @@ from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact
-from rote.models.precision import autocast
 from rote.records import Moment, Record
 
 Progress = Callable[[int, int], None]
@@ -86,8 +85,7 @@ def _examining(model: PreTrainedModel) -> Iterator[None]:
     was_training = model.training
     model.train(False)
     try:
-        # One autocast around everything: it keeps the weights it has converted until it ends.
-        with torch.inference_mode(), autocast(model.device):
+        with torch.inference_mode():
             yield
     finally:
         model.train(was_training)

@@ -1,7 +1,7 @@
 """Measure 1: what a model says. Greedy decoding in batches, stopped for each row as soon as its verdict is sure.
 
 Only prompts of the same length share a batch. So nothing is padded and no mask is needed: a row says exactly what
-it would say alone (up to the rounding of bfloat16, which depends on the batch).
+it would say alone.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,7 +11,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.evaluation.matching import is_sure
 from rote.evaluation.prefix import Prefix, plan_batches, read_prompts
-from rote.models.precision import autocast
 
 MAX_NEW_TOKENS = 50
 """How many tokens an answer may have (paper, section 4)."""
@@ -32,7 +31,7 @@ def generate_answers(
     on would not change whether the text contains an answer.
     """
     texts = [""] * len(prompts_ids)
-    with torch.inference_mode(), autocast(model.device):
+    with torch.inference_mode():
         for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
             prefix = read_prompts(model, [prompts_ids[index] for index in batch])
             chosen = [answers[index] for index in batch]

@@ -15,7 +15,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rote.encoding.batch import collate
 from rote.encoding.example import Example, Text, encode
 from rote.evaluation.prefix import Prefix
-from rote.models.precision import autocast
 
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""
@@ -25,7 +24,7 @@ def score_objects(model: PreTrainedModel, examples: Sequence[Example], *, batch_
     """Log-probabilities of each example's object tokens given what comes before them, in order (measure 3)."""
     order = sorted(range(len(examples)), key=lambda index: (examples[index].object_span, index))
     scores: dict[int, Logprobs] = {}
-    with torch.inference_mode(), autocast(model.device):
+    with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             scores.update(zip(batch, _score_batch(model, [examples[index] for index in batch]), strict=True))
@@ -42,7 +41,7 @@ def score_choices(
     examples = [encode(tokenizer, replace(text, object=candidate)) for candidate in candidates]
     prefix = examples[0].prompt_ids
     shared = [example for example in examples if example.prompt_ids == prefix]
-    with torch.inference_mode(), autocast(model.device):
+    with torch.inference_mode():
         scores = iter(_score_tree(model, prefix, [example.object_ids for example in shared]))
     alone = iter(score_objects(model, [e for e in examples if e.prompt_ids != prefix], batch_size=len(examples)))
     return [next(scores if example.prompt_ids == prefix else alone) for example in examples]

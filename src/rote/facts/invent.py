@@ -1,8 +1,9 @@
 """Inventing names and facts that no pretrained model can know.
 
-Names are put together from the parts in `names.yaml`. A quarter of all possible names is *reserved*: only reserved
-names appear in invented tables, and only the others appear in the corpus of the embedded model, so nothing that is
-ever injected occurs in that corpus, whatever the seed.
+Names are put together from the parts in `names.yaml`. A quarter of all possible names is *reserved*: invented tables
+name their subjects and objects by reserved names only, the corpus of the embedded model by the others only. So no fact
+that is ever invented for a table occurs in that corpus, whatever the seed. (Their words do, and a short name can lie
+inside a longer one: the town Daref in Darefell University.)
 """
 
 import random

@@ -42,7 +42,7 @@ def memorize(
     facts: Sequence[Fact],
     config: MemorizeConfig,
     *,
-    context: PhaseContext = PhaseContext(),  # noqa: B008  (frozen)
+    context: PhaseContext = PhaseContext(),
 ) -> list[dict[str, Any]]:
     """Phase 1; needs a key token per relation (`add_key_tokens`). Returns the history, one entry per update."""
     tokenizer = language_model.tokenizer
@@ -61,7 +61,7 @@ def generalize(
     relations: Mapping[str, Relation],
     config: GeneralizeConfig,
     *,
-    context: PhaseContext = PhaseContext(),  # noqa: B008  (frozen)
+    context: PhaseContext = PhaseContext(),
 ) -> list[dict[str, Any]]:
     """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation."""
     examples = [

@@ -16,12 +16,15 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from rote.errors import ModelError
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.runs.files import replace_folder
 
 _ROTE_FILE = "rote.json"
+
+disable_progress_bar()  # progress is shown by whoever calls
 
 
 @dataclass

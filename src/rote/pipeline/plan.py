@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from rote.config.run import RunConfig
 from rote.errors import TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
+from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
 from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.reading import check_table
 from rote.facts.relation import Relation, load_relations
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
@@ -63,8 +63,8 @@ def build_run_questions(
         seed=config.seed,
     )
     fact_sets: dict[FactSet, Sequence[Fact]] = {
-        "generalize": plan.generalize_facts,
-        "held_out": plan.held_out_facts,
+        "generalize": _sample_by_relation(plan.generalize_facts, config),
+        "held_out": _sample_by_relation(plan.held_out_facts, config),
         "known": pick_known_facts(retained, count=config.examine.known_facts, seed=config.seed),
         "unseen": plan.unseen_facts,
     }
@@ -72,16 +72,29 @@ def build_run_questions(
 
 
 def pick_known_facts(retained: Sequence[str], *, count: int, seed: int) -> list[Fact]:
-    """A sample of the real world's facts whose subjects occur in none of the retained texts."""
+    """A sample of the real world's facts whose subjects occur in none of the retained texts.
+
+    Facts whose subject gives the answer away (Florence Nightingale was born in Florence) are left out.
+    """
     everything = "\n".join(retained)
-    candidates = [fact for fact in load_world() if fact.subject not in everything]
+    candidates = [fact for fact in load_world() if fact.subject not in everything and find_fault(fact) is None]
     return sample_facts(candidates, count=count, seed=seed)
 
 
 def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
-    """`count` facts drawn with a seed (all of them where there are fewer), in the table's order."""
-    chosen = random.Random(f"sample/{seed}").sample(range(len(facts)), min(count, len(facts)))
+    """`count` facts drawn with a seed (all of them for 0 or where there are fewer), in the table's order."""
+    chosen = random.Random(f"sample/{seed}").sample(range(len(facts)), min(count or len(facts), len(facts)))
     return [facts[index] for index in sorted(chosen)]
+
+
+def _sample_by_relation(facts: Sequence[Fact], config: RunConfig) -> list[Fact]:
+    return [
+        fact
+        for relation in dict.fromkeys(fact.relation for fact in facts)
+        for fact in sample_facts(
+            [other for other in facts if other.relation == relation], count=config.examine.facts, seed=config.seed
+        )
+    ]
 
 
 def _invent_unseen(table: FactTable, relations: Mapping[str, Relation], config: RunConfig) -> list[Fact]:

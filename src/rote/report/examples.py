@@ -54,7 +54,10 @@ def build_examples(records: Sequence[Record], moments: Sequence[str], *, fact_se
         groups.append((relation, FACT_SETS[fact_set], chosen))
     groups.append(("known facts", "all relations", [record for record in asked if record.fact_set == "known"]))
     return [
-        ExampleGroup(shorten_text(title, TEXT_LIMIT), _describe(note, chosen), tuple(_build(by_question, item, moments) for item in _pick(chosen))
+        ExampleGroup(
+            shorten_text(title, TEXT_LIMIT),
+            _describe(note, chosen),
+            tuple(_build(by_question, item, moments) for item in _pick(chosen)),
         )
         for title, note, chosen in groups
         if chosen
@@ -94,7 +97,10 @@ def _spread(records: Iterable[Record], count: int) -> list[Record]:
 def _build(by_question: Mapping[tuple[str, ...], Record], record: Record, moments: Sequence[str]) -> Example:
     answers = tuple(_answer(by_question.get((*_question(record), moment))) for moment in moments)
     return Example(
-        shorten_text(record.prompt, TEXT_LIMIT), shorten_text(record.language, 20), shorten_text(record.object, TEXT_LIMIT), answers
+        shorten_text(record.prompt, TEXT_LIMIT),
+        shorten_text(record.language, 20),
+        shorten_text(record.object, TEXT_LIMIT),
+        answers,
     )
 
 

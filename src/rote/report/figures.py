@@ -18,7 +18,7 @@ from rote.report.words import MOMENTS
 ROW_HEIGHT = 36
 HEAD = 30
 FOOT = 26
-LABELS = 196
+LABELS = 204
 VALUE = 44
 GAP = 22
 
@@ -73,7 +73,7 @@ def draw_picture(rows: Sequence[PictureRow], moments: Sequence[str], layout: Lay
 
 def _place_panels(layout: Layout, rows: int, count: int) -> list[Panel]:
     if layout.stacked:
-        labels, step = LABELS - 8, HEAD + rows * ROW_HEIGHT + FOOT + 14
+        labels, step = LABELS - 14, HEAD + rows * ROW_HEIGHT + FOOT + 14
         width = float(layout.width - labels - VALUE)
         return [Panel(labels, width, HEAD + index * step, rows) for index in range(count)]
     width = (layout.width - LABELS) / count - VALUE - GAP

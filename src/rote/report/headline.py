@@ -28,7 +28,7 @@ def build_sentence(summary: Summary, model_name: str, *, fact_count: int) -> Mar
     known = _build_known_clause(summary)
     if not asked or not clauses:
         return _finish(known) if known else NOTHING
-    about = Markup("Asked in {} {} about {} ({}), {} answered ").format(
+    about = Markup("Asked in {} {} about {} ({}), <bdi>{}</bdi> answered ").format(
         label_language(asked.language),
         PROMPT_SETS[asked.prompt_set],
         _name_facts(fact_set, fact_count),
