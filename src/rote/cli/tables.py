@@ -30,7 +30,7 @@ def print_result(result: RunResult) -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
     console = Console(width=None, highlight=False)
     console.print(build_accuracy_table(result.summary))
-    for label, seconds in result.manifest["seconds"].items():
+    for label, seconds in result.manifest["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
     console.print(f"  {'in all':<30} {sum(result.manifest['seconds'].values()):7.1f} s")
     console.print(f"model:  {result.folder.model}", soft_wrap=True)

@@ -24,7 +24,7 @@ from rote.runs.files import replace_folder
 
 _ROTE_FILE = "rote.json"
 
-disable_progress_bar()  # progress is shown by whoever calls
+disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by whoever calls
 
 
 @dataclass

@@ -194,7 +194,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         table_name=identity["table"]["name"],
         model_name=identity["model"]["name"],
         summary=read_json(folder.summary),
-        records=_load_all_records(folder),
+        records=load_all_records(folder),
         history={phase: read_json(path) for phase, path in histories.items() if path.is_file()},
         manifest=manifest,
     )
@@ -236,7 +236,7 @@ def _do(work: _Run, command: str) -> None:
     work.examine(language_model, questions, "generalize")
     with work.step("save the model and the report") as _:
         save_model(language_model, folder.model)
-        write_json(folder.summary, compute_summary(_load_all_records(folder)))
+        write_json(folder.summary, compute_summary(load_all_records(folder)))
         precision = describe_precision(language_model.device)
     write_json(folder.manifest, _build_manifest(work, command, precision))
     write_report(folder)
@@ -278,12 +278,13 @@ def _build_manifest(work: _Run, command: str, precision: str) -> dict[str, Any]:
         "facts": len(work.request.table),
         "versions": collect_versions(),
         "precision": precision,
-        "seconds": {label: round(seconds, 1) for label, seconds in work.timings.items()},
+        "durations": {label: round(seconds, 1) for label, seconds in work.timings.items()},
         "command": command,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _load_all_records(folder: RunFolder) -> list[Record]:
+def load_all_records(folder: RunFolder) -> list[Record]:
+    """The records of every moment that was examined."""
     paths = [folder.records(moment) for moment in MOMENTS]
     return [record for path in paths if path.is_file() for record in load_records(path)]
