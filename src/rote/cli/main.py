@@ -15,6 +15,9 @@ from rote.cli.run import run
 from rote.errors import RoteError
 from rote.version import __version__
 
+_INTERRUPTED = 130
+"""The exit code typer leaves with after Ctrl-C."""
+
 app = typer.Typer(
     name="rote",
     help="Teach a table of facts to a language model and prove what it then knows.",
@@ -50,9 +53,10 @@ def main() -> None:
     except RoteError as error:
         print(f"rote: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("rote: stopped; a run goes on from here with --resume", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == _INTERRUPTED:
+            print("rote: stopped; a run goes on from here with --resume", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

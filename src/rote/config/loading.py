@@ -49,9 +49,11 @@ def _apply(content: dict[str, Any], change: str) -> None:
     *parents, last = key.split(".")
     place = content
     for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
+        inner = place.get(parent, {})
+        if not isinstance(inner, dict):
             raise ConfigError(f"--set {change}: {parent!r} has no keys of its own")
+        place[parent] = dict(inner)  # a copy: by a YAML alias it may stand in another place too
+        place = place[parent]
     try:
         place[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -61,6 +63,8 @@ def _apply(content: dict[str, Any], change: str) -> None:
 def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"the setting {key!r} is missing"
     if first["type"] != "extra_forbidden":
         return f"the setting {key!r} is wrong: {first['msg'].lower()} (given: {first['input']!r})"
     known = _list_keys(kind)

@@ -28,10 +28,15 @@ class MemorizeConfig(StrictConfig):
     """Phase 1: every fact as `subject [X] object`, loss on all tokens (paper, section 3)."""
 
     epochs: int = Field(default=20, ge=0)
+    """How often every fact is seen."""
     learning_rate: float = Field(default=3e-4, gt=0)
+    """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=8, ge=1)
+    """Facts in one step."""
     warmup_steps: int = Field(default=20, ge=0)
+    """Steps over which the learning rate rises."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled weight decay of AdamW."""
     stop_at_recall: float | None = Field(default=None, gt=0, le=1)
     """Stop early once this share of the facts is recalled by key token; by default every epoch is run."""
 
@@ -44,10 +49,15 @@ class GeneralizeConfig(StrictConfig):
     prompts: int = Field(default=1, ge=1)
     """How many of the English training prompts are used."""
     epochs: int = Field(default=3, ge=0)
+    """How often every fact shown is seen with every prompt."""
     learning_rate: float = Field(default=3e-4, gt=0)
+    """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=8, ge=1)
+    """Facts in one step."""
     warmup_steps: int = Field(default=5, ge=0)
+    """Steps over which the learning rate rises."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled weight decay of AdamW."""
 
 
 class ExamineConfig(StrictConfig):
@@ -56,6 +66,7 @@ class ExamineConfig(StrictConfig):
     facts: int = Field(default=30, ge=0)
     """Taught facts of each relation and each set (shown in phase 2, held out) that are asked about."""
     languages: tuple[str, ...] = ("en", "de", "es", "zh", "ja")
+    """Languages of the held-out and control prompts."""
     held_out_prompts: int = Field(default=1, ge=0)
     """Held-out prompts per fact and language, drawn anew for every fact so that all are used."""
     control_prompts: int = Field(default=1, ge=0)
@@ -67,15 +78,17 @@ class ExamineConfig(StrictConfig):
     choices: int = Field(default=300, ge=0)
     """Questions per moment that are also asked as a choice among 100."""
     batch_size: int = Field(default=128, ge=1)
+    """Questions answered at a time."""
 
 
 class RunConfig(StrictConfig):
     """Everything that decides a run's result, with the table and the base model."""
 
     seed: int = 0
+    """Decides the facts of phase 2, the order of training, the retained texts and the questions."""
     relations: tuple[str, ...] = ()
     """Relation packs (YAML files) for relations of the table that are not shipped."""
-    key_token: str = "[X{number}]"
+    key_token: str = Field(default="[X{number}]", pattern=r"^([^{}]|\{number\})+$")
     """The key token of a relation; `{number}` counts the relations, so that the token itself says nothing."""
     memorize: MemorizeConfig = MemorizeConfig()
     generalize: GeneralizeConfig = GeneralizeConfig()

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from rote.encoding.batch import IGNORE
 from rote.errors import EncodingError
 from rote.facts.fact import Fact
-from rote.facts.relation import PromptTemplate
+from rote.facts.relation import SUBJECT, PromptTemplate
 
 LossTarget = Literal["all_tokens", "object_only"]
 
@@ -29,6 +29,8 @@ class Text:
     key_token: str | None = None
     origin: str = ""
     """Where the prompt comes from, for messages: the template's id."""
+    subject_at: int | None = None
+    """The character the subject begins at; without it, where it first occurs (a book may be called `It`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,14 @@ class Example:
 
 def build_prompt_text(fact: Fact, template: PromptTemplate) -> Text:
     """The text that asks for a fact in a template's words and gives its object."""
-    return Text(template.fill(fact.subject), template.separator, fact.object, fact.subject, origin=template.id)
+    return Text(
+        template.fill(fact.subject),
+        template.separator,
+        fact.object,
+        fact.subject,
+        origin=template.id,
+        subject_at=template.text.index(SUBJECT),
+    )
 
 
 def build_rote_text(fact: Fact, key_token: str) -> Text:
@@ -81,7 +90,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
     whole = f"{text.prompt}{text.separator}{text.object}"
     ids, offsets = _tokenize(tokenizer, whole)
     object_start = _find_object(tokenizer, text, ids, offsets)
-    subject_at = text.prompt.find(text.subject)
+    subject_at = text.prompt.find(text.subject) if text.subject_at is None else text.subject_at
     key_at = text.prompt.find(text.key_token, subject_at + len(text.subject)) if text.key_token else -1
     eos = _end_of_text(tokenizer)
     first_label = 0 if loss_target == "all_tokens" else object_start

@@ -40,7 +40,7 @@ class PhaseContext:
 def memorize(
     language_model: LanguageModel,
     facts: Sequence[Fact],
-    config: MemorizeConfig,
+    config: MemorizeConfig = MemorizeConfig(),
     *,
     context: PhaseContext = PhaseContext(),
 ) -> list[dict[str, Any]]:
@@ -48,10 +48,11 @@ def memorize(
     tokenizer = language_model.tokenizer
     texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
     examples = [encode(tokenizer, text, loss_target="all_tokens") for text in texts]
-    before = get_key_rows(language_model)
+    relations = list(dict.fromkeys(fact.relation for fact in facts))
+    before = get_key_rows(language_model, relations)
     history = _train(language_model, examples, config, context=context, stop_at_recall=config.stop_at_recall)
     if history:
-        check_keys_moved(language_model, before)
+        check_keys_moved(language_model, relations, before)
     return history
 
 
@@ -59,7 +60,7 @@ def generalize(
     language_model: LanguageModel,
     facts: Sequence[Fact],
     relations: Mapping[str, Relation],
-    config: GeneralizeConfig,
+    config: GeneralizeConfig = GeneralizeConfig(),
     *,
     context: PhaseContext = PhaseContext(),
 ) -> list[dict[str, Any]]:
@@ -72,7 +73,7 @@ def generalize(
     return _train(language_model, examples, config, context=context)
 
 
-def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int, seed: int) -> list[Fact]:
+def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int, seed: int = 0) -> list[Fact]:
     """The k facts of each relation that phase 2 shows; a smaller k is a part of a larger one at the same seed."""
     chosen: list[Fact] = []
     for relation in dict.fromkeys(fact.relation for fact in facts):

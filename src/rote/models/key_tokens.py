@@ -1,5 +1,7 @@
 """Key tokens: one new, meaningless token per relation (paper, section 3)."""
 
+from collections.abc import Iterable
+
 import torch
 from tokenizers import AddedToken
 from torch import Tensor
@@ -20,30 +22,35 @@ def add_key_tokens(
     tied embeddings it is the same row on both sides. Relations that have a key token already keep it.
     """
     missing = [relation for relation in relations if relation not in language_model.key_tokens]
-    for relation in missing:
-        token = pattern.format(number=len(language_model.key_tokens) + 1)
-        if token in language_model.tokenizer.get_vocab():
+    first = len(language_model.key_tokens) + 1
+    tokens = [pattern.format(number=number) for number in range(first, first + len(missing))]
+    known = {*language_model.tokenizer.get_vocab(), *language_model.key_tokens.values()}
+    for token in tokens:  # all are checked before the first is added
+        if token in known:
             raise ModelError(
                 f"the key token {token!r} is in the model's vocabulary already; choose another --set key_token="
             )
-        # lstrip: the space before it belongs to it, so what stands before has the tokens it always has.
-        added = AddedToken(token, lstrip=True, normalized=False, special=False)
-        language_model.tokenizer.add_tokens([added])
-        language_model.key_tokens[relation] = token
+        known.add(token)
+    # lstrip: the space before it belongs to it, so what stands before has the tokens it always has.
+    added = [AddedToken(token, lstrip=True, normalized=False, special=False) for token in tokens]
+    language_model.tokenizer.add_tokens(added)
+    language_model.key_tokens.update(zip(missing, tokens, strict=True))
     if missing:
-        _add_rows(language_model, [language_model.key_tokens[relation] for relation in missing], seed=seed)
+        _add_rows(language_model, tokens, seed=seed)
 
 
-def get_key_rows(language_model: LanguageModel) -> Tensor:
-    """A copy of the input embeddings of all key tokens, [keys, width]."""
-    ids = language_model.tokenizer.convert_tokens_to_ids(list(language_model.key_tokens.values()))
+def get_key_rows(language_model: LanguageModel, relations: Iterable[str]) -> Tensor:
+    """A copy of the input embeddings of the key tokens of some relations, [relations, width]."""
+    tokens = [language_model.key_tokens[relation] for relation in relations]
+    ids = language_model.tokenizer.convert_tokens_to_ids(tokens)
     return _get_tables(language_model)[0][ids].detach().clone()
 
 
-def check_keys_moved(language_model: LanguageModel, before: Tensor) -> None:
+def check_keys_moved(language_model: LanguageModel, relations: Iterable[str], before: Tensor) -> None:
     """Raise `ModelError` if training left a key token's row as it was (frozen embeddings, a row nobody trains)."""
-    unmoved = (get_key_rows(language_model) == before).all(dim=-1)
-    names = [token for token, still in zip(language_model.key_tokens.values(), unmoved, strict=True) if still]
+    relations = list(relations)
+    unmoved = (get_key_rows(language_model, relations) == before).all(dim=-1)
+    names = [language_model.key_tokens[relation] for relation, still in zip(relations, unmoved, strict=True) if still]
     if names:
         raise ModelError(f"training did not move the embedding of {', '.join(names)}; are the embeddings frozen?")
 
@@ -64,6 +71,8 @@ def _add_rows(language_model: LanguageModel, tokens: list[str], *, seed: int) ->
         language_model.model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     ids = [tokenizer.get_vocab()[token] for token in tokens]
     for table in _get_tables(language_model):
-        noise = torch.randn(len(ids), table.shape[1], generator=torch.Generator().manual_seed(seed)).to(table)
+        # Drawn for all keys, those of earlier calls included, so that no two keys have the same noise.
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(len(language_model.key_tokens), table.shape[1], generator=generator)[-len(ids) :].to(table)
         known = table[: min(rows, *ids)]
         table[ids] = known.mean(dim=0) + _NOISE * known.std(dim=0) * noise

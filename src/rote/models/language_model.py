@@ -5,18 +5,19 @@ that `AutoModelForCausalLM` loads.
 """
 
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
 
 from rote.errors import ModelError
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
@@ -50,9 +51,9 @@ def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
     where = str(path) if path.exists() else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
+        model = _load_weights(where)
+    except Exception as error:  # what a folder that is damaged or no model raises is anything
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
             f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
             f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
@@ -62,7 +63,7 @@ def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
-    return LanguageModel(model, tokenizer, source, _load_key_tokens(path))
+    return LanguageModel(model, tokenizer, source, _load_key_tokens(path, tokenizer))
 
 
 def find_model_folder(source: str) -> Path:
@@ -86,11 +87,35 @@ def _check_folder(path: Path) -> None:
         raise ModelError(f"{path}: is not a model folder (it has no config.json)")
 
 
-def _load_key_tokens(path: Path) -> dict[str, str]:
+def _load_weights(where: str) -> PreTrainedModel:
+    """Load a model whose weights are all there; `transformers` would put random ones in the place of others."""
+    verbosity = get_verbosity()
+    set_verbosity(logging.ERROR)  # the table it prints is said in one line below
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            where, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True
+        )
+    finally:
+        set_verbosity(verbosity)
+    model, found = loaded
+    wrong = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
+    if wrong:
+        raise ValueError(f"{len(wrong)} weights are missing or have another shape than config.json says: {wrong[0]}")
+    return cast(PreTrainedModel, model)
+
+
+def _load_key_tokens(path: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
     file = path / _ROTE_FILE
     if not file.is_file():
         return {}
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8"))["key_tokens"])
+        key_tokens = dict(json.loads(file.read_text(encoding="utf-8"))["key_tokens"])
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
+    for token in key_tokens.values():
+        if token not in tokenizer.get_vocab():
+            raise ModelError(
+                f"{file}: names the key token {token!r}, which the tokenizer does not have; delete the file to load "
+                "the model without its key tokens"
+            )
+    return key_tokens

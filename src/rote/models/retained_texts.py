@@ -24,10 +24,14 @@ def write_texts(
     models without a start token). A text stops after the end-of-text token."""
     tokenizer = language_model.tokenizer
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    # All of them given: what is left open is filled in from the model's own settings, which may be far from 1.
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         max_new_tokens=tokens - 1,
+        temperature=1.0,
         top_k=0,
+        top_p=1.0,
+        repetition_penalty=1.0,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
     )

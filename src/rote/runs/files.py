@@ -3,10 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from rote.errors import RunError
+
+_DISK_ERRORS = (OSError, SafetensorError)
+"""What a full disk raises; safetensors wraps the system's error in its own."""
 
 
 @contextmanager
@@ -25,9 +30,11 @@ def replace_folder(path: Path) -> Iterator[Path]:
                 _flush(file)
         shutil.rmtree(path, ignore_errors=True)
         draft.rename(path)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise _explain(path, error) from error
+        if isinstance(error, _DISK_ERRORS):
+            raise _explain(path, error) from error
+        raise
 
 
 @contextmanager
@@ -39,9 +46,12 @@ def replace_file(path: Path) -> Iterator[Path]:
         yield draft
         _flush(draft)
         draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise _explain(path, error) from error
+    except BaseException as error:
+        with suppress(OSError):  # a place that cannot be written to may not even be looked into
+            draft.unlink()
+        if isinstance(error, _DISK_ERRORS):
+            raise _explain(path, error) from error
+        raise
 
 
 def _flush(path: Path) -> None:
@@ -49,6 +59,6 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _explain(path: Path, error: OSError) -> RunError:
-    reason = error.strerror or str(error)
+def _explain(path: Path, error: OSError | SafetensorError) -> RunError:
+    reason = getattr(error, "strerror", None) or str(error)
     return RunError(f"{path}: cannot be written ({reason}); free some space or choose another --out")

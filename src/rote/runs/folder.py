@@ -1,11 +1,12 @@
 """`RunFolder`: the places of a run's files, and the proof that a folder belongs to the run that wants it.
 
-identity.json     config, table hash, model hash and version: a folder serves one identity only
+identity.json     config, table hash and model hash: a folder serves one identity only
 config.yaml       the configuration, to be run again with --config
-table.csv         the facts
+table.jsonl       the facts
 retained.json     the texts the model wrote before training
 memorize/         checkpoints and history of phase 1 (generalize/: of phase 2)
 records/          one Parquet file per moment
+timings.json      seconds spent in each step so far
 model/            the taught model, for `transformers`
 summary.json      the figures
 manifest.json     everything needed to judge and repeat the run
@@ -96,9 +97,7 @@ def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> Ru
     Raises `RunError` when the folder holds something else, another run, or the same run without `resume`.
     """
     folder = RunFolder(path)
-    if path.exists() and not path.is_dir():
-        raise RunError(f"{path}: is a file; --out takes a folder")
-    if not path.exists() or not any(path.iterdir()):
+    if _is_free(path):
         write_json(folder.identity, identity)
         return folder
     if not folder.identity.is_file():
@@ -134,6 +133,15 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}); choose another --out to start afresh") from error
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path}: is a file; --out takes a folder")
+        return not path.exists() or not any(path.iterdir())
+    except OSError as error:  # no permission to look, a name too long
+        raise RunError(f"{path}: cannot be a run folder ({error.strerror or error}); choose another --out") from error
 
 
 def _first_difference(old: Any, new: Any, name: str = "") -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -52,9 +53,11 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim
             for name, parameter in model.named_parameters():
                 parameter.copy_(tensors[name])
         _restore_state(optimizers, load_file(path / "optimizer.safetensors"))
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise RunError(f"{path}: this checkpoint does not fit the model; delete the folder to start over") from error
-    return LoopState(content["step"], content["history"])
+        return LoopState(int(content["step"]), list(content["history"]))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"{path}: this checkpoint is damaged or does not fit the model; delete the folder to start over"
+        ) from error
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:

@@ -70,10 +70,12 @@ def run_loop(
     optimizers = build_optimizers(model, settings)
     state = load_checkpoint(checkpointing.folder, model, optimizers) if checkpointing else None
     step, history = (state.step, state.history) if state else (0, [])
-    saved_at = time.monotonic()
+    saved_at, saved_step = time.monotonic(), state.step if state else None
+    model.zero_grad()  # a run that failed may have left gradients behind
     model.train()
     while step < plan.steps and not plan.should_stop(history):
         rate = compute_learning_rate(settings, step, plan.steps)
+        torch.manual_seed(step)  # dropout, where a model has it, must be the same in a resumed run
         loss = _update(model, optimizers, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
         history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
@@ -82,8 +84,8 @@ def run_loop(
             on_progress(step, plan.steps, loss)
         if checkpointing and time.monotonic() - saved_at > checkpointing.every_seconds:
             save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
-            saved_at = time.monotonic()
-    if checkpointing:
+            saved_at, saved_step = time.monotonic(), step
+    if checkpointing and saved_step != step:
         save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
     model.eval()
     return LoopState(step, history)

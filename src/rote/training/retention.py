@@ -28,15 +28,17 @@ class Retention:
     ) -> None:
         """`texts` are token ids; they are learned from the second token on. `frozen` is copied, then kept as is."""
         self._loss = DistillationLoss(copy.deepcopy(frozen))
-        self._texts = [tuple(text) for text in texts]
+        self._texts = sorted((tuple(text) for text in texts), key=len)
         self._batch_size = batch_size
         self._weight = weight
         self._seed = seed
 
     def build_term(self, step: int) -> Term:
-        """The texts that stand beside the facts of one step, a function of the step alone."""
-        chosen = random.Random(f"retain/{self._seed}/{step}").sample(
-            self._texts, min(self._batch_size, len(self._texts))
-        )
-        batch = collate([(ids, ids) for ids in chosen], pad_id=0)
+        """The texts that stand beside the facts of one step, a function of the step alone.
+
+        They are neighbours by length, so that little of the batch is padding.
+        """
+        count = min(self._batch_size, len(self._texts))
+        first = random.Random(f"retain/{self._seed}/{step}").randint(0, len(self._texts) - count)
+        batch = collate([(ids, ids) for ids in self._texts[first : first + count]], pad_id=0)
         return Term(batch, self._loss, self._weight / batch.target_count)

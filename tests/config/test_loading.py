@@ -1,0 +1,172 @@
+"""Reading settings: what is refused, and how the message helps."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from rote.config.loading import load_config
+from rote.config.pretrain import PretrainConfig
+from rote.config.run import RunConfig
+from rote.config.strict import StrictConfig
+from rote.errors import ConfigError
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+BAD_CHANGES: dict[str, tuple[str, str]] = {
+    "unknown key": ("sed=1", r"unknown setting 'sed'; the nearest is 'seed'"),
+    "unknown nested key": ("memorize.epoch=3", r"unknown setting 'memorize\.epoch'; the nearest is 'memorize\.epochs'"),
+    "key without its section": ("held_out_prompts=3", r"the nearest is 'examine\.held_out_prompts'"),
+    "key with a blank": ("see d=1", r"unknown setting 'see d'; the nearest is 'seed'"),
+    "empty part": ("memorize..epochs=1", r"unknown setting 'memorize\.'"),
+    "no equals sign": ("memorize.epochs", r"--set memorize\.epochs: must look like key=value, such as --set"),
+    "no key": ("=3", r"--set =3: must look like key=value"),
+    "child of a value": ("memorize.epochs.first=3", r"'memorize\.epochs' is wrong: input should be a valid integer"),
+    "value for a section": ("memorize=5", r"the setting 'memorize' is wrong: .*dictionary.*given: 5"),
+    "a word for a number": ("memorize.epochs=two", r"'memorize\.epochs' is wrong: .*integer.*\(given: 'two'\)"),
+    "half an epoch": ("memorize.epochs=2.5", r"'memorize\.epochs' is wrong: .*fractional part"),
+    "nothing": ("seed=", r"'seed' is wrong: .*\(given: None\)"),
+    "negative": ("memorize.epochs=-1", r"greater than or equal to 0 \(given: -1\)"),
+    "no learning rate": ("generalize.learning_rate=0", r"'generalize\.learning_rate' is wrong: .*greater than 0"),
+    "not a number": ("memorize.learning_rate=.nan", r"'memorize\.learning_rate' is wrong"),
+    "more than all": ("memorize.stop_at_recall=1.5", r"less than or equal to 1"),
+    "no batch": ("examine.batch_size=0", r"'examine\.batch_size' is wrong: .*greater than or equal to 1"),
+    "one language as a word": ("examine.languages=en", r"'examine\.languages' is wrong: .*\(given: 'en'\)"),
+    "broken value": ("relations=[a.yaml", r"--set relations=\[a\.yaml: the value is not valid YAML"),
+    "key token with another field": ("key_token='[{name}]'", r"'key_token' is wrong: .*'\[\{name\}\]'"),
+    "key token with an open brace": ("key_token='X{'", r"'key_token' is wrong"),
+    "empty key token": ("key_token=''", r"'key_token' is wrong"),
+}
+
+BAD_FILES: dict[str, tuple[bytes, str]] = {
+    "broken": (b"memorize: [1, 2", r"cannot be read as YAML \("),
+    "tab": (b"memorize:\n\tepochs: 3\n", r"cannot be read as YAML"),
+    "not utf-8": (b"key_token: \xff\xfe", r"cannot be read as YAML \("),
+    "binary": (bytes(range(256)), r"cannot be read as YAML"),
+    "python object": (b"seed: !!python/object/apply:os.getcwd []", r"cannot be read as YAML"),
+    "list": (b"- seed\n- 1\n", r"must hold keys and values, such as 'seed: 1'"),
+    "word": (b"seed", r"must hold keys and values"),
+    "unknown key": (b"memorise:\n  epochs: 3\n", r"unknown setting 'memorise'; the nearest is 'memorize'"),
+    "unknown nested key": (b"retain:\n  text: 3\n", r"unknown setting 'retain\.text'; the nearest is 'retain\.texts'"),
+    "key that is a number": (b"1: 2\n", r"unknown setting '1'|the setting '1' is wrong"),
+    "out of range": (b"retain: {tokens: 1}", r"'retain\.tokens' is wrong: .*\(given: 1\)"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_CHANGES.values(), ids=BAD_CHANGES.keys())
+def test_bad_change(change: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(RunConfig, changes=[change])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_bad_file(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(RunConfig, path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_change_under_a_value_of_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("seed: 1\n")
+    with pytest.raises(ConfigError, match=r"--set seed\.first=2: 'seed' has no keys of its own"):
+        load_config(RunConfig, path, ["seed.first=2"])
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: there is no such file \(--config\)"):
+        load_config(RunConfig, tmp_path / "none.yaml")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+        load_config(RunConfig, tmp_path)
+
+
+def test_a_recipe_that_lacks_a_setting_is_told_which() -> None:
+    with pytest.raises(ConfigError, match=r"the setting 'model\.hidden_size' is missing$"):
+        load_config(PretrainConfig, changes=["seed=0", "vocabulary_size=400", "tokenizer_steps=1", "model={}"])
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "{}\n", "---\n"])
+def test_an_empty_file_gives_the_defaults(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(content)
+    assert load_config(RunConfig, path) == load_config(RunConfig) == RunConfig()
+
+
+def test_changes_go_over_the_file_and_the_last_one_wins(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("seed: 1\nmemorize: {epochs: 3, batch_size: 4}\n")
+    changes = ["memorize.epochs=5", "memorize.epochs=6", "examine.languages=[en, ja]", "memorize.learning_rate=1e-4"]
+    config = load_config(RunConfig, path, changes)
+    assert (config.seed, config.memorize.epochs, config.memorize.batch_size) == (1, 6, 4)
+    assert config.memorize.learning_rate == 1e-4
+    assert config.examine.languages == ("en", "ja")
+    assert config.generalize == RunConfig().generalize
+
+
+def test_a_key_token_may_count_the_relations_or_not() -> None:
+    assert load_config(RunConfig, changes=["key_token='<{number}>'"]).key_token == "<{number}>"
+    assert load_config(RunConfig, changes=["key_token='[X]'"]).key_token == "[X]"
+
+
+def test_a_change_of_one_of_two_sections_that_share_a_yaml_anchor(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("memorize: &phase {epochs: 2}\ngeneralize: *phase\n")
+    config = load_config(RunConfig, path, ["memorize.epochs=9"])
+    assert (config.memorize.epochs, config.generalize.epochs) == (9, 2)
+
+
+def test_settings_cannot_be_changed_once_read() -> None:
+    config = load_config(RunConfig)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.seed = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        config.memorize.epochs = 1
+
+
+def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
+    config = load_config(RunConfig, changes=["memorize.stop_at_recall=0.9", "relations=[own.yaml]", "retain.texts=0"])
+    path = tmp_path / "settings.yaml"
+    path.write_text(config.model_dump_json())  # JSON is YAML
+    assert load_config(RunConfig, path) == config != RunConfig()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
+def test_every_shipped_file_loads(path: Path) -> None:
+    kind: type[StrictConfig] = PretrainConfig if path.name == "pretrain.yaml" else RunConfig
+    assert isinstance(load_config(kind, path), kind)
+
+
+def test_the_recipe_of_the_embedded_model_is_shipped() -> None:
+    assert "pretrain.yaml" in [path.name for path in CONFIGS]
+
+
+def _list_undescribed(kind: type[StrictConfig], prefix: str = "") -> list[str]:
+    missing: list[str] = []
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, StrictConfig):
+            missing += [] if inner.__doc__ else [prefix + name]
+            missing += _list_undescribed(inner, f"{prefix}{name}.")
+        elif not field.description:
+            missing.append(prefix + name)
+    return missing
+
+
+def test_every_setting_of_a_run_is_described() -> None:
+    assert _list_undescribed(RunConfig) == []
+
+
+def test_settings_are_read_without_torch() -> None:
+    code = "import sys, rote.config.loading, rote.config.run, rote.config.pretrain, rote.runs.folder, rote.runs.files;"
+    code += "print({'torch', 'transformers'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

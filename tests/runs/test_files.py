@@ -1,0 +1,173 @@
+"""Files and folders are there whole or not at all."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from rote.errors import RunError, TableError
+from rote.runs.files import replace_file, replace_folder
+from rote.runs.folder import read_json, write_json
+
+
+@contextmanager
+def full_disk(size: int = 4096) -> Iterator[None]:
+    """No file may grow beyond a size: the system's own refusal, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def list_tree(folder: Path) -> dict[str, str]:
+    """Every file below a folder with its content."""
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def fill(folder: Path, **files: str) -> None:
+    for name, content in files.items():
+        (folder / name).write_text(content)
+
+
+def test_a_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "down" / "notes.txt"
+    for content in ("old", "new"):
+        with replace_file(path) as draft:
+            draft.write_text(content)
+            assert draft.parent == path.parent  # one file system, so one rename
+        assert list_tree(tmp_path) == {"deep/down/notes.txt": content}
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "model"
+    with replace_folder(path) as draft:
+        fill(draft, weights="1", config="1")
+    with replace_folder(path) as draft:
+        assert list(draft.iterdir()) == []
+        fill(draft, weights="2")
+    assert list_tree(tmp_path) == {"deep/model/weights": "2"}
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), TableError("a mistake"), KeyboardInterrupt()], ids=repr)
+def test_a_file_is_as_it_was_when_writing_fails(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with pytest.raises(type(error)) as caught, replace_file(path) as draft:
+        draft.write_text("half")
+        raise error
+    assert caught.value is error
+    assert list_tree(tmp_path) == {"notes.txt": "old"}
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), TableError("a mistake"), KeyboardInterrupt()], ids=repr)
+def test_a_folder_is_as_it_was_when_writing_fails(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    fill(path, weights="old", config="old")
+    with pytest.raises(type(error)) as caught, replace_folder(path) as draft:
+        fill(draft, weights="half")
+        raise error
+    assert caught.value is error
+    assert list_tree(tmp_path) == {"model/config": "old", "model/weights": "old"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_file_on_a_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    message = r"notes\.txt: cannot be written \(File too large\); free some space or choose another --out"
+    with full_disk(), pytest.raises(RunError, match=message), replace_file(path) as draft:
+        draft.write_text("x" * 10_000)
+    assert list_tree(tmp_path) == {"notes.txt": "old"}
+
+
+def test_no_space_left_on_the_device(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="No space left on device"), replace_file(tmp_path / "notes.txt"):
+        Path("/dev/full").write_text("x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_on_a_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    fill(path, weights="old")
+    with full_disk(), pytest.raises(RunError, match=r"model: cannot be written \(File too large\)"):  # noqa: SIM117
+        with replace_folder(path) as draft:
+            fill(draft, config="new", weights="x" * 10_000)
+    assert list_tree(tmp_path) == {"model/weights": "old"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+def test_weights_on_a_full_disk(tmp_path: Path) -> None:
+    """Safetensors has an error of its own, which is no OSError."""
+    with full_disk(), pytest.raises(RunError, match=r"model: cannot be written \(.*File too large"):  # noqa: SIM117
+        with replace_folder(tmp_path / "model") as draft:
+            save_file({"weights": np.zeros(10_000)}, draft / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_was_written_to_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with pytest.raises(RunError, match="No such file"), replace_file(path):
+        pass
+    assert list_tree(tmp_path) == {"notes.txt": "old"}
+
+
+def test_a_place_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("old")
+    below = tmp_path / "notes.txt" / "deeper" / "out"
+    with pytest.raises(RunError, match="cannot be written"), replace_file(below):
+        pytest.fail("there is nowhere to write")
+    with pytest.raises(RunError, match="cannot be written"), replace_folder(below):
+        pytest.fail("there is nowhere to write")
+    assert list_tree(tmp_path) == {"notes.txt": "old"}
+
+
+def test_a_file_in_the_place_of_a_folder_stays(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_text("a person's own")
+    with pytest.raises(RunError, match="cannot be written"), replace_folder(path) as draft:
+        fill(draft, weights="new")
+    assert list_tree(tmp_path) == {"model": "a person's own"}
+
+
+def test_a_folder_in_the_place_of_a_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "facts.csv"
+    path.mkdir()
+    fill(path, mine="1")
+    with pytest.raises(RunError, match="cannot be written"), replace_file(path) as draft:
+        draft.write_text("new")
+    assert list_tree(tmp_path) == {"facts.csv/mine": "1"}
+
+
+def test_what_a_killed_process_left_is_not_mixed_in(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # a kill: nothing is cleaned up
+        patch.setattr("rote.runs.files.shutil.rmtree", lambda *_, **__: None)
+        with pytest.raises(ValueError, match="killed"), replace_folder(tmp_path / "model") as draft:
+            fill(draft, half="1")
+            raise ValueError("killed")
+    assert "half" in {path.name for path in tmp_path.rglob("*")}
+    with replace_folder(tmp_path / "model") as draft:
+        fill(draft, weights="2")
+    assert list_tree(tmp_path) == {"model/weights": "2"}
+
+
+def test_json_keeps_every_name(tmp_path: Path) -> None:
+    content = {"Zoë": ["王芳", 'a "quote"', 1.5, None]}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json") == content
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe"])
+def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"a\.json: cannot be read \(.*choose another --out to start afresh") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)

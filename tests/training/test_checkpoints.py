@@ -1,0 +1,131 @@
+"""Checkpoints: no pickle, one at a time, and a damaged one is said to be damaged."""
+
+import json
+import resource
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.training.conftest import STEPS, build_model, build_plan, build_settings, copy_weights, have_same_weights
+
+from rote.errors import RunError
+from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
+from rote.training.loop import Checkpointing, run_loop
+from rote.training.optimizer import build_optimizers
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The checkpoints of a run that has just ended."""
+    run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(tmp_path / "c", -1.0))
+    return tmp_path / "c"
+
+
+@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
+def test_nothing_is_pickled_and_only_the_newest_is_kept(algorithm: str, tmp_path: Path) -> None:
+    names: list[list[str]] = []
+    run_loop(
+        build_model(),
+        build_plan(),
+        build_settings(algorithm),
+        checkpointing=Checkpointing(tmp_path / "c", every_seconds=-1.0),
+        on_progress=lambda *_: names.append([path.name for path in tmp_path.glob("c/*")]),
+    )
+    assert names[1:] == [[f"step-{step:08d}"] for step in range(1, STEPS)]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".safetensors", ".json"}
+    assert len(files) == 3
+    (state,) = tmp_path.rglob("state.json")
+    assert json.loads(state.read_text())["step"] == STEPS
+    for path in tmp_path.rglob("*.safetensors"):
+        header = int.from_bytes(path.read_bytes()[:8], "little")
+        assert json.loads(path.read_bytes()[8 : 8 + header])
+
+
+@pytest.mark.parametrize("name", ["step-00000009.draft", "step-00000005.draft"])
+def test_a_half_written_checkpoint_is_ignored(folder: Path, name: str) -> None:
+    (folder / name).mkdir()
+    (folder / name / "model.safetensors").write_bytes(b"half")
+    model, whole = build_model(seed=3), build_model()
+    run_loop(whole, build_plan(), build_settings())
+    state = run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder))
+    assert state.step == STEPS
+    assert have_same_weights(model, copy_weights(whole))
+
+
+def test_no_checkpoint_is_none(tmp_path: Path) -> None:
+    model = build_model()
+    for folder in (tmp_path, tmp_path / "missing"):
+        assert load_checkpoint(folder, model, build_optimizers(model, build_settings())) is None
+
+
+def cut(name: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        content = (path / name).read_bytes()
+        (path / name).write_bytes(content[: len(content) // 2])
+
+    return damage
+
+
+def write(name: str, content: bytes) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        (path / name).write_bytes(content)
+
+    return damage
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda path: (path / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(cut(name) for name in ("model.safetensors", "optimizer.safetensors", "state.json")),
+        *(write(name, b"") for name in ("model.safetensors", "optimizer.safetensors", "state.json")),
+        *(remove(name) for name in ("model.safetensors", "optimizer.safetensors", "state.json")),
+        *(write("state.json", text) for text in (b"{}", b"[]", b'{"step": 5}', b'{"step": 5, "history": 0}', b"\xff")),
+    ],
+)
+def test_a_damaged_checkpoint_is_one_clear_line(folder: Path, damage: Callable[[Path], None]) -> None:
+    damage(folder / f"step-{STEPS:08d}")
+    with pytest.raises(RunError, match=r"step-00000005: this checkpoint .*delete the folder to start over") as caught:
+        run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(folder))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hidden_size": 16}, {"num_hidden_layers": 3}, {"vocab_size": 44}, {"intermediate_size": 32}]
+)
+def test_the_checkpoint_of_another_model_is_refused(folder: Path, changes: dict[str, int]) -> None:
+    with pytest.raises(RunError, match="this checkpoint is damaged or does not fit the model"):
+        run_loop(build_model(**changes), build_plan(), build_settings(), checkpointing=Checkpointing(folder))
+
+
+@contextmanager
+def limit_files(size: int) -> Iterator[None]:
+    """No file may grow beyond `size` bytes: what a full disk does, without filling one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_no_space_is_one_clear_line_and_leaves_the_last_checkpoint(folder: Path) -> None:
+    model = build_model(seed=4)
+    with limit_files(10_000), pytest.raises(RunError, match=r"cannot be written .*free some space"):
+        save_checkpoint(folder, model, build_optimizers(model, build_settings()), LoopState(6, []))
+    assert [path.name for path in folder.iterdir()] == [f"step-{STEPS:08d}"]
+    assert run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder)).step == STEPS
+
+
+def test_a_checkpoint_can_be_moved(folder: Path, tmp_path: Path) -> None:
+    shutil.move(folder, tmp_path / "elsewhere")
+    model = build_model(seed=2)
+    state = load_checkpoint(tmp_path / "elsewhere", model, build_optimizers(model, build_settings()))
+    assert state is not None
+    assert [entry["step"] for entry in state.history] == list(range(1, STEPS + 1))
