@@ -39,7 +39,7 @@ def build_metaspace_tokenizer() -> PreTrainedTokenizerBase:
     state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] not in bytes_]
     tokenizer = Tokenizer.from_str(json.dumps(state))
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",
         eos_token="</s>",

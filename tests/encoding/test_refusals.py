@@ -1,8 +1,10 @@
 """Texts that cannot be encoded, and how the message helps; batches of a fixed length."""
 
 import unicodedata
+from collections.abc import Sequence
 
 import pytest
+from tests.encoding.conftest import load_tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -12,10 +14,15 @@ from rote.errors import EncodingError
 from rote.facts.fact import build_fact
 from rote.facts.relation import PromptTemplate
 from rote.models.tokenizer import train_tokenizer
-from tests.encoding.conftest import load_tokenizer
 
 ADJOINING = PromptTemplate("mother", "{subject} 的母亲是", "held_out", "zh", separator="")
 FACT = build_fact("Gene Finley", "mother", "王芳")
+
+
+def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
+    text = tokenizer.decode(list(ids))
+    assert isinstance(text, str)
+    return text.strip()
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +32,9 @@ def merging() -> PreTrainedTokenizerBase:
 
 
 def test_an_object_that_begins_inside_a_token_is_refused_by_name(merging: PreTrainedTokenizerBase) -> None:
-    with pytest.raises(EncodingError, match="'王芳' begins inside the token '.*是王.*'; let the template end") as caught:
+    with pytest.raises(
+        EncodingError, match=r"'王芳' begins inside the token '.*是王.*'; let the template end"
+    ) as caught:
         encode(merging, build_prompt_text(FACT, ADJOINING))
     assert str(caught.value).startswith(f"{ADJOINING.id}: ")
     assert "\n" not in str(caught.value)
@@ -34,7 +43,7 @@ def test_an_object_that_begins_inside_a_token_is_refused_by_name(merging: PreTra
 def test_the_same_template_is_fine_with_a_separator(merging: PreTrainedTokenizerBase) -> None:
     template = PromptTemplate("mother", ADJOINING.text, "held_out", "zh", separator=" ")
     example = encode(merging, build_prompt_text(FACT, template))
-    assert merging.decode(list(example.object_ids)).strip() == "王芳"
+    assert decode(merging, example.object_ids) == "王芳"
 
 
 @pytest.mark.parametrize(
@@ -60,13 +69,13 @@ def test_bytes_of_prompt_and_object_in_one_token_are_refused() -> None:
     vocabulary[left + right] = len(vocabulary)
     raw = Tokenizer(models.BPE(vocab=vocabulary, merges=[(left, right)]))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>")  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>")
     with pytest.raises(EncodingError, match="begins inside the token"):
         encode(tokenizer, build_prompt_text(FACT, ADJOINING))
 
 
 def test_a_tokenizer_without_an_end_of_text_is_refused(merging: PreTrainedTokenizerBase) -> None:
-    endless = PreTrainedTokenizerFast(tokenizer_object=merging.backend_tokenizer)  # type: ignore[no-untyped-call]
+    endless = PreTrainedTokenizerFast(tokenizer_object=merging.backend_tokenizer)
     with pytest.raises(EncodingError, match=r"no end-of-text token; set eos_token"):
         encode(endless, build_rote_text(FACT, "[X1]"))
 
@@ -75,10 +84,10 @@ def test_an_end_of_text_that_the_tokenizer_appends_itself_is_there_once(merging:
     raw = Tokenizer.from_str(merging.backend_tokenizer.to_str())
     end = "<|endoftext|>"
     raw.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, raw.token_to_id(end))])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=end)  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=end)
     example = encode(tokenizer, build_rote_text(FACT, "[X1]"))
     assert example.ids.count(raw.token_to_id(end)) == 1
-    assert tokenizer.decode(list(example.object_ids)).strip() == "王芳"
+    assert decode(tokenizer, example.object_ids) == "王芳"
 
 
 def test_a_name_in_decomposed_unicode_keeps_its_place() -> None:
@@ -88,9 +97,9 @@ def test_a_name_in_decomposed_unicode_keeps_its_place() -> None:
     text = Text(f"{decomposed} é's mother is", " ", decomposed, decomposed)
     example = encode(tokenizer, text)
     composed = unicodedata.normalize("NFC", decomposed)
-    assert tokenizer.decode(list(example.object_ids)).strip() == composed
+    assert decode(tokenizer, example.object_ids) == composed
     start, stop = example.subject_span
-    assert tokenizer.decode(list(example.ids[start:stop])).strip() == composed
+    assert decode(tokenizer, example.ids[start:stop]) == composed
 
 
 def test_a_short_subject_is_found_where_the_template_puts_it(merging: PreTrainedTokenizerBase) -> None:
@@ -98,8 +107,8 @@ def test_a_short_subject_is_found_where_the_template_puts_it(merging: PreTrained
     template = PromptTemplate("author", "Italy reads it, but who wrote {subject}?", "held_out", "en")
     example = encode(merging, build_prompt_text(build_fact("It", "author", "Stephen King"), template))
     start, stop = example.subject_span
-    assert merging.decode(list(example.ids[start:stop])).strip() == "It"
-    assert merging.decode(list(example.ids[stop : example.object_span[0]])).strip() == "?"
+    assert decode(merging, example.ids[start:stop]) == "It"
+    assert decode(merging, example.ids[stop : example.object_span[0]]) == "?"
 
 
 def test_a_batch_of_a_fixed_length_is_padded_to_it() -> None:

@@ -30,9 +30,12 @@ def list_tree(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def fill(folder: Path, **files: str) -> None:
+def fill(folder: Path, *, then: BaseException | None = None, **files: str) -> None:
+    """Write files into a folder, and fail after that."""
     for name, content in files.items():
         (folder / name).write_text(content)
+    if then:
+        raise then
 
 
 def test_a_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
@@ -59,8 +62,7 @@ def test_a_file_is_as_it_was_when_writing_fails(tmp_path: Path, error: BaseExcep
     path = tmp_path / "notes.txt"
     path.write_text("old")
     with pytest.raises(type(error)) as caught, replace_file(path) as draft:
-        draft.write_text("half")
-        raise error
+        fill(draft.parent, then=error, **{draft.name: "half"})
     assert caught.value is error
     assert list_tree(tmp_path) == {"notes.txt": "old"}
 
@@ -71,8 +73,7 @@ def test_a_folder_is_as_it_was_when_writing_fails(tmp_path: Path, error: BaseExc
     path.mkdir()
     fill(path, weights="old", config="old")
     with pytest.raises(type(error)) as caught, replace_folder(path) as draft:
-        fill(draft, weights="half")
-        raise error
+        fill(draft, then=error, weights="half")
     assert caught.value is error
     assert list_tree(tmp_path) == {"model/config": "old", "model/weights": "old"}
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
@@ -151,8 +152,7 @@ def test_what_a_killed_process_left_is_not_mixed_in(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:  # a kill: nothing is cleaned up
         patch.setattr("rote.runs.files.shutil.rmtree", lambda *_, **__: None)
         with pytest.raises(ValueError, match="killed"), replace_folder(tmp_path / "model") as draft:
-            fill(draft, half="1")
-            raise ValueError("killed")
+            fill(draft, then=ValueError("killed"), half="1")
     assert "half" in {path.name for path in tmp_path.rglob("*")}
     with replace_folder(tmp_path / "model") as draft:
         fill(draft, weights="2")

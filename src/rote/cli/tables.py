@@ -32,7 +32,7 @@ def print_result(result: RunResult) -> None:
     console.print(build_accuracy_table(result.summary))
     for label, seconds in result.manifest["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
-    console.print(f"  {'in all':<30} {sum(result.manifest['seconds'].values()):7.1f} s")
+    console.print(f"  {'in all':<30} {sum(result.manifest['durations'].values()):7.1f} s")
     console.print(f"model:  {result.folder.model}", soft_wrap=True)
     console.print(f"report: {result.folder.report}", soft_wrap=True)
 

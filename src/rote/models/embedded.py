@@ -16,8 +16,10 @@ def locate_embedded_model() -> Path:
     """The folder of the embedded model. Raises `ModelError` when a file is missing or altered."""
     if not CHECKSUMS.is_file():
         raise ModelError(f"{EMBEDDED_NAME} is not in this installation; install rote again")
-    for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
-        digest, name = line.split(maxsplit=1)
+    listed = [line.split(maxsplit=1) for line in CHECKSUMS.read_text(encoding="utf-8").splitlines()]
+    if not listed or any(len(entry) != 2 for entry in listed):
+        raise ModelError(f"{EMBEDDED_NAME}: the file {CHECKSUMS.name} is damaged; install rote again")
+    for digest, name in listed:
         if not (FOLDER / name).is_file() or compute_sha256(FOLDER / name) != digest:
             raise ModelError(f"{EMBEDDED_NAME}: the file {name} is missing or altered; install rote again")
     return FOLDER

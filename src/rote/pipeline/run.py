@@ -140,6 +140,8 @@ def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunRes
     folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
     if not folder.is_finished:
         _do(_Run(request, folder, plan, reporter), command)
+    if not folder.report.is_file():  # it shows the manifest, so it comes last
+        write_report(folder)
     return load_result(folder)
 
 
@@ -239,7 +241,6 @@ def _do(work: _Run, command: str) -> None:
         write_json(folder.summary, compute_summary(load_all_records(folder)))
         precision = describe_precision(language_model.device)
     write_json(folder.manifest, _build_manifest(work, command, precision))
-    write_report(folder)
 
 
 def _build_retention(language_model: LanguageModel, texts: list[list[int]], config: RunConfig) -> Retention | None:

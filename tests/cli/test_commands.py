@@ -1,0 +1,126 @@
+"""What the commands do when all is well."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import SMALL, FinishedRun, call_rote, list_tree
+
+from rote.facts.reading import load_table
+from rote.records import MOMENTS, load_records
+
+
+@pytest.mark.parametrize("out", [(), ("--out", "new")], ids=["no out", "out"])
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
+    workplace: Path, model_folder: Path, out: tuple[str, ...]
+) -> None:
+    before = list_tree(workplace)
+    settings = ("--set", "memorize.epochs=7", "--set", "memorize.batch_size=2", "--set", "generalize.facts=1")
+    outcome = call_rote("run", "facts.csv", "--model", model_folder, "--dry-run", *out, *settings)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = {" ".join(line.split()) for line in outcome.out.splitlines()}
+    assert "table: 3 facts of 1 relations (facts.csv)" in lines
+    assert "memorize: 7 epochs, 14 steps" in lines
+    assert f"model: {model_folder}" in lines
+    assert any(line.startswith("generalize: 1 facts") for line in lines)
+    assert any(line.startswith("out: new" if out else "out: runs/facts-tiny-") for line in lines)
+    assert list_tree(workplace) == before
+
+
+def test_resuming_nothing_is_a_run(finished_run: FinishedRun) -> None:
+    assert finished_run.outcome.code == 0, finished_run.outcome.err
+    summary = json.loads((finished_run.folder / "summary.json").read_text(encoding="utf-8"))
+    assert {row["moment"] for row in summary} == set(MOMENTS)
+    assert (finished_run.folder / "model" / "config.json").is_file()
+    assert (finished_run.folder / "report.html").is_file()
+    assert not list(finished_run.folder.rglob("*.draft"))
+
+
+def test_a_run_ends_with_its_figures_its_times_and_its_places(finished_run: FinishedRun) -> None:
+    out, durations = finished_run.outcome.out, json.loads((finished_run.folder / "manifest.json").read_text())
+    assert "key token, all facts" in out
+    for label, seconds in durations["durations"].items():
+        assert f"{seconds:.1f} s" in next(line for line in out.splitlines() if line.strip().startswith(label))
+    whole = next(line for line in out.splitlines() if line.strip().startswith("in all"))
+    assert f" {sum(durations['durations'].values()):.1f} s" in whole
+    assert out.endswith(f"model:  {finished_run.folder / 'model'}\nreport: {finished_run.folder / 'report.html'}\n")
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(finished_run: FinishedRun) -> None:
+    lines = finished_run.outcome.err.splitlines()
+    for step in ("load the model", "memorize", "examine: generalize"):
+        assert f"{step} ..." in lines
+        assert any(line.startswith(f"{step}: done in ") for line in lines)
+
+
+def test_resuming_a_finished_run_shows_it_again_and_changes_nothing(finished_run: FinishedRun) -> None:
+    before = list_tree(finished_run.folder)
+    outcome = call_rote(*finished_run.words, "--resume")
+    assert (outcome.code, outcome.out, outcome.err) == (0, finished_run.outcome.out, "")
+    assert list_tree(finished_run.folder) == before
+
+
+def test_the_report_is_written_again_from_the_records(finished_run: FinishedRun) -> None:
+    report = finished_run.folder / "report.html"
+    before = list_tree(finished_run.folder)
+    report.unlink()
+    outcome = call_rote("report", finished_run.folder)
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{report}\n", "")
+    assert list_tree(finished_run.folder) == before
+
+
+def test_the_table_kept_in_a_run_is_the_one_that_was_given(finished_run: FinishedRun) -> None:
+    given = finished_run.folder.parent / "facts.csv"
+    assert load_table(finished_run.folder / "table.jsonl").content_hash == load_table(given).content_hash
+
+
+def test_the_config_kept_in_a_run_makes_the_same_run(finished_run: FinishedRun, model_folder: Path) -> None:
+    _, table, *_ = finished_run.words
+    kept = finished_run.folder / "config.yaml"
+    words = ("run", table, "--model", model_folder, "--out", finished_run.folder, "--config", kept, "--resume")
+    outcome = call_rote(*words)
+    assert (outcome.code, outcome.out) == (0, finished_run.outcome.out)
+
+
+def test_a_taught_model_is_examined_by_its_key_tokens_too(finished_run: FinishedRun, workplace: Path) -> None:
+    outcome = call_rote("examine", finished_run.folder / "model", "facts.csv", "--out", "records.parquet", *SMALL)
+    assert outcome.code == 0
+    assert "key token, all facts" in outcome.out
+    records = load_records(workplace / "records.parquet")
+    assert {record.prompt_set for record in records} >= {"key", "training", "held_out"}
+
+
+def test_a_model_answers(model_folder: Path) -> None:
+    outcome = call_rote("ask", model_folder, "Who is Gene Finley's mother?")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.endswith("\n")
+    assert "Gene Finley" not in outcome.out
+
+
+def test_invented_facts_are_valid_and_the_same_for_a_seed(workplace: Path) -> None:
+    words = ("facts", "invent", "--relation", "mother", "--relation", "genre", "--count", "4", "--seed", "7")
+    shown = call_rote(*words)
+    assert shown.code == 0
+    assert len(list(csv.DictReader(shown.out.splitlines()))) == 8
+    written = call_rote(*words, "--out", "invented.csv")
+    assert written.out.startswith("invented.csv: 8 facts, hash ")
+    assert (workplace / "invented.csv").read_text(encoding="utf-8") == shown.out
+    checked = call_rote("facts", "validate", "invented.csv")
+    assert (checked.code, checked.out) == (0, "invented.csv: 8 facts of mother, genre; nothing to mend\n")
+
+
+def test_facts_are_shown_as_they_are_asked_for(workplace: Path) -> None:
+    outcome = call_rote("facts", "show", "facts.csv", "--count", "2")
+    assert outcome.code == 0
+    assert outcome.out.count(" -> ") == 2
+    assert "  en: Who is Gene Finley's mother? Cody Ross\n" in outcome.out
+    for language in ("de", "es", "zh", "ja"):
+        assert f"\n  {language}: " in outcome.out
+
+
+def test_a_table_of_ones_own_relation_needs_a_pack(workplace: Path) -> None:
+    (workplace / "t.csv").write_text("subject,relation,object\nGene Finley,pet,Rex\n")
+    (workplace / "pet.yaml").write_text('relation: pet\nprompts: {en: {training: ["The pet of {subject} is"]}}\n')
+    assert call_rote("facts", "validate", "t.csv").code == 2
+    assert call_rote("facts", "validate", "t.csv", "--relations", "pet.yaml").code == 0
