@@ -112,7 +112,6 @@ def test_mistake(workplace: Path, model_folder: Path, files: dict[str, str], lin
     assert list_tree(workplace) == before
 
 
-@pytest.mark.xfail(reason="the run folder is claimed before the model is loaded", strict=True)
 @pytest.mark.usefixtures("_offline")
 @pytest.mark.parametrize("model", ["facts.csv", "no_model", "nobody/nothing"])
 def test_a_run_with_a_bad_model_leaves_nothing_behind(workplace: Path, model: str) -> None:

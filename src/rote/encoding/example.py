@@ -85,9 +85,12 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
     """Encode a text; the end-of-text token follows the object and is learned.
 
     `all_tokens` labels every token, `object_only` the object and the end of text. Raises `EncodingError` when the
-    object begins inside a token, naming the template.
+    object begins inside a token, naming the template, or a name holds a special token such as an end of text.
     """
     whole = f"{text.prompt}{text.separator}{text.object}"
+    special = next((token for token in tokenizer.all_special_tokens if token in whole), None)
+    if special:
+        raise EncodingError(f"{text.origin}: the text about {text.subject!r} holds the special token {special!r}")
     ids, offsets = _tokenize(tokenizer, whole)
     object_start = _find_object(tokenizer, text, ids, offsets)
     subject_at = text.prompt.find(text.subject) if text.subject_at is None else text.subject_at

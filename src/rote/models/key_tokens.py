@@ -28,7 +28,8 @@ def add_key_tokens(
     for token in tokens:  # all are checked before the first is added
         if token in known:
             raise ModelError(
-                f"the key token {token!r} is in the model's vocabulary already; choose another --set key_token="
+                f"the key token {token!r} is in the model's vocabulary already, or two relations share it; choose "
+                "another, with {number} in it: --set 'key_token=[K{number}]'"
             )
         known.add(token)
     # lstrip: the space before it belongs to it, so what stands before has the tokens it always has.

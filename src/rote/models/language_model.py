@@ -6,6 +6,7 @@ that `AutoModelForCausalLM` loads.
 
 import json
 import logging
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -46,9 +47,10 @@ class LanguageModel:
 def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
     """Load a model by name or folder, on CUDA where there is one. Raises `ModelError` when it cannot be."""
     path = find_model_folder(source)
-    if path.exists():
+    is_local = os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
+    if is_local:
         _check_folder(path)
-    where = str(path) if path.exists() else source
+    where = str(path) if is_local else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
         model = _load_weights(where)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rote.config.run import RunConfig
-from rote.errors import TableError
+from rote.errors import ConfigError, TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
 from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.relation import Relation, load_relations
+from rote.facts.relation import LANGUAGES, Relation, load_relations
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
@@ -37,6 +37,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         raise TableError("the table has no facts")
     relations = load_relations(config.relations)
     check_table(table, relations)
+    _check_languages(table, relations, config.examine.languages)
     chosen = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
     shown = {fact.id for fact in chosen}
     return RunPlan(
@@ -85,6 +86,16 @@ def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
     """`count` facts drawn with a seed (all of them for 0 or where there are fewer), in the table's order."""
     chosen = random.Random(f"sample/{seed}").sample(range(len(facts)), min(count or len(facts), len(facts)))
     return [facts[index] for index in sorted(chosen)]
+
+
+def _check_languages(table: FactTable, relations: Mapping[str, Relation], languages: Sequence[str]) -> None:
+    known = sorted({language for name in table.relations for language in relations[name].languages})
+    for language in languages:
+        if language not in (*known, *LANGUAGES):  # a pack of one's own need not have all that are asked by default
+            raise ConfigError(
+                f"no relation of the table has prompts in the language {language!r}; change --set "
+                f"examine.languages=[{','.join(known)}]"
+            )
 
 
 def _sample_by_relation(facts: Sequence[Fact], config: RunConfig) -> list[Fact]:

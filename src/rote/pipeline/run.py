@@ -137,9 +137,11 @@ class _Run:
 def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunResult:
     """Do a run, or what is left of it. Raises `RoteError` for what the user can mend."""
     plan = build_run_plan(request.table, request.config)
+    if not (request.resume and RunFolder(request.out).is_finished):
+        language_model = load_model(request.model)  # before a folder is claimed, as it may fail
     folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
     if not folder.is_finished:
-        _do(_Run(request, folder, plan, reporter), command)
+        _do(_Run(request, folder, plan, reporter), language_model, command)
     if not folder.report.is_file():  # it shows the manifest, so it comes last
         write_report(folder)
     return load_result(folder)
@@ -209,14 +211,12 @@ def write_report(folder: RunFolder) -> None:
         draft.write_text(html, encoding="utf-8")
 
 
-def _do(work: _Run, command: str) -> None:
+def _do(work: _Run, language_model: LanguageModel, command: str) -> None:
     folder, config, plan = work.folder, work.config, work.plan
     with replace_file(folder.config) as draft:
         draft.write_text(yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False), encoding="utf-8")
     with replace_file(folder.table) as draft:
         save_table(plan.table, draft)
-    with work.step("load the model") as _:
-        language_model = load_model(work.request.model)
     retained = work.write_retained_texts(language_model) if config.retain.texts else []
     retention = _build_retention(language_model, retained, config)
     add_key_tokens(language_model, plan.table.relations, pattern=config.key_token, seed=config.seed)
