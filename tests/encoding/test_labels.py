@@ -125,7 +125,6 @@ def test_the_prompt_ends_where_the_object_begins(tokenizer: PreTrainedTokenizerB
     assert decode(tokenizer, list(example.prompt_ids)).strip() == text.prompt
     assert example.prompt_ids == example.ids[: example.prompt_end + 1]
     assert decode(tokenizer, list(example.object_ids)).removeprefix(" ") == text.object
-    assert decode(tokenizer, list(example.object_ids[:1])).strip()  # a mere separator belongs to the prompt
     assert example.ids[example.object_span[1] :] == (tokenizer.eos_token_id,)
 
 

@@ -62,7 +62,7 @@ class SeenRow:
 def seen(monkeypatch: pytest.MonkeyPatch, language_model: LanguageModel) -> list[list[SeenRow]]:
     """The batches of facts the model is trained on, decoded; filled while a phase runs."""
     batches: list[list[SeenRow]] = []
-    decode: Callable[[list[int]], str] = language_model.tokenizer.decode
+    decode: Callable[[list[int]], Any] = language_model.tokenizer.decode
 
     def keep(model: nn.Module, batch: Batch) -> Tensor:
         rows = []

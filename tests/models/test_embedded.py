@@ -1,6 +1,6 @@
 """The embedded model's files are the ones that were shipped, or the model is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from rote.models.language_model import load_model, save_model
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A tiny model in the place of the embedded one."""
     folder = tmp_path / "rote-tiny"
     save_model(build_language_model(), folder)

@@ -1,6 +1,7 @@
 """Key tokens: new rows that mean nothing, beside old ones that stay as they are."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_row
 from rote.models.language_model import LanguageModel
 
 RELATIONS = ("mother", "capital", "genre")
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "untied": {},
     "tied": {"tie_word_embeddings": True},
     "padded": {"vocab_size": 1024},
@@ -30,7 +31,7 @@ def any_model(request: pytest.FixtureRequest) -> LanguageModel:
 
 
 def get_tables(language_model: LanguageModel) -> list[Tensor]:
-    model = language_model.model
+    model: Any = language_model.model
     return [model.get_input_embeddings().weight.detach(), model.get_output_embeddings().weight.detach()]
 
 
@@ -57,7 +58,8 @@ def test_every_relation_gets_one_token_of_its_own(any_model: LanguageModel) -> N
     tied = any_model.model.config.tie_word_embeddings
     add_key_tokens(any_model, RELATIONS)
     assert any_model.key_tokens == {"mother": "[X1]", "capital": "[X2]", "genre": "[X3]"}
-    ids = [any_model.tokenizer.convert_tokens_to_ids(token) for token in any_model.key_tokens.values()]
+    vocabulary = any_model.tokenizer.get_vocab()
+    ids = [vocabulary[token] for token in any_model.key_tokens.values()]
     assert len(set(ids)) == 3
     rows = max(len(any_model.tokenizer), any_model.model.config.vocab_size)
     for table in get_tables(any_model):
@@ -133,7 +135,7 @@ def test_a_token_that_is_there_already_is_refused(
 ) -> None:
     language_model.tokenizer.add_tokens(["[Y3]", "Gene"])
     vocabulary, rows = language_model.tokenizer.get_vocab(), get_tables(language_model)[0].shape
-    with pytest.raises(ModelError, match=r"the key token .* is in the model's vocabulary already; .*--set key_token="):
+    with pytest.raises(ModelError, match=r"the key token .* is in the model's vocabulary already.*--set 'key_token="):
         add_key_tokens(language_model, relations, pattern=pattern)
     assert language_model.key_tokens == {}, "a refusal leaves the model as it was"
     assert language_model.tokenizer.get_vocab() == vocabulary

@@ -30,16 +30,16 @@ PRETRAINED = load_world().select("capital")[:12]
 """The real facts the base model was trained on."""
 
 CONFIG: dict[str, Any] = {
-    "memorize": {"epochs": 16, "batch_size": 4, "learning_rate": 5e-3, "warmup_steps": 2},
+    "memorize": {"epochs": 30, "batch_size": 4, "learning_rate": 5e-3, "warmup_steps": 2},
     "generalize": {"facts": 2, "epochs": 3, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 1},
-    "retain": {"texts": 12, "tokens": 16, "batch_size": 3, "weight": 0.2},
+    "retain": {"texts": 12, "tokens": 16, "batch_size": 3, "weight": 0.03},
     "examine": {
-        "facts": 0,
+        "facts": 1,
         "languages": ["en", "zh"],
         "held_out_prompts": 1,
-        "known_facts": 6,
+        "known_facts": 3,
         "unseen_facts": 1,
-        "choices": 6,
+        "choices": 4,
         "batch_size": 16,
     },
     "checkpoint_seconds": 1e-9,
@@ -52,13 +52,17 @@ def build_base_model() -> LanguageModel:
     texts = [build_prompt_text(fact, template) for fact in PRETRAINED for template in templates]
     sentences = [f"{text.prompt} {text.object}" for text in texts]
     others = [template.text for template in (*RELATIONS["mother"].templates, *RELATIONS["capital"].templates)]
-    tokenizer = train_tokenizer(sentences * 5 + others, vocabulary_size=700)
+    names = [f"{fact.subject} {fact.object}" for fact in build_table()]
+    tokenizer = train_tokenizer(sentences * 5 + others + names * 5, vocabulary_size=900)
     torch.manual_seed(0)
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
-    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    model = LlamaForCausalLM(
-        LlamaConfig(**shape, **special, vocab_size=700, pad_token_id=tokenizer.pad_token_id, num_key_value_heads=2)
-    )
+    shape: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    special: dict[str, Any] = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    model = LlamaForCausalLM(LlamaConfig(**shape, **special, vocab_size=900, pad_token_id=tokenizer.pad_token_id))
     examples = [encode(tokenizer, text, loss_target="all_tokens") for text in texts]
     batch = collate([(example.ids, example.labels) for example in examples], pad_id=0)
     plan = LoopPlan(80, lambda _: [Term(batch, next_token_loss, 1 / batch.target_count)])

@@ -17,7 +17,6 @@ from rote.pipeline.run import run
 from rote.records import MOMENTS, load_records
 
 STEPS = (
-    "load the model",
     "write retained texts",
     "examine: before",
     "memorize",
@@ -58,6 +57,16 @@ def assert_same_run(out: Path, finished: Finished) -> None:
     assert not list(out.rglob("*.draft"))
 
 
+def assert_not_repeated(rest: list[tuple[str, str]], before: list[tuple[str, str]]) -> None:
+    """Steps that were finished are not done again; of a phase that was not, only what was not saved."""
+    last = before[-1][0]
+    for label in dict.fromkeys(label for label, _ in before if label != last):
+        assert {what for name, what in rest if name == label} <= {"begin", "end"}, label
+    if last in ("memorize", "generalize"):
+        again = set(before) & {(name, what) for name, what in rest if name == last and " of " in what}
+        assert len(again) <= 1, "at most the step during which it was interrupted"
+
+
 def pick_event(events: list[tuple[str, str]], label: str, seed: int) -> int:
     """The number of a random event of one step, from 1."""
     places = [number for number, (name, _) in enumerate(events, start=1) if name == label]
@@ -79,14 +88,14 @@ def test_a_run_interrupted_in_any_step_ends_the_same(label: str, seed: int, fini
     result = run(request, reporter=rest)
     assert result.summary == finished.result.summary
     assert_same_run(request.out, finished)
-    assert len(rest.events) <= len(finished.events) - number + 2 * len(STEPS) + 1, "what is done is not done again"
+    assert_not_repeated(rest.events, finished.events[:number])
 
 
 def test_a_run_interrupted_again_and_again_ends_the_same(finished: Finished, tmp_path: Path) -> None:
     request, rng = finished.continue_at(tmp_path / "run"), random.Random(5)
-    for _ in range(6):
+    for _ in range(3):
         with pytest.raises(Interrupted):
-            run(request, reporter=InterruptingReporter(rng.randint(8, 22)))
+            run(request, reporter=InterruptingReporter(rng.randint(8, 16)))
     run(request, reporter=SilentReporter())
     assert_same_run(request.out, finished)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,6 +216,10 @@ def test_gradients_are_clipped(clip_norm: float) -> None:
     assert torch.allclose(clipped[0] / clip_norm, free[0] / free[0].norm(), atol=1e-5)
 
 
+def return_terms(terms: list[Term], _: int) -> list[Term]:
+    return terms
+
+
 @pytest.mark.usefixtures("exact")
 def test_terms_add_up_to_one_batch() -> None:
     rows = build_rows(0, lengths=(5, 9, 7, 12, 4, 6))
@@ -226,7 +230,7 @@ def test_terms_add_up_to_one_batch() -> None:
     for batches in ([whole], parts):
         terms = [Term(batch, next_token_loss, 1 / whole.target_count) for batch in batches]
         with watch_gradients() as gradients:
-            state = run_loop(build_model(), LoopPlan(1, lambda _, terms=terms: terms), build_settings())
+            state = run_loop(build_model(), LoopPlan(1, partial(return_terms, terms)), build_settings())
         results.append((state.history[0]["loss"], gradients[0]))
     assert results[0][0] == pytest.approx(results[1][0], abs=1e-6)
     assert (results[0][1] - results[1][1]).abs().max() < 1e-6

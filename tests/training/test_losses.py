@@ -30,7 +30,7 @@ def test_the_loss_is_that_of_each_labelled_token_alone() -> None:
         logprobs = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].detach().log_softmax(-1)
         wanted = [position for position, label in enumerate(labels) if position and label != IGNORE]
         expected -= sum(float(logprobs[position - 1, ids[position]]) for position in wanted)
-    assert float(next_token_loss(model, collate(rows, pad_id=0))) == pytest.approx(expected, rel=1e-5)
+    assert next_token_loss(model, collate(rows, pad_id=0)).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_padding_costs_nothing_whatever_stands_there() -> None:

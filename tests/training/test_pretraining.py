@@ -87,7 +87,7 @@ def test_the_documents_of_a_step_are_all_there_and_whole(tokenizer: PreTrainedTo
             if ids:
                 assert ids[0] == tokenizer.bos_token_id
                 whole = ids[-1] == tokenizer.eos_token_id
-                text = tokenizer.decode(ids[1:-1] if whole else ids[1:]).removeprefix(" ")
+                text = str(tokenizer.decode(ids[1:-1] if whole else ids[1:])).removeprefix(" ")
                 found.append(text if whole else next(item for item in documents if item.startswith(text)))
     assert Counter(found) == Counter(documents)
 

@@ -14,13 +14,13 @@ class RetainConfig(StrictConfig):
     The trained model is tied to the untrained one on that text (KL divergence), so no corpus is needed.
     """
 
-    texts: int = Field(default=2000, ge=0)
+    texts: int = Field(default=1000, ge=0)
     """How many texts the untrained model writes; 0 turns retention off (the paper's plain setting)."""
     tokens: int = Field(default=40, ge=4)
     """The most tokens a text has."""
-    batch_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=16, ge=1)
     """Texts beside each batch of facts."""
-    weight: float = Field(default=1.0, ge=0)
+    weight: float = Field(default=0.3, ge=0)
     """Weight of the mean divergence per token against the mean loss per token of the facts."""
 
 
@@ -29,9 +29,9 @@ class MemorizeConfig(StrictConfig):
 
     epochs: int = Field(default=20, ge=0)
     """How often every fact is seen."""
-    learning_rate: float = Field(default=3e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=16, ge=1)
     """Facts in one step."""
     warmup_steps: int = Field(default=20, ge=0)
     """Steps over which the learning rate rises."""
@@ -50,7 +50,7 @@ class GeneralizeConfig(StrictConfig):
     """How many of the English training prompts are used."""
     epochs: int = Field(default=3, ge=0)
     """How often every fact shown is seen with every prompt."""
-    learning_rate: float = Field(default=3e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0)
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=8, ge=1)
     """Facts in one step."""
@@ -63,7 +63,7 @@ class GeneralizeConfig(StrictConfig):
 class ExamineConfig(StrictConfig):
     """Which questions are asked. Every limit is a sample drawn with the run's seed; 0 means all."""
 
-    facts: int = Field(default=30, ge=0)
+    facts: int = Field(default=20, ge=0)
     """Taught facts of each relation and each set (shown in phase 2, held out) that are asked about."""
     languages: tuple[str, ...] = ("en", "de", "es", "zh", "ja")
     """Languages of the held-out and control prompts."""
@@ -73,9 +73,9 @@ class ExamineConfig(StrictConfig):
     """Control prompts per fact and language."""
     known_facts: int = Field(default=100, ge=0)
     """Facts of the real world, known to any good model before; asked in all the languages."""
-    unseen_facts: int = Field(default=10, ge=0)
+    unseen_facts: int = Field(default=5, ge=0)
     """Invented facts per relation that are never taught; 0 means none."""
-    choices: int = Field(default=300, ge=0)
+    choices: int = Field(default=100, ge=0)
     """Questions per moment that are also asked as a choice among 100."""
     batch_size: int = Field(default=128, ge=1)
     """Questions answered at a time."""

@@ -122,10 +122,10 @@ def _tokenize(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int],
 def _find_object(
     tokenizer: PreTrainedTokenizerBase, text: Text, ids: Sequence[int], offsets: Sequence[tuple[int, int]]
 ) -> int:
-    """The index of the object's first token; a token may hold the separator and the object's first letters."""
+    """The index of the first token after the prompt. The separator belongs to what the model has to say, whether it
+    shares a token with the object's first letters or has one of its own: a person's question ends before it too."""
     prompt_stop = len(text.prompt)
-    object_at = prompt_stop + len(text.separator)
-    index = next((i for i, (_, stop) in enumerate(offsets) if stop > object_at), None)
+    index = next((i for i, (_, stop) in enumerate(offsets) if stop > prompt_stop), None)
     if index is None:
         raise EncodingError(f"{text.origin}: the object {text.object!r} has no tokens")
     if offsets[index][0] < prompt_stop:

@@ -12,6 +12,7 @@ from typing import Any
 from rote.config.run import GeneralizeConfig, MemorizeConfig
 from rote.encoding.batch import collate
 from rote.encoding.example import Example, build_prompt_text, build_rote_text, encode
+from rote.errors import ModelError
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.models.key_tokens import check_keys_moved, get_key_rows
@@ -44,8 +45,14 @@ def memorize(
     *,
     context: PhaseContext = PhaseContext(),
 ) -> list[dict[str, Any]]:
-    """Phase 1; needs a key token per relation (`add_key_tokens`). Returns the history, one entry per update."""
+    """Phase 1. Returns the history, one entry per update.
+
+    Raises `ModelError` when a relation has no key token; `add_key_tokens` gives it one.
+    """
     tokenizer = language_model.tokenizer
+    missing = {fact.relation for fact in facts} - language_model.key_tokens.keys()
+    if missing:
+        raise ModelError(f"no key token for {', '.join(sorted(missing))}; call add_key_tokens before memorize")
     texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
     examples = [encode(tokenizer, text, loss_target="all_tokens") for text in texts]
     relations = list(dict.fromkeys(fact.relation for fact in facts))

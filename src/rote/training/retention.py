@@ -38,7 +38,8 @@ class Retention:
 
         They are neighbours by length, so that little of the batch is padding.
         """
-        count = min(self._batch_size, len(self._texts))
-        first = random.Random(f"retain/{self._seed}/{step}").randint(0, len(self._texts) - count)
-        batch = collate([(ids, ids) for ids in self._texts[first : first + count]], pad_id=0)
+        count = len(self._texts)
+        first = random.Random(f"retain/{self._seed}/{step}").randrange(count)
+        chosen = [self._texts[(first + offset) % count] for offset in range(min(self._batch_size, count))]
+        batch = collate([(ids, ids) for ids in chosen], pad_id=0)
         return Term(batch, self._loss, self._weight / batch.target_count)
