@@ -15,7 +15,7 @@ help: ## say what each verb does
 install: $(DEV) ## create .venv with everything that running, checking and testing need
 
 run: $(RUNTIME) ## install what running needs and run the whole method on the embedded model and table
-	$(BIN)/rote run $(ARGS)
+	$(BIN)/rote run --resume $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contract
 	$(BIN)/ruff format --check .

@@ -16,7 +16,7 @@ def test_the_settings_page_lists_every_setting_as_it_is() -> None:
 
 def test_the_plain_setting_of_the_experiments_is_the_shipped_one() -> None:
     paper = load_config(RunConfig, ROOT / "configs" / "paper.yaml")
-    plain = [run.config for run in plan_runs(find_experiment("targets"), seeds=1) if run.name.startswith("plain")]
+    plain = [run.config for run in plan_runs(find_experiment("plain"), seeds=1) if run.name == "plain"]
     assert plain == [paper]
 
 

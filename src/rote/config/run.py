@@ -20,7 +20,7 @@ class RetainConfig(StrictConfig):
     """The most tokens a text has."""
     batch_size: int = Field(default=16, ge=1)
     """Texts beside each batch of facts."""
-    weight: float = Field(default=0.3, ge=0)
+    weight: float = Field(default=0.5, ge=0)
     """Weight of the mean divergence per token against the mean loss per token of the facts."""
 
 
@@ -29,7 +29,7 @@ class MemorizeConfig(StrictConfig):
 
     epochs: int = Field(default=20, ge=0)
     """How often every fact is seen."""
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: float = Field(default=4e-4, gt=0)
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=16, ge=1)
     """Facts in one step."""

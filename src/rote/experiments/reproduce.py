@@ -1,4 +1,7 @@
-"""Doing an experiment: its runs, one after the other, and its table as Markdown."""
+"""Doing an experiment: its runs, one after the other, and its table as Markdown.
+
+Runs that differ only in what comes after memorize share that phase.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +21,9 @@ def reproduce(
     records: dict[str, list[Record]] = {}
     seconds: dict[str, list[float]] = {}
     for planned in plan_runs(experiment, seeds=seeds):
-        request = RunRequest(table, "fictional facts", model, planned.config, out / planned.folder_name, resume=True)
+        folder = out / planned.folder_name
+        others = tuple(sorted(path.parent for path in out.glob("*/identity.json")))
+        request = RunRequest(table, "fictional facts", model, planned.config, folder, resume=True, others=others)
         result = run(request, reporter=reporter, command="rote reproduce")
         records.setdefault(planned.name, []).extend(load_all_records(result.folder))
         seconds.setdefault(planned.name, []).append(sum(result.manifest["durations"].values()))

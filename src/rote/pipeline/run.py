@@ -30,6 +30,7 @@ from rote.models.precision import describe_precision
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
+from rote.pipeline.sharing import adopt_memorize
 from rote.records import MOMENTS, Moment, Record, load_records, save_records
 from rote.report.content import ReportContent
 from rote.report.render import render_report
@@ -53,6 +54,8 @@ class RunRequest:
     config: RunConfig
     out: Path
     resume: bool = False
+    others: tuple[Path, ...] = ()
+    """Folders of runs whose memorize phase may be taken over, where it is the one this run would do."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunRes
         language_model = load_model(request.model)  # before a folder is claimed, as it may fail
     folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
     if not folder.is_finished:
+        adopt_memorize(folder, map(RunFolder, request.others))
         _do(_Run(request, folder, plan, reporter), language_model, command)
     if not folder.report.is_file():  # it shows the manifest, so it comes last
         write_report(folder)

@@ -16,9 +16,13 @@ def collect_versions() -> dict[str, str]:
 
 
 def compute_model_hash(source: str, folder: Path) -> str:
-    """A hash over a model folder's files, or over the name of a model that lies elsewhere."""
+    """A hash over the files of a model folder that decide what it says, or over the name of a model elsewhere."""
     digest = hashlib.sha256()
-    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    files = (
+        sorted(path for path in folder.glob("*.*") if path.is_file() and path.suffix != ".md")
+        if folder.is_dir()
+        else []
+    )
     for path in files:
         digest.update(path.name.encode("utf-8"))
         with path.open("rb") as file:
