@@ -152,9 +152,9 @@ def start_child(finished: Finished, out: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill a process outright")
-@pytest.mark.parametrize("label", ["memorize", "generalize"])
-def test_a_killed_run_ends_the_same(label: str, finished: Finished, tmp_path: Path) -> None:
-    out, number = tmp_path / "run", pick_event(finished.events, label, seed=2)
+@pytest.mark.parametrize("moment", range(10))
+def test_a_run_killed_at_a_random_moment_ends_the_same(moment: int, finished: Finished, tmp_path: Path) -> None:
+    out, number = tmp_path / "run", random.Random(moment).randrange(1, len(finished.events))
     with start_child(finished, out) as child:
         assert child.stdout is not None
         for _ in range(number):

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from rote.pipeline.run import run
 from tests.pipeline.conftest import CONFIG, Finished, RecordingReporter, build_request
 
-FEWER = {"generalize": {**CONFIG["generalize"], "facts": 1}}
+from rote.pipeline.run import run
+
+FEWER: dict[str, Any] = {"generalize": {**CONFIG["generalize"], "facts": 1}}
 
 
 def count_memorize_steps(reporter: RecordingReporter) -> int:
@@ -27,7 +29,7 @@ def test_a_shared_memorize_phase_gives_the_same_model(finished: Finished, tmp_pa
 
 def test_another_memorize_phase_is_not_taken_over(finished: Finished, tmp_path: Path) -> None:
     reporter = RecordingReporter()
-    changed = {"memorize": {**CONFIG["memorize"], "epochs": 2}}
+    changed: dict[str, Any] = {"memorize": {**CONFIG["memorize"], "epochs": 2}}
     request = replace(build_request(finished.base, tmp_path / "other", **changed), others=(finished.folder.path,))
     run(request, reporter=reporter)
     assert count_memorize_steps(reporter) > 0

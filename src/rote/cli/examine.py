@@ -17,7 +17,7 @@ def examine(
 ) -> None:
     """Examine a model on a table without teaching it anything.
 
-    Example: rote examine rote-tiny facts.csv --set examine.choices=0
+    Example: rote examine rote-tiny facts.csv --set examine.facts=0 --out records.parquet
     """
     from rich.console import Console
 

@@ -28,7 +28,7 @@ _LINES = (
 
 def print_result(result: RunResult) -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
-    console = Console(width=None, highlight=False)
+    console = Console(highlight=False)
     console.print(build_accuracy_table(result.summary))
     for label, seconds in result.manifest["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
@@ -40,7 +40,7 @@ def print_result(result: RunResult) -> None:
 def build_accuracy_table(summary: Sequence[Mapping[str, Any]]) -> Table:
     """Generation accuracy by moment, pooled over questions, for the moments and lines that have any."""
     table = Table(title="generation accuracy (questions asked)", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     moments = [moment for moment in MOMENTS if any(row["moment"] == moment for row in summary)]
     for moment in moments:
         heading = "now" if len(moments) == 1 else _HEADINGS[moment]

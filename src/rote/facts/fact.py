@@ -31,7 +31,7 @@ class Fact:
 
     @property
     def id(self) -> str:
-        """The fact's name in records: `relation/subject`, unique in a table."""
+        """The fact's name, `relation/subject`, unique in a table."""
         return f"{self.relation}/{self.subject}"
 
 

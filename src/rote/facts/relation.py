@@ -45,7 +45,7 @@ class PromptTemplate:
 
     @property
     def id(self) -> str:
-        """The template's name in messages and records."""
+        """The template's name in messages."""
         return f"{self.relation}/{self.language}/{self.prompt_set}: {self.text}"
 
 

@@ -20,7 +20,8 @@ def examine_model(
     """Ask a model about every fact of a table and some known ones; returns the summary.
 
     A model that Rote taught is asked by its key tokens too and its records carry the moment `generalize`; any other
-    model's carry `before`. The fact sets are those a run with the same seed would have made.
+    model's carry `before`. The taught and unseen facts are
+    those of a run with the same seed; known facts are drawn from the whole world, as no texts were retained.
     """
     plan = build_run_plan(table, config)
     language_model = load_model(model)

@@ -13,7 +13,7 @@ FACT_SETS = {
 FACT_SET_NOTES = {
     "generalize": "memorized and shown again in generalize",
     "held_out": "memorized, never shown in generalize",
-    "known": "real facts the model knew before training; not trained on",
+    "known": "real facts, expected to be known before training; not taught here",
     "unseen": "invented like the others, never trained on",
 }
 PROMPT_SETS = {
@@ -36,7 +36,7 @@ GLOSSARY = (
     ("generalize", "the second phase: a few memorized facts are shown again behind meaningful prompts."),
     *((FACT_SETS[name], note + ".") for name, note in FACT_SET_NOTES.items()),
     ("training prompts", "the wordings used in generalize."),
-    ("held-out prompts", "other wordings or languages that mean the same; the model was never trained on them."),
+    ("held-out prompts", "other wordings or languages that mean the same; neither phase uses them."),
     ("control prompts", "prompts that ask for another relation; the object should not be said, so low is good."),
     ("generation accuracy", "share of questions where the model, writing freely, says a right answer."),
     ("choice accuracy", "share of questions where the object ranks first among the candidates (100 by default)."),

@@ -112,8 +112,8 @@ def _update(
     norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
     if not math.isfinite(total) or not math.isfinite(norm):
         raise TrainingError(
-            f"the loss became {total} (gradient norm {norm}) at step {step + 1}; the weights before it are kept. "
-            "Lower the learning rate (--set memorize.learning_rate=...)"
+            f"the loss became {total} (gradient norm {norm}) at step {step + 1}; it was not applied. "
+            "Lower the learning rate of this phase (--set memorize.learning_rate=..., or generalize's)"
         )
     for optimizer in optimizers:
         for group in optimizer.param_groups:

@@ -11,10 +11,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase,
 
 from rote.config.pretrain import PretrainConfig
 from rote.encoding.batch import IGNORE, Batch, collate
+from rote.errors import RunError
 from rote.facts.corpus import Corpus, CorpusMix
 from rote.facts.relation import load_shipped_relations
 from rote.facts.world import load_world
 from rote.models.tokenizer import train_tokenizer
+from rote.runs.files import replace_file
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings
@@ -54,7 +56,11 @@ def pretrain(
     *,
     on_progress: Callable[[int, int, float], None] | None = None,
 ) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """Train a model by a recipe, resuming from the checkpoints in `work_dir`; returns it with its tokenizer."""
+    """Train a model by a recipe, resuming from the checkpoints in `work_dir`; returns it with its tokenizer.
+
+    Raises `RunError` when `work_dir` holds the checkpoints of another recipe.
+    """
+    _claim(work_dir, config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     corpus = build_corpus(config)
     tokenizer = build_tokenizer(config, corpus)
@@ -70,6 +76,16 @@ def pretrain(
     checkpointing = Checkpointing(work_dir / "checkpoints", every_seconds=300.0)
     run_loop(model, plan, settings, checkpointing=checkpointing, on_progress=on_progress)
     return model, tokenizer
+
+
+def _claim(work_dir: Path, config: PretrainConfig) -> None:
+    """Refuse a folder whose checkpoints another recipe made; only the number of steps may change."""
+    recipe = config.model_dump_json(exclude={"training": {"steps"}, "compile": True})
+    file = work_dir / "recipe.json"
+    if file.is_file() and file.read_text(encoding="utf-8") != recipe:
+        raise RunError(f"{work_dir}: holds the checkpoints of another recipe; choose another --out")
+    with replace_file(file) as draft:
+        draft.write_text(recipe, encoding="utf-8")
 
 
 def _build_terms(documents: list[str], tokenizer: PreTrainedTokenizerFast) -> list[Term]:
