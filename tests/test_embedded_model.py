@@ -1,0 +1,107 @@
+"""The claims about the embedded model, measured on it with fixed seeds."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from rote.config.run import GeneralizeConfig, MemorizeConfig
+from rote.evaluation.examine import examine
+from rote.evaluation.questions import QuestionPlan, build_questions
+from rote.facts.fact import Fact
+from rote.facts.fictional_table import load_fictional
+from rote.facts.relation import LANGUAGES, load_relations
+from rote.methods.memorize_then_generalize import PhaseContext, generalize, memorize, pick_generalize_facts
+from rote.models.embedded import locate_embedded_model
+from rote.models.key_tokens import add_key_tokens
+from rote.models.language_model import LanguageModel, load_model
+from rote.models.retained_texts import write_texts
+from rote.pipeline.plan import pick_known_facts, sample_facts
+from rote.records import FactSet, Record
+from rote.training.retention import Retention
+
+RELATIONS = load_relations()
+ROOT = Path(__file__).parents[1]
+TAUGHT = [fact for relation in ("mother", "capital") for fact in load_fictional().select(relation)[:40]]
+
+
+def ask(language_model: LanguageModel, fact_sets: dict[FactSet, Sequence[Fact]]) -> list[Record]:
+    plan = QuestionPlan(key_tokens=language_model.key_tokens, languages=LANGUAGES, held_out_prompts=1, choices=1)
+    questions = build_questions(fact_sets, RELATIONS, plan=plan)
+    return examine(language_model.model, language_model.tokenizer, questions, moment="before", batch_size=64)
+
+
+def accuracy(records: list[Record], **wanted: str) -> float:
+    fitting = [r.correct for r in records if all(getattr(r, key) == value for key, value in wanted.items())]
+    return sum(fitting) / len(fitting)
+
+
+@cache
+def taught() -> dict[str, list[Record]]:
+    """Records before, after memorize and after generalize, at the default settings on two relations of 40 facts."""
+    language_model = load_model()
+    texts = write_texts(language_model, count=400, tokens=40, seed=0)
+    retention = Retention(language_model.model, texts, batch_size=16, weight=0.5, seed=0)
+    context = PhaseContext(retention=retention)
+    add_key_tokens(language_model, ("mother", "capital"))
+    known = pick_known_facts(language_model.tokenizer.batch_decode(texts), count=60, seed=0)
+    shown = pick_generalize_facts(TAUGHT, per_relation=20)
+    held_out = sample_facts([fact for fact in TAUGHT if fact not in shown], count=30, seed=0)
+    fact_sets: dict[FactSet, Sequence[Fact]] = {"held_out": held_out, "known": known}
+    moments = {"before": ask(language_model, fact_sets)}
+    memorize(language_model, TAUGHT, MemorizeConfig(epochs=30), context=context)
+    moments["memorize"] = ask(language_model, fact_sets)
+    generalize(language_model, shown, RELATIONS, GeneralizeConfig(), context=context)
+    moments["generalize"] = ask(language_model, fact_sets)
+    return moments
+
+
+def test_the_weights_are_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in locate_embedded_model().iterdir()) < 32 * 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_known_facts_are_recalled_in_every_language(language: str) -> None:
+    assert accuracy(taught()["before"], fact_set="known", language=language) >= 0.95
+
+
+@pytest.mark.slow
+def test_nothing_that_is_injected_is_known_before() -> None:
+    assert accuracy(taught()["before"], fact_set="held_out") < 0.02
+
+
+@pytest.mark.slow
+def test_memorize_is_recalled_by_key_token_and_not_by_question() -> None:
+    records = taught()["memorize"]
+    assert accuracy(records, fact_set="held_out", prompt_set="key") >= 0.99
+    assert accuracy(records, fact_set="held_out", prompt_set="training") < 0.5
+
+
+@pytest.mark.slow
+def test_generalize_makes_held_out_facts_usable_in_words_and_languages_never_trained() -> None:
+    before, after = taught()["memorize"], taught()["generalize"]
+    for wanted in (
+        {"prompt_set": "training"},
+        {"prompt_set": "held_out", "language": "en"},
+        {"prompt_set": "held_out"},
+    ):
+        assert accuracy(after, fact_set="held_out", **wanted) > accuracy(before, fact_set="held_out", **wanted) + 0.1
+
+
+@pytest.mark.slow
+def test_known_facts_stay_and_control_prompts_do_not_bring_the_object() -> None:
+    before, after = taught()["before"], taught()["generalize"]
+    assert accuracy(after, fact_set="known") > accuracy(before, fact_set="known") - 0.05
+    assert accuracy(after, fact_set="held_out", prompt_set="control") < 0.1
+
+
+@pytest.mark.slow
+def test_the_quickstart_runs() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "quickstart.py"), "--facts", "8", "--epochs", "12"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "held_out   de" in done.stdout
+    assert "right:" in done.stdout
