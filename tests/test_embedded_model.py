@@ -47,7 +47,7 @@ def taught() -> dict[str, list[Record]]:
     retention = Retention(language_model.model, texts, batch_size=16, weight=0.5, seed=0)
     context = PhaseContext(retention=retention)
     add_key_tokens(language_model, ("mother", "capital"))
-    known = pick_known_facts(language_model.tokenizer.batch_decode(texts), count=60, seed=0)
+    known = pick_known_facts(language_model.tokenizer.batch_decode(texts), table=load_fictional(), count=60, seed=0)
     shown = pick_generalize_facts(TAUGHT, per_relation=20)
     held_out = sample_facts([fact for fact in TAUGHT if fact not in shown], count=30, seed=0)
     fact_sets: dict[FactSet, Sequence[Fact]] = {"held_out": held_out, "known": known}

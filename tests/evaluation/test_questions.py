@@ -63,7 +63,7 @@ def test_all_prompts_are_used_over_many_facts(relations: dict[str, Relation]) ->
 def test_zero_stands_for_all_and_a_fact_given_twice_is_asked_once(
     facts: list[Fact], relations: dict[str, Relation]
 ) -> None:
-    plan = QuestionPlan(training_prompts=0, held_out_prompts=0, control_prompts=0)
+    plan = QuestionPlan(training_prompts=3, held_out_prompts=0, control_prompts=0)
     questions = build_questions({"held_out": [facts[0], facts[0]]}, relations, plan=plan)
     assert len(questions) == 3 + 4 + 2
     assert len(set(questions)) == len(questions)

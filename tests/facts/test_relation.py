@@ -79,8 +79,12 @@ def test_select_narrows_by_set_and_language() -> None:
 
 def test_separators_are_read(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text('relation: r\nseparators: {zh: ""}\nprompts: {zh: {training: ["{subject}是"]}}\n', encoding="utf-8")
-    assert load_relation(path).templates == (PromptTemplate("r", "{subject}是", "training", "zh", ""),)
+    prompts = 'prompts: {en: {training: ["{subject} is"]}, zh: {held_out: ["{subject}是"]}}'
+    path.write_text(f'relation: r\nseparators: {{zh: ""}}\n{prompts}\n', encoding="utf-8")
+    assert load_relation(path).templates == (
+        PromptTemplate("r", "{subject} is", "training", "en"),
+        PromptTemplate("r", "{subject}是", "held_out", "zh", ""),
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,11 +93,16 @@ def test_separators_are_read(tmp_path: Path) -> None:
         ("relation: [", "cannot be read as a relation pack"),
         ("- a\n- b\n", "needs the keys 'relation' and 'prompts'"),
         ("relation: r\n", "needs the keys 'relation' and 'prompts'"),
+        ("relation: r\nprompts: {en: [a]}\n", "wrong at 'prompts: en'"),
+        ("relation: r\nprompts: {en: {training: 'What {subject}'}}\n", "wrong at 'prompts: en: training'"),
+        ("relation: r\nprompts: {de: {training: ['{subject} ist']}}\n", "at least one prompt under prompts: en"),
+        ("relation: r\nseparators: x\nprompts: {en: {training: ['{subject} is']}}\n", "wrong at 'separators'"),
+        ("relation: r\nprompt: {}\nprompts: {en: {training: ['{subject} is']}}\n", "wrong at 'prompt'"),
         ("relation: r\nprompts: {}\n", "at least one prompt under prompts: en: training:"),
         ("relation: r\nprompts: {en: {held_out: ['{subject} is']}}\n", "at least one prompt"),
         (
             "relation: r\nprompts: {en: {trainig: ['{subject} is']}}\n",
-            "unknown prompt set 'trainig' under 'en'; use training",
+            "wrong at 'prompts: en: trainig'",
         ),
         ("relation: r\nprompts: {en: {training: ['Who is it?']}}\n", "must contain {subject} exactly once"),
         ("relation: r\nprompts: {en: {training: ['{subject} or {subject}']}}\n", "must contain {subject} exactly once"),

@@ -173,13 +173,15 @@ def test_known_facts_never_occur_in_the_retained_texts(finished: Finished) -> No
 
 
 def test_a_subject_in_the_retained_texts_is_no_known_fact() -> None:
-    everything = [fact.subject for fact in pick_known_facts((), count=0, seed=0)]
+    everything = [fact.subject for fact in pick_known_facts((), table=build_table(), count=0, seed=0)]
     texts = [f"I wrote about {subject}." for subject in everything[::2]]
-    left = {fact.subject for fact in pick_known_facts(texts, count=0, seed=0)}
+    left = {fact.subject for fact in pick_known_facts(texts, table=build_table(), count=0, seed=0)}
     assert left
     assert not left & set(everything[::2])
-    assert len(pick_known_facts(texts, count=5, seed=0)) == 5
-    assert pick_known_facts(texts, count=5, seed=0) != pick_known_facts(texts, count=5, seed=1)
+    assert len(pick_known_facts(texts, table=build_table(), count=5, seed=0)) == 5
+    assert pick_known_facts(texts, table=build_table(), count=5, seed=0) != pick_known_facts(
+        texts, table=build_table(), count=5, seed=1
+    )
 
 
 # --- once more -------------------------------------------------------------------------------------------------------

@@ -23,12 +23,15 @@ def invent(
 
     Example: rote facts invent --relation mother --count 1000 --seed 7 --out mothers.csv
     """
+    from rote.errors import ConfigError
     from rote.facts.invent import invent_table
     from rote.facts.reading import format_table, save_table
     from rote.facts.relation import INJECTED_RELATIONS, pick_relations
     from rote.runs.files import replace_file
 
     table = invent_table(pick_relations(relation or INJECTED_RELATIONS), count=count, seed=seed)
+    if out is not None and out.suffix not in (".csv", ".jsonl"):
+        raise ConfigError(f"--out {out}: tables are written as .csv or .jsonl")
     if out is None:
         typer.echo(format_table(table), nl=False)
         return

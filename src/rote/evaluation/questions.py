@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 from rote.errors import TemplateError
 from rote.facts.distractors import pick_distractors
 from rote.facts.fact import Fact
-from rote.facts.relation import PromptSet, PromptTemplate, Relation
+from rote.facts.relation import TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation
 from rote.records import FACT_SETS, NO_LANGUAGE, FactSet, QuestionSet
 
 if TYPE_CHECKING:  # imported for real where it is used: it brings transformers and torch
     from rote.encoding.example import Text
 
-TRAINING_LANGUAGE = "en"
-"""The language of phase 2 (paper, section 3)."""
 _CHOICE_SETS = ("generalize", "held_out")
 
 
@@ -36,7 +34,7 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionPlan:
-    """How many questions are asked of each kind; 0 means all."""
+    """How many questions are asked of each kind; for the samples (held-out, control, choices) 0 means all."""
 
     key_tokens: Mapping[str, str] = field(default_factory=dict)
     """Relation -> key token; a relation without one is not asked by key."""
@@ -53,11 +51,16 @@ class QuestionPlan:
 
 
 def build_questions(
-    fact_sets: Mapping[FactSet, Sequence[Fact]], relations: Mapping[str, Relation], *, plan: QuestionPlan
+    fact_sets: Mapping[FactSet, Sequence[Fact]],
+    relations: Mapping[str, Relation],
+    *,
+    plan: QuestionPlan,
+    pool: Sequence[Fact] | None = None,
 ) -> list[Question]:
     """The questions about all facts, by fact set and fact; no two are the same.
 
-    Raises `TemplateError` for a fact whose relation is not among `relations`.
+    The wrong candidates of a choice are objects of `pool`, by default of all facts asked about. Raises
+    `TemplateError` for a fact whose relation is not among `relations`.
     """
     questions = [
         question
@@ -65,8 +68,8 @@ def build_questions(
         for fact in fact_sets.get(fact_set, ())
         for question in _ask(fact, fact_set, relations, plan)
     ]
-    pool = [fact for facts in fact_sets.values() for fact in facts]
-    return _add_candidates(list(dict.fromkeys(questions)), pool, plan)
+    asked = [fact for facts in fact_sets.values() for fact in facts]
+    return _add_candidates(list(dict.fromkeys(questions)), asked if pool is None else list(pool), plan)
 
 
 def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan: QuestionPlan) -> Iterator[Question]:
@@ -87,8 +90,7 @@ def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan:
 def _select_templates(
     fact: Fact, relation: Relation, plan: QuestionPlan, *, with_control: bool
 ) -> Iterator[PromptTemplate]:
-    training = relation.select(prompt_set="training", language=TRAINING_LANGUAGE)
-    yield from training[: plan.training_prompts or None]
+    yield from relation.select_training(plan.training_prompts)
     counts: dict[PromptSet, int] = {"held_out": plan.held_out_prompts}
     if with_control:
         counts["control"] = plan.control_prompts

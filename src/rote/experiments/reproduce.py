@@ -41,7 +41,9 @@ def format_markdown(experiment: Experiment, cells: Mapping[tuple[str, str], Inte
     for column in experiment.columns:
         yield f"| {column.name} |" + "".join(f" {_format(cells.get((name, column.name)))} |" for name in runs)
         if column.paper:
-            yield f"| {column.name}, paper |" + "".join(f" {figure:.2f} |" for figure in _pad(column, runs))
+            yield f"| {column.name}, paper (Qwen2.5-1.5B) |" + "".join(
+                f" {figure:.2f} |" for figure in _pad(column, runs)
+            )
 
 
 def _pad(column: Column, runs: Sequence[str]) -> Sequence[float]:

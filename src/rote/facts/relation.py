@@ -9,15 +9,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rote.errors import TemplateError
 
 PromptSet = Literal["training", "held_out", "control"]
 PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
 LANGUAGES = ("en", "de", "es", "zh", "ja")
+TRAINING_LANGUAGE = "en"
+"""The language of phase 2 (paper, section 3)."""
 PACKS = Path(__file__).parent / "packs"
 INJECTED_RELATIONS = ("author", "capital", "educated_at", "genre", "mother")
 """The five relations of the paper; the other shipped packs belong to the embedded model's world."""
@@ -67,47 +70,68 @@ class Relation:
             if prompt_set in (None, template.prompt_set) and language in (None, template.language)
         )
 
+    def select_training(self, count: int) -> tuple[PromptTemplate, ...]:
+        """The prompts of phase 2: the first `count` English training prompts."""
+        return self.select(prompt_set="training", language=TRAINING_LANGUAGE)[:count]
+
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages that have a template, in the order of the pack."""
         return tuple(dict.fromkeys(template.language for template in self.templates))
 
 
+class _Pack(BaseModel):
+    """A relation pack as it stands in its file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    relation: str
+    description: str = ""
+    subject_type: str = "subject"
+    object_type: str = "object"
+    prompts: dict[str, dict[PromptSet, list[str]]]
+    separators: dict[str, str] = {}
+
+
 def load_relation(path: Path) -> Relation:
-    """Load one relation pack. Raises `TemplateError` naming the file and the template at fault."""
+    """Load one relation pack. Raises `TemplateError` naming the file and the key or template at fault."""
+    pack = _read_pack(path)
+    templates = tuple(_build_templates(path, pack))
+    relation = Relation(
+        pack.relation, pack.description or pack.relation, pack.subject_type, pack.object_type, templates
+    )
+    if not relation.select_training(1):
+        raise TemplateError(
+            f"{path}: relation {pack.relation!r} needs at least one prompt under "
+            f"prompts: {TRAINING_LANGUAGE}: training:"
+        )
+    return relation
+
+
+def _read_pack(path: Path) -> _Pack:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise TemplateError(f"{path}: cannot be read as a relation pack ({reason})") from error
-    if not isinstance(data, dict) or not isinstance(data.get("prompts"), dict) or "relation" not in data:
+    if not isinstance(data, dict) or not {"relation", "prompts"} <= data.keys():
         raise TemplateError(f"{path}: a relation pack needs the keys 'relation' and 'prompts' (see docs/tables.md)")
-    name = str(data["relation"])
-    templates = tuple(_templates(path, name, data["prompts"], data.get("separators") or {}))
-    if not any(template.prompt_set == "training" for template in templates):
-        raise TemplateError(f"{path}: relation {name!r} needs at least one prompt under prompts: en: training:")
-    return Relation(
-        name=name,
-        description=str(data.get("description", name)),
-        subject_type=str(data.get("subject_type", "subject")),
-        object_type=str(data.get("object_type", "object")),
-        templates=templates,
-    )
+    try:
+        return _Pack.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ": ".join(str(part) for part in first["loc"] if part != "[key]")
+        raise TemplateError(f"{path}: wrong at {place!r}: {first['msg'].lower()} (see docs/tables.md)") from error
 
 
-def _templates(
-    path: Path, relation: str, prompts: dict[str, Any], separators: dict[str, str]
-) -> Iterator[PromptTemplate]:
-    for language, sets in prompts.items():
-        for prompt_set, texts in (sets or {}).items():
-            if prompt_set not in PROMPT_SETS:
-                raise TemplateError(
-                    f"{path}: unknown prompt set {prompt_set!r} under {language!r}; use {', '.join(PROMPT_SETS)}"
-                )
-            for text in texts or ():
-                if str(text).count(SUBJECT) != 1:
+def _build_templates(path: Path, pack: _Pack) -> Iterator[PromptTemplate]:
+    for language, sets in pack.prompts.items():
+        for prompt_set, texts in sets.items():
+            for text in texts:
+                if text.count(SUBJECT) != 1:
                     raise TemplateError(f"{path}: the template {text!r} must contain {SUBJECT} exactly once")
-                yield PromptTemplate(relation, str(text), prompt_set, language, separators.get(language, " "))
+                separator = pack.separators.get(language, " ")
+                yield PromptTemplate(pack.relation, text, prompt_set, language, separator)
 
 
 @cache

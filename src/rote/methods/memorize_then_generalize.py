@@ -75,7 +75,7 @@ def generalize(
     examples = [
         encode(language_model.tokenizer, build_prompt_text(fact, template), loss_target="object_only")
         for fact in facts
-        for template in relations[fact.relation].select(prompt_set="training", language="en")[: config.prompts]
+        for template in relations[fact.relation].select_training(config.prompts)
     ]
     return _train(language_model, examples, config, context=context)
 

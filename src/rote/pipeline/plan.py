@@ -38,6 +38,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
     relations = load_relations(config.relations)
     check_table(table, relations)
     _check_languages(table, relations, config.examine.languages)
+    _check_prompt_count(table, relations, config.generalize.prompts)
     chosen = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
     shown = {fact.id for fact in chosen}
     return RunPlan(
@@ -66,19 +67,24 @@ def build_run_questions(
     fact_sets: dict[FactSet, Sequence[Fact]] = {
         "generalize": _sample_by_relation(plan.generalize_facts, config),
         "held_out": _sample_by_relation(plan.held_out_facts, config),
-        "known": pick_known_facts(retained, count=config.examine.known_facts, seed=config.seed),
+        "known": pick_known_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
         "unseen": plan.unseen_facts,
     }
-    return build_questions(fact_sets, plan.relations, plan=question_plan)
+    return build_questions(fact_sets, plan.relations, plan=question_plan, pool=plan.table.facts)
 
 
-def pick_known_facts(retained: Sequence[str], *, count: int, seed: int) -> list[Fact]:
-    """A sample of the real world's facts whose subjects occur in none of the retained texts.
+def pick_known_facts(retained: Sequence[str], *, table: FactTable, count: int, seed: int) -> list[Fact]:
+    """A sample of the real world's facts whose subjects occur in no retained text and not in the table.
 
     Facts whose subject gives the answer away (Florence Nightingale was born in Florence) are left out.
     """
     everything = "\n".join(retained)
-    candidates = [fact for fact in load_world() if fact.subject not in everything and find_fault(fact) is None]
+    taught = {fact.subject for fact in table}
+    candidates = [
+        fact
+        for fact in load_world()
+        if fact.subject not in everything and fact.subject not in taught and find_fault(fact) is None
+    ]
     return sample_facts(candidates, count=count, seed=seed)
 
 
@@ -86,6 +92,13 @@ def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
     """`count` facts drawn with a seed (all of them for 0 or where there are fewer), in the table's order."""
     chosen = random.Random(f"sample/{seed}").sample(range(len(facts)), min(count or len(facts), len(facts)))
     return [facts[index] for index in sorted(chosen)]
+
+
+def _check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
+    for name in table.relations:
+        found = len(relations[name].select_training(wanted))
+        if found < wanted:
+            raise ConfigError(f"relation {name!r} has {found} training prompts; lower --set generalize.prompts={found}")
 
 
 def _check_languages(table: FactTable, relations: Mapping[str, Relation], languages: Sequence[str]) -> None:

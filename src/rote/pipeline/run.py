@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from rote.config.run import RunConfig
@@ -181,7 +182,9 @@ def describe_plan(request: RunRequest) -> str:
 
 def build_identity(request: RunRequest) -> dict[str, Any]:
     """What a run folder belongs to: everything that decides the result."""
+    packs = {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in request.config.relations}
     return {
+        **({"relations": packs} if packs else {}),
         "config": json.loads(request.config.model_dump_json()),
         "table": {"name": request.table_name, "hash": request.table.content_hash},
         "model": {"name": request.model, "hash": compute_model_hash(request.model, find_model_folder(request.model))},
@@ -243,8 +246,7 @@ def _do(work: _Run, language_model: LanguageModel, command: str) -> None:
     with work.step("save the model and the report") as _:
         save_model(language_model, folder.model)
         write_json(folder.summary, compute_summary(load_all_records(folder)))
-        precision = describe_precision(language_model.device)
-    write_json(folder.manifest, _build_manifest(work, command, precision))
+    write_json(folder.manifest, _build_manifest(work, command, language_model.device))
 
 
 def _build_retention(language_model: LanguageModel, texts: list[list[int]], config: RunConfig) -> Retention | None:
@@ -275,14 +277,16 @@ def _build_evaluator(language_model: LanguageModel, plan: RunPlan, config: RunCo
     return measure
 
 
-def _build_manifest(work: _Run, command: str, precision: str) -> dict[str, Any]:
+def _build_manifest(work: _Run, command: str, device: torch.device) -> dict[str, Any]:
     return {
         **read_json(work.folder.identity),
         "seed": work.config.seed,
         "table_seed": work.request.table.seed,
         "facts": len(work.request.table),
         "versions": collect_versions(),
-        "precision": precision,
+        "precision": {"training": describe_precision(device), "examination": "float32"},
+        "device": str(device),
+        "threads": torch.get_num_threads(),
         "durations": {label: round(seconds, 1) for label, seconds in work.timings.items()},
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

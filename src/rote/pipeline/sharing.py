@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rote.runs.files import replace_file, replace_folder
-from rote.runs.folder import RunFolder, read_json
+from rote.runs.folder import RunFolder, read_json, write_json
 
 _DECIDING = ("seed", "key_token", "memorize", "retain")
 """The settings that decide the weights after memorize, with the table and the model."""
@@ -31,6 +31,10 @@ def _describe_memorize(identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _copy_memorize(source: RunFolder, target: RunFolder) -> None:
+    spent = read_json(source.timings)
+    write_json(
+        target.timings, {label: spent[label] for label in ("write retained texts", "memorize") if label in spent}
+    )
     if source.retained.is_file():
         with replace_file(target.retained) as draft:
             shutil.copyfile(source.retained, draft)

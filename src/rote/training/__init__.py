@@ -4,6 +4,6 @@
 - `losses.py`       next-token loss and distillation from a frozen model
 - `optimizer.py`    AdamW (and Muon for pretraining), warm-up and decay
 - `checkpoints.py`  atomic checkpoints of a loop, safetensors and JSON
-- `phases.py`       `memorize` and `generalize`
+- `retention.py`    the texts that keep what a model knew in place
 - `pretraining.py`  making the embedded model
 """
