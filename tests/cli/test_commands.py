@@ -49,7 +49,7 @@ def test_a_run_ends_with_its_figures_its_times_and_its_places(finished_run: Fini
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(finished_run: FinishedRun) -> None:
     lines = finished_run.outcome.err.splitlines()
-    for step in ("load the model", "memorize", "examine: generalize"):
+    for step in ("memorize", "examine: generalize"):
         assert f"{step} ..." in lines
         assert any(line.startswith(f"{step}: done in ") for line in lines)
 
