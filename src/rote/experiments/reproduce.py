@@ -53,7 +53,7 @@ def _pad(column: Column, runs: Sequence[str]) -> Sequence[float]:
 
 
 def _format(cell: Interval | None) -> str:
-    return f"{cell.mean:.3f} [{cell.low:.2f}, {cell.high:.2f}] ({cell.n})" if cell else ""
+    return f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}] ({cell.n})" if cell else ""
 
 
 def _format_times(times: Mapping[str, float]) -> Iterator[str]:
