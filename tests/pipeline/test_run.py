@@ -93,7 +93,9 @@ def test_the_manifest_says_all_that_is_needed_to_repeat_the_run(finished: Finish
     assert manifest["versions"]["python"] == platform.python_version()
     assert manifest["versions"]["torch"] == version("torch")
     assert {"rote", "transformers", "tokenizers", "safetensors"} <= set(manifest["versions"])
-    assert manifest["precision"] in ("float32", "bfloat16 autocast over float32 weights")
+    assert manifest["precision"]["training"] in ("float32", "bfloat16 autocast over float32 weights")
+    assert manifest["precision"]["examination"] == "float32"
+    assert manifest["threads"] == torch.get_num_threads()
     assert set(manifest["durations"]) == {label for label, _ in finished.events}
     assert all(seconds >= 0 for seconds in manifest["durations"].values())
     assert manifest["durations"]["memorize"] > 0
