@@ -14,7 +14,8 @@ from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.fact import Fact
 from rote.facts.fictional_table import load_fictional
 from rote.facts.relation import LANGUAGES, load_relations
-from rote.methods.memorize_then_generalize import PhaseContext, generalize, memorize, pick_generalize_facts
+from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
+from rote.methods.teaching import PhaseContext
 from rote.models.embedded import locate_embedded_model
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, load_model

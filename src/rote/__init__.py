@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from rote.facts.reading import load_table
     from rote.facts.relation import PromptTemplate, Relation, load_relations
     from rote.facts.table import FactTable
-    from rote.methods.memorize_then_generalize import PhaseContext, generalize, memorize, pick_generalize_facts
+    from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
+    from rote.methods.teaching import PhaseContext
     from rote.models.key_tokens import add_key_tokens
     from rote.models.language_model import LanguageModel, load_model, save_model
     from rote.models.retained_texts import write_texts
@@ -59,7 +60,7 @@ _HOMES = {
     "Relation": "facts.relation",
     "load_relations": "facts.relation",
     "FactTable": "facts.table",
-    "PhaseContext": "methods.memorize_then_generalize",
+    "PhaseContext": "methods.teaching",
     "generalize": "methods.memorize_then_generalize",
     "memorize": "methods.memorize_then_generalize",
     "pick_generalize_facts": "methods.memorize_then_generalize",

@@ -8,13 +8,15 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Moment = Literal["before", "memorize", "generalize"]
-FactSet = Literal["generalize", "held_out", "known", "unseen"]
+Moment = str
+"""`before`, or the name of the stage that was trained last."""
+FactSet = Literal["generalize", "held_out", "known", "unseen", "replaced"]
 QuestionSet = Literal["key", "training", "held_out", "control"]
 Measure = Literal["generation_accuracy", "choice_accuracy", "object_probability"]
 
 MOMENTS: tuple[Moment, ...] = ("before", "memorize", "generalize")
-FACT_SETS: tuple[FactSet, ...] = ("generalize", "held_out", "known", "unseen")
+"""Those of memorize-then-generalize, in order."""
+FACT_SETS: tuple[FactSet, ...] = ("generalize", "held_out", "known", "unseen", "replaced")
 QUESTION_SETS: tuple[QuestionSet, ...] = ("key", "training", "held_out", "control")
 MEASURES: tuple[Measure, ...] = ("generation_accuracy", "choice_accuracy", "object_probability")
 NO_LANGUAGE = "-"

@@ -16,7 +16,8 @@ from rote.encoding.example import build_prompt_text, encode
 from rote.errors import ModelError
 from rote.evaluation.examine import recall_by_key
 from rote.facts.fact import Fact, build_fact
-from rote.methods.memorize_then_generalize import PhaseContext, generalize, memorize, pick_generalize_facts
+from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
+from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 from rote.models.retained_texts import write_texts

@@ -11,6 +11,7 @@ from rote.cli.facts import facts
 from rote.cli.pretrain import pretrain
 from rote.cli.report import report
 from rote.cli.reproduce import reproduce
+from rote.cli.results import results
 from rote.cli.run import run
 from rote.errors import RoteError
 from rote.version import __version__
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, report, ask, reproduce, pretrain):
+for command in (run, examine, report, ask, reproduce, results, pretrain):
     app.command()(command)
 app.add_typer(facts, name="facts")
 

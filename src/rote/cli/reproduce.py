@@ -7,26 +7,36 @@ import typer
 
 
 def reproduce(
-    name: Annotated[str | None, typer.Argument(help="An experiment; leave it out to see which there are.")] = None,
+    name: Annotated[str | None, typer.Argument(help="An experiment, by name or letter; `all` for every one.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show which experiments there are, and leave.")] = False,
     model: Annotated[str, typer.Option(help="Folder or hub name of a causal LM.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
-    out: Annotated[Path | None, typer.Option(help="Folder of its runs; runs/NAME by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the trials; they are shared by all experiments.")] = Path(
+        "runs/trials"
+    ),
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of every run, such as memorize.learning_rate=1e-5.")
+    ] = None,
 ) -> None:
-    """Do the runs of an experiment, skipping finished ones, and print its table.
+    """Do the runs of an experiment, skipping finished ones, and print its table and claims.
 
-    Example: rote reproduce depth --seeds 3
+    Example: rote reproduce main --seeds 3
     """
     from rote.experiments.experiment import find_experiment, list_experiments
 
-    if name is None:
+    if name is None or list_:
         for known, experiment in list_experiments().items():
-            typer.echo(f"{known}: {experiment.description} ({len(experiment.runs)} runs a seed)")
+            letter = f"({experiment.letter})" if experiment.letter else "   "
+            typer.echo(f"{letter} {known:16} {experiment.description}; about {experiment.minutes:g} min a seed")
         return
-    chosen = find_experiment(name)
+    experiments = list_experiments()
+    chosen = list(experiments) if name == "all" else [find_experiment(name)]
 
     from rote.cli.progress import build_reporter
-    from rote.experiments.reproduce import reproduce as do_reproduce
-    from rote.facts.fictional_table import load_fictional
+    from rote.experiments.reproduce import format_experiment, run_experiment
 
-    folder = out or Path("runs") / name
-    typer.echo(do_reproduce(chosen, load_fictional(), model=model, seeds=seeds, out=folder, reporter=build_reporter()))
+    for known in chosen:
+        trials = run_experiment(
+            experiments[known], model=model, seeds=seeds, out=out, reporter=build_reporter(), changes=tuple(set_ or ())
+        )
+        typer.echo("\n".join(format_experiment(known, experiments[known], trials, model=model)))

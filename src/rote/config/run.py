@@ -9,7 +9,7 @@ from rote.config.strict import StrictConfig
 
 
 class RetainConfig(StrictConfig):
-    """Keeping what the model knew: text it wrote itself before training is shown again beside the facts.
+    """Keeping what the model knew: text it wrote itself before training is shown again while it memorizes.
 
     The trained model is tied to the untrained one on that text (KL divergence), so no corpus is needed.
     """
@@ -20,44 +20,47 @@ class RetainConfig(StrictConfig):
     """The most tokens a text has."""
     batch_size: int = Field(default=16, ge=1)
     """Texts beside each batch of facts."""
-    weight: float = Field(default=0.5, ge=0)
+    weight: float = Field(default=1.0, ge=0)
     """Weight of the mean divergence per token against the mean loss per token of the facts."""
 
 
-class MemorizeConfig(StrictConfig):
+class PhaseConfig(StrictConfig):
+    """How a list of examples is trained on."""
+
+    epochs: int = Field(default=3, ge=0)
+    """How often every example is seen."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Its highest value; it rises over the warm-up and then falls linearly to zero."""
+    batch_size: int = Field(default=16, ge=1)
+    """Examples in one step."""
+    warmup_steps: int = Field(default=5, ge=0)
+    """Steps over which the learning rate rises."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled weight decay of AdamW."""
+
+
+class MemorizeConfig(PhaseConfig):
     """Phase 1: every fact as `subject [X] object`, loss on all tokens (paper, section 3)."""
 
     epochs: int = Field(default=20, ge=0)
     """How often every fact is seen."""
-    learning_rate: float = Field(default=4e-4, gt=0)
+    learning_rate: float = Field(default=5.5e-4, gt=0)
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
-    batch_size: int = Field(default=16, ge=1)
-    """Facts in one step."""
     warmup_steps: int = Field(default=20, ge=0)
     """Steps over which the learning rate rises."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled weight decay of AdamW."""
     stop_at_recall: float | None = Field(default=None, gt=0, le=1)
     """Stop early once this share of the facts is recalled by key token; by default every epoch is run."""
 
 
-class GeneralizeConfig(StrictConfig):
+class GeneralizeConfig(PhaseConfig):
     """Phase 2: a few memorized facts behind a meaningful prompt, loss on the object only (paper, section 3)."""
 
     facts: int = Field(default=50, ge=1)
     """k: facts per relation that are shown again."""
     prompts: int = Field(default=1, ge=1)
     """How many of the English training prompts are used."""
-    epochs: int = Field(default=3, ge=0)
-    """How often every fact shown is seen with every prompt."""
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=8, ge=1)
-    """Facts in one step."""
-    warmup_steps: int = Field(default=5, ge=0)
-    """Steps over which the learning rate rises."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled weight decay of AdamW."""
+    """Examples in one step."""
 
 
 class ExamineConfig(StrictConfig):

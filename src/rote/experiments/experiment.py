@@ -1,49 +1,139 @@
-"""`Experiment`: a declaration read from YAML, the runs it stands for, and the table drawn from their records."""
+"""`Experiment`: a declaration read from YAML: the runs it stands for, what is drawn from their records, and the claims
+of the paper it tests.
+"""
 
-from collections.abc import Iterator, Mapping, Sequence
+import difflib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rote.config.loading import load_config
-from rote.config.run import RunConfig
 from rote.config.strict import StrictConfig
+from rote.config.trial import TrialConfig
 from rote.errors import ConfigError
-from rote.evaluation.intervals import Interval, compute_interval
 from rote.records import Record
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "declared"
 
 
 class Column(StrictConfig):
-    """One figure: the generation accuracy over the records that fit; an empty list fits everything."""
+    """One figure, over the records that fit; an empty list fits everything."""
 
     name: str
-    moment: str
+    moment: str = ""
+    """The moment of the records; by default the last one of the run."""
+    measure: Literal["generation_accuracy", "choice_accuracy", "object_probability"] = "generation_accuracy"
     fact_set: tuple[str, ...] = ()
     prompt_set: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
-    paper: tuple[float, ...] = ()
+    relation: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    """The groups of facts that count, where the method makes groups."""
+    paper: tuple[float | None, ...] = ()
     """The paper's figure for each run, where it has one."""
 
-    def fits(self, record: Record) -> bool:
-        """Whether a record counts for this column."""
+    def fits(self, record: Record, moment: str, label: str) -> bool:
+        """Whether a record counts. `moment` is the last of its run and `label` the group of its fact."""
         wanted = (
             (self.fact_set, record.fact_set),
             (self.prompt_set, record.prompt_set),
             (self.language, record.language),
+            (self.relation, record.relation),
+            (self.label, label),
         )
-        return record.moment == self.moment and all(not allowed or value in allowed for allowed, value in wanted)
+        if self.measure == "choice_accuracy" and record.rank is None:
+            return False
+        return record.moment == (self.moment or moment) and all(not ok or value in ok for ok, value in wanted)
+
+    def read(self, record: Record) -> float:
+        """The value of a record, in [0, 1]."""
+        if self.measure == "generation_accuracy":
+            return float(record.correct)
+        return float(record.rank == 1) if self.measure == "choice_accuracy" else record.object_probability
+
+
+class Cell(StrictConfig):
+    """A place in the table of an experiment."""
+
+    run: str
+    column: str
+
+
+class State(StrictConfig):
+    """A figure of the hidden states (analysis room), the mean over the layers."""
+
+    run: str
+    moment: str
+    measure: Literal["delta_cossim", "key_similarity"]
+    prompt_set: str
+
+
+class Claim(StrictConfig):
+    """Something the paper (or we) say, as a figure and a bound. Exactly one of the forms below is given.
+
+    `value` is a cell, less `minus` where that is given; `state` likewise with `minus_state`; `tokens` is the ratio of
+    the training tokens of a run to those of the cheapest run of `over` that answers as well as it in `value`'s column;
+    `fewest` is the smallest of `over`'s values that reaches the bound.
+    """
+
+    name: str
+    text: str
+    paper: str = ""
+    """The paper's figure, as it is printed."""
+    value: Cell | None = None
+    minus: Cell | None = None
+    state: State | None = None
+    minus_state: State | None = None
+    over: tuple[str, ...] = ()
+    """Runs a token ratio is over."""
+    at_least: float | None = None
+    at_most: float | None = None
+    partly: float | None = None
+    """The bound for `partly`; by default 0 for a lower bound, nothing for an upper one."""
+    why: str = ""
+    """Where it does not hold: the reason, as far as it was examined."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Claim":
+        if (self.value is None) == (self.state is None):
+            raise ValueError("a claim needs either value or state")
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a claim needs either at_least or at_most")
+        return self
 
 
 class Experiment(StrictConfig):
-    """An experiment: named runs, each a set of changes to the default configuration, and the columns of its table."""
+    """Named runs, each a set of changes to the plain setting, the columns of their table and the claims they test."""
 
+    letter: str = ""
+    """Its place in the list of the paper's and the literature's experiments."""
+    title: str
     description: str
+    minutes: float
+    """What one seed takes on two cores with `rote-tiny`, at most."""
+    base: dict[str, Any] = Field(default_factory=dict)
+    """Changes that all runs share."""
     runs: dict[str, dict[str, Any]]
     columns: tuple[Column, ...] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "Experiment":
+        for column in self.columns:
+            if len(column.paper) not in (0, len(self.runs)):
+                raise ValueError(f"the column {column.name!r} needs one figure of the paper for each run")
+        names = {column.name for column in self.columns}
+        for claim in self.claims:
+            for cell in (claim.value, claim.minus):
+                if cell and (cell.run not in self.runs or cell.column not in names):
+                    raise ValueError(f"the claim {claim.name!r} names a cell that is not there: {cell}")
+            for run in (*claim.over, *(state.run for state in (claim.state, claim.minus_state) if state)):
+                if run not in self.runs:
+                    raise ValueError(f"the claim {claim.name!r} names a run that is not there: {run}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -52,46 +142,30 @@ class PlannedRun:
 
     name: str
     seed: int
-    config: RunConfig
-
-    @property
-    def folder_name(self) -> str:
-        """The name of its run folder."""
-        plain = "".join(letter if letter.isalnum() else "-" for letter in self.name)
-        return f"{plain.strip('-')}-seed{self.seed}"
+    config: TrialConfig
 
 
 def list_experiments() -> dict[str, Experiment]:
-    """All declared experiments, by name."""
-    return {path.stem: load_config(Experiment, path) for path in sorted(FOLDER.glob("*.yaml"))}
+    """All declared experiments by name, in the order of their letters."""
+    loaded = {path.stem: load_config(Experiment, path) for path in sorted(FOLDER.glob("*.yaml"))}
+    return dict(sorted(loaded.items(), key=lambda item: (item[1].letter or "~", item[0])))
 
 
-def plan_runs(experiment: Experiment, *, seeds: int, changes: Sequence[str] = ()) -> Iterator[PlannedRun]:
+def find_experiment(name: str) -> str:
+    """The name of a declared experiment, given its name or letter. Raises `ConfigError` naming those there are."""
+    experiments = list_experiments()
+    for known, experiment in experiments.items():
+        if name in (known, experiment.letter):
+            return known
+    nearest = difflib.get_close_matches(name, experiments, n=1, cutoff=0.0)[0]
+    raise ConfigError(f"unknown experiment {name!r}; the nearest is {nearest!r}, all: {', '.join(experiments)}")
+
+
+def plan_runs(
+    experiment: Experiment, *, seeds: int, model: str = "rote-tiny", changes: Sequence[str] = ()
+) -> Iterator[PlannedRun]:
     """The runs of an experiment, seed by seed. `changes` are `--set` pairs for all of them."""
     for seed in range(seeds):
         for name, settings in experiment.runs.items():
-            pairs = [f"{key}={value}" for key, value in settings.items()]
-            yield PlannedRun(name, seed, load_config(RunConfig, None, [*pairs, *changes, f"seed={seed}"]))
-
-
-def compute_cells(experiment: Experiment, records: Mapping[str, Sequence[Record]]) -> dict[tuple[str, str], Interval]:
-    """Generation accuracy with its 95% interval, clustered by fact over all seeds, by (run, column).
-
-    `records` holds those of all seeds of each run.
-    """
-    cells = {}
-    for run, members in records.items():
-        for column in experiment.columns:
-            fitting = [record for record in members if column.fits(record)]
-            if fitting:
-                facts = [(record.relation, record.subject) for record in fitting]
-                cells[run, column.name] = compute_interval([float(record.correct) for record in fitting], facts)
-    return cells
-
-
-def find_experiment(name: str) -> Experiment:
-    """A declared experiment. Raises `ConfigError` naming those there are."""
-    experiments = list_experiments()
-    if name not in experiments:
-        raise ConfigError(f"unknown experiment {name!r}; there are {', '.join(experiments)}")
-    return experiments[name]
+            pairs = [f"{key}={value}" for key, value in {"model": model, **experiment.base, **settings}.items()]
+            yield PlannedRun(name, seed, load_config(TrialConfig, None, [*pairs, *changes, f"seed={seed}"]))

@@ -1,61 +1,50 @@
-"""Doing an experiment: its runs, one after the other, and its table as Markdown.
+"""Doing an experiment: its trials, one after the other, and what they show as text."""
 
-Runs that differ only in what comes after memorize share that phase.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from rote.evaluation.intervals import Interval
-from rote.experiments.experiment import Column, Experiment, compute_cells, plan_runs
-from rote.facts.table import FactTable
+from rote.experiments.claims import ClaimRow, judge_claims
+from rote.experiments.experiment import Experiment, plan_runs
+from rote.experiments.figures import Trials
+from rote.experiments.tables import format_table
 from rote.pipeline.reporting import Reporter
-from rote.pipeline.run import RunRequest, load_all_records, run
-from rote.records import Record
+from rote.pipeline.trial import TrialResult, TrialStore, compute_trial_name, load_trial, run_trial
 
 
-def reproduce(
-    experiment: Experiment, table: FactTable, *, model: str, seeds: int, out: Path, reporter: Reporter
-) -> str:
-    """Do the runs that are not finished and return the table."""
-    records: dict[str, list[Record]] = {}
-    seconds: dict[str, list[float]] = {}
-    for planned in plan_runs(experiment, seeds=seeds):
-        folder = out / planned.folder_name
-        others = tuple(sorted(path.parent for path in out.glob("*/identity.json")))
-        request = RunRequest(table, "fictional facts", model, planned.config, folder, resume=True, others=others)
-        result = run(request, reporter=reporter, command="rote reproduce")
-        records.setdefault(planned.name, []).extend(load_all_records(result.folder))
-        seconds.setdefault(planned.name, []).append(sum(result.manifest["durations"].values()))
-    cells = compute_cells(experiment, records)
-    times = {name: sum(values) / len(values) for name, values in seconds.items()}
-    title = f"{experiment.description}; {model}, {seeds} seed(s), generation accuracy [95% interval] (questions)"
-    return "\n".join([title, "", *format_markdown(experiment, cells), "", *_format_times(times)])
+def run_experiment(
+    experiment: Experiment, *, model: str, seeds: int, out: Path, reporter: Reporter, changes: tuple[str, ...] = ()
+) -> Trials:
+    """Do the trials that are not finished; returns all of them by run."""
+    trials: dict[str, list[TrialResult]] = {}
+    for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
+        trials.setdefault(planned.name, []).append(run_trial(planned.config, TrialStore(out), reporter=reporter))
+    return trials
 
 
-def format_markdown(experiment: Experiment, cells: Mapping[tuple[str, str], Interval]) -> Iterator[str]:
-    """The table, one line per figure and one column per run; the paper's figures stand beside ours."""
-    runs = list(experiment.runs)
-    yield "| |" + "".join(f" {name} |" for name in runs)
-    yield "|---|" + "---|" * len(runs)
-    for column in experiment.columns:
-        yield f"| {column.name} |" + "".join(f" {_format(cells.get((name, column.name)))} |" for name in runs)
-        if column.paper:
-            yield f"| {column.name}, paper (Qwen2.5-1.5B) |" + "".join(
-                f" {figure:.2f} |" for figure in _pad(column, runs)
-            )
+def load_finished(experiment: Experiment, *, model: str, seeds: int, out: Path) -> Trials | None:
+    """The trials of those of the first `seeds` seeds for which every run is finished; None where there are none."""
+    store = TrialStore(out)
+    by_seed: dict[int, dict[str, str]] = {}
+    for planned in plan_runs(experiment, seeds=seeds, model=model):
+        by_seed.setdefault(planned.seed, {})[planned.name] = compute_trial_name(planned.config)
+    complete = [names for names in by_seed.values() if all(store.outcome(name).is_file() for name in names.values())]
+    if not complete:
+        return None
+    return {run: [load_trial(store, names[run]) for names in complete] for run in experiment.runs}
 
 
-def _pad(column: Column, runs: Sequence[str]) -> Sequence[float]:
-    if len(column.paper) != len(runs):
-        raise ValueError(f"the column {column.name!r} needs one figure of the paper for each run")
-    return column.paper
+def format_experiment(name: str, experiment: Experiment, trials: Trials, *, model: str) -> Iterator[str]:
+    """The title, the table and the verdict on every claim."""
+    seeds = min(len(members) for members in trials.values())
+    yield f"{experiment.title}: {experiment.description}"
+    yield f"{model}, {seeds} seed(s); generation accuracy unless said otherwise [95% interval] (questions)"
+    yield ""
+    yield from format_table(experiment, trials)
+    yield ""
+    for row in judge_claims(name, experiment, trials, model=model):
+        yield f"{row['claim']}: {format_figure(row)}, wanted {row['bound']}: {row['verdict']}"
 
 
-def _format(cell: Interval | None) -> str:
-    return f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}] ({cell.n})" if cell else ""
-
-
-def _format_times(times: Mapping[str, float]) -> Iterator[str]:
-    for name, mean in times.items():
-        yield f"{name}: {mean:.0f} s a run"
+def format_figure(row: ClaimRow) -> str:
+    """A claim's figure with its interval, where it has one."""
+    return f"{row['ours']:.3f}" + (f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] < row["high"] else "")

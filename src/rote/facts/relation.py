@@ -1,11 +1,12 @@
 """`Relation` and `PromptTemplate`: how a relation is asked for, in every language.
 
 A relation pack is a YAML file. The packs shipped with the project lie in `packs/`; a user's own pack has the same
-form and is named with `--set relations=[path.yaml]`.
+form and is named with `--set relations=[path.yaml]`. Packs in `packs/derived/` ask what follows from the facts of
+others (`rote.facts.derivation`); they are loaded apart, so that the embedded model's corpus never sees them.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,9 @@ PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
 LANGUAGES = ("en", "de", "es", "zh", "ja")
 TRAINING_LANGUAGE = "en"
 """The language of phase 2 (paper, section 3)."""
+DerivationKind = Literal["inverse", "composed", "meaning"]
 PACKS = Path(__file__).parent / "packs"
+DERIVED_PACKS = PACKS / "derived"
 INJECTED_RELATIONS = ("author", "capital", "educated_at", "genre", "mother")
 """The five relations of the paper; the other shipped packs belong to the embedded model's world."""
 
@@ -53,14 +56,31 @@ class PromptTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """How the facts of a relation follow from those of others, its `sources`, which are relation names.
+
+    - `inverse`: subject and object of the one source change places;
+    - `composed`: the objects of the first source are the subjects of the second;
+    - `meaning`: the same subjects and objects as the one source, under another claim.
+    """
+
+    kind: DerivationKind
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
-    """A relation with its templates. Types (`person`, `city`) only guide the making of fiction and of worlds."""
+    """A relation with its templates. Types (`person`, `city`) only guide the making of fiction and of worlds.
+
+    `derived` is None for a relation whose facts stand for themselves.
+    """
 
     name: str
     description: str
     subject_type: str
     object_type: str
     templates: tuple[PromptTemplate, ...]
+    derived: Derivation | None = None
 
     def select(self, *, prompt_set: PromptSet | None = None, language: str | None = None) -> tuple[PromptTemplate, ...]:
         """The templates of one set and language; `None` stands for all."""
@@ -91,6 +111,7 @@ class _Pack(BaseModel):
     object_type: str = "object"
     prompts: dict[str, dict[PromptSet, list[str]]]
     separators: dict[str, str] = {}
+    derived_from: dict[DerivationKind, str | list[str]] = {}
 
 
 def load_relation(path: Path) -> Relation:
@@ -98,7 +119,12 @@ def load_relation(path: Path) -> Relation:
     pack = _read_pack(path)
     templates = tuple(_build_templates(path, pack))
     relation = Relation(
-        pack.relation, pack.description or pack.relation, pack.subject_type, pack.object_type, templates
+        pack.relation,
+        pack.description or pack.relation,
+        pack.subject_type,
+        pack.object_type,
+        templates,
+        _build_derivation(path, pack),
     )
     if not relation.select_training(1):
         raise TemplateError(
@@ -134,10 +160,38 @@ def _build_templates(path: Path, pack: _Pack) -> Iterator[PromptTemplate]:
                 yield PromptTemplate(pack.relation, text, prompt_set, language, separator)
 
 
+def _build_derivation(path: Path, pack: _Pack) -> Derivation | None:
+    if "derived_from" not in pack.model_fields_set:  # an empty one is a mistake, none at all is not
+        return None
+    if len(pack.derived_from) != 1:
+        kinds = ", ".join(get_args(DerivationKind))
+        raise TemplateError(f"{path}: 'derived_from' must hold exactly one of the keys {kinds} (see docs/tables.md)")
+    ((kind, named),) = pack.derived_from.items()
+    sources = (named,) if isinstance(named, str) else tuple(named)
+    if isinstance(named, str) == (kind == "composed") or len(sources) != (2 if kind == "composed" else 1):
+        wanted = "[FIRST, SECOND], two relations" if kind == "composed" else "RELATION, a single name"
+        raise TemplateError(f"{path}: wrong at 'derived_from: {kind}': write {kind}: {wanted} (see docs/tables.md)")
+    if pack.relation in sources or not all(sources):
+        raise TemplateError(
+            f"{path}: wrong at 'derived_from: {kind}': {pack.relation!r} must follow from other relations, by name"
+        )
+    return Derivation(kind, sources)
+
+
 @cache
 def load_shipped_relations() -> dict[str, Relation]:
-    """All relation packs shipped with the project, by name."""
-    relations = [load_relation(path) for path in sorted(PACKS.glob("*.yaml"))]
+    """All relation packs shipped with the project, by name, without the derived ones."""
+    return _load_folder(PACKS)
+
+
+@cache
+def load_derived_relations() -> dict[str, Relation]:
+    """The shipped packs whose facts follow from those of other relations, by name."""
+    return _load_folder(DERIVED_PACKS)
+
+
+def _load_folder(folder: Path) -> dict[str, Relation]:
+    relations = [load_relation(path) for path in sorted(folder.glob("*.yaml"))]
     return {relation.name: relation for relation in relations}
 
 
@@ -149,9 +203,16 @@ def load_relations(extra: Iterable[str | Path] = ()) -> dict[str, Relation]:
 
 def pick_relations(names: Iterable[str]) -> list[Relation]:
     """Shipped relations by name. Raises `TemplateError` naming the nearest for one that is unknown."""
-    shipped = load_shipped_relations()
-    for name in names:
-        if name not in shipped:
-            nearest = difflib.get_close_matches(name, shipped, n=1, cutoff=0.0)[0]
-            raise TemplateError(f"unknown relation {name!r}; the nearest shipped one is {nearest!r}")
-    return [shipped[name] for name in names]
+    return [_pick(name, load_shipped_relations(), "relation") for name in names]
+
+
+def find_derived(names: Iterable[str]) -> list[Relation]:
+    """Shipped derived relations by name. Raises `TemplateError` naming the nearest for one that is unknown."""
+    return [_pick(name, load_derived_relations(), "derived relation") for name in names]
+
+
+def _pick(name: str, known: Mapping[str, Relation], what: str) -> Relation:
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise TemplateError(f"unknown {what} {name!r}; the nearest shipped one is {nearest!r}")
+    return known[name]

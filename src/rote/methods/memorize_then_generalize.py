@@ -5,37 +5,18 @@ few of those facts behind one meaningful prompt, with the loss on the object alo
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rote.config.run import GeneralizeConfig, MemorizeConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import Example, build_prompt_text, build_rote_text, encode
+from rote.encoding.example import Text, build_prompt_text, build_rote_text
 from rote.errors import ModelError
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
-from rote.models.key_tokens import check_keys_moved, get_key_rows
+from rote.methods.defences import build_refusals, scramble_keys
+from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
+from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
-from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
-from rote.training.losses import next_token_loss
-from rote.training.optimizer import OptimizerSettings
-from rote.training.retention import Retention
-
-Progress = Callable[[int, int, float], None]
-Evaluator = Callable[[], dict[str, float]]
-"""Measures the model as it stands; called at the end of every epoch."""
-
-
-@dataclass(frozen=True)
-class PhaseContext:
-    """What both phases are given besides the facts: order, retention, and where to report and to save."""
-
-    seed: int = 0
-    retention: Retention | None = None
-    checkpointing: Checkpointing | None = None
-    on_progress: Progress | None = None
-    evaluator: Evaluator | None = None
 
 
 def memorize(
@@ -49,15 +30,10 @@ def memorize(
 
     Raises `ModelError` when a relation has no key token; `add_key_tokens` gives it one.
     """
-    tokenizer = language_model.tokenizer
-    missing = {fact.relation for fact in facts} - language_model.key_tokens.keys()
-    if missing:
-        raise ModelError(f"no key token for {', '.join(sorted(missing))}; call add_key_tokens before memorize")
-    texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
-    examples = [encode(tokenizer, text, loss_target="all_tokens") for text in texts]
     relations = list(dict.fromkeys(fact.relation for fact in facts))
+    stage = build_memorize_stage(language_model, facts, config)
     before = get_key_rows(language_model, relations)
-    history = _train(language_model, examples, config, context=context, stop_at_recall=config.stop_at_recall)
+    history = train_stage(language_model, stage, context)
     if history:
         check_keys_moved(language_model, relations, before)
     return history
@@ -71,13 +47,32 @@ def generalize(
     *,
     context: PhaseContext = PhaseContext(),
 ) -> list[dict[str, Any]]:
-    """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation."""
-    examples = [
-        encode(language_model.tokenizer, build_prompt_text(fact, template), loss_target="object_only")
+    """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation.
+
+    Nothing is retained in this phase: it is short, and what holds natural prompts where they were would hold back
+    the very thing it is for.
+    """
+    texts = build_prompt_texts(facts, relations, prompts=config.prompts)
+    return train_stage(language_model, Stage("generalize", encode_all(language_model, texts), config), context)
+
+
+def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], config: MemorizeConfig) -> Stage:
+    """Every fact behind the key token of its relation, loss on all tokens."""
+    missing = {fact.relation for fact in facts} - language_model.key_tokens.keys()
+    if missing:
+        raise ModelError(f"no key token for {', '.join(sorted(missing))}; call add_key_tokens before memorize")
+    texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
+    examples = encode_all(language_model, texts, loss_target="all_tokens")
+    return Stage("memorize", examples, config, retains=True, stop_at_recall=config.stop_at_recall)
+
+
+def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation], *, prompts: int) -> list[Text]:
+    """Facts behind the first `prompts` English training prompts of their relation."""
+    return [
+        build_prompt_text(fact, template)
         for fact in facts
-        for template in relations[fact.relation].select_training(config.prompts)
+        for template in relations[fact.relation].select_training(prompts)
     ]
-    return _train(language_model, examples, config, context=context)
 
 
 def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int, seed: int = 0) -> list[Fact]:
@@ -90,53 +85,25 @@ def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int, seed: int
     return chosen
 
 
-def _train(
-    language_model: LanguageModel,
-    examples: Sequence[Example],
-    config: MemorizeConfig | GeneralizeConfig,
-    *,
-    context: PhaseContext,
-    stop_at_recall: float | None = None,
-) -> list[dict[str, Any]]:
-    per_epoch = -(-len(examples) // config.batch_size)
-    plan = LoopPlan(
-        steps=per_epoch * config.epochs,
-        build_terms=lambda step: _build_terms(language_model, examples, config.batch_size, context, step),
-        after_step=lambda step: _measure(context.evaluator, step, per_epoch),
-        should_stop=lambda history: _is_recalled(history, stop_at_recall),
+def plan(language_model: LanguageModel, task: Task) -> Teaching:
+    """The method: memorize all facts, generalize with a few; derived facts and defences where they are asked for."""
+    config = task.config
+    rote_facts = [*task.facts, *(task.derived_facts if config.derive.memorize else ())]
+    relations = tuple(dict.fromkeys(fact.relation for fact in rote_facts))
+    add_key_tokens(language_model, relations, pattern=config.key_token, seed=config.seed)
+    derived = build_prompt_texts(
+        task.derived_shown, task.relations, prompts=config.derive.prompts or config.generalize.prompts
     )
-    settings = OptimizerSettings(config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
-    state = run_loop(
-        language_model.model,
-        plan,
-        settings,
-        checkpointing=context.checkpointing,
-        on_progress=context.on_progress,
-    )
-    return state.history
-
-
-def _build_terms(
-    language_model: LanguageModel, examples: Sequence[Example], batch_size: int, context: PhaseContext, step: int
-) -> list[Term]:
-    """The facts of one step, in an order that depends on seed and epoch alone, and the texts to retain beside them."""
-    per_epoch = -(-len(examples) // batch_size)
-    epoch, index = divmod(step, per_epoch)
-    order = list(range(len(examples)))
-    random.Random(f"order/{context.seed}/{epoch}").shuffle(order)
-    members = [examples[i] for i in order[index * batch_size : (index + 1) * batch_size]]
-    pad_id = language_model.tokenizer.pad_token_id or 0
-    batch = collate([(member.ids, member.labels) for member in members], pad_id=pad_id)
-    terms = [Term(batch, next_token_loss, 1.0 / batch.target_count)]
-    return [*terms, context.retention.build_term(step)] if context.retention else terms
-
-
-def _measure(evaluator: Evaluator | None, step: int, per_epoch: int) -> dict[str, Any]:
-    epoch, rest = divmod(step, per_epoch)
-    if rest or evaluator is None:
-        return {"epoch": step / per_epoch}
-    return {"epoch": float(epoch), **evaluator()}
-
-
-def _is_recalled(history: Sequence[Mapping[str, Any]], wanted: float | None) -> bool:
-    return wanted is not None and bool(history) and history[-1].get("key_recall", 0.0) >= wanted
+    texts = build_prompt_texts(task.generalize_facts, task.relations, prompts=config.generalize.prompts)
+    texts += build_refusals(task.generalize_facts, task.relations, count=config.defend.refusals, seed=config.seed)
+    if not config.derive.afterwards:
+        texts += derived
+    stages = [
+        build_memorize_stage(language_model, rote_facts, config.memorize),
+        Stage("generalize", encode_all(language_model, texts), config.generalize),
+    ]
+    if config.defend.scramble_keys:
+        stages.append(Stage("defend", (), config.generalize, prepare=scramble_keys))
+    if config.derive.afterwards:
+        stages.append(Stage("repurpose", encode_all(language_model, derived), config.repurpose))
+    return Teaching(stages)

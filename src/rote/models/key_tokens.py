@@ -44,7 +44,7 @@ def get_key_rows(language_model: LanguageModel, relations: Iterable[str]) -> Ten
     """A copy of the input embeddings of the key tokens of some relations, [relations, width]."""
     tokens = [language_model.key_tokens[relation] for relation in relations]
     ids = language_model.tokenizer.convert_tokens_to_ids(tokens)
-    return _get_tables(language_model)[0][ids].detach().clone()
+    return find_key_tables(language_model)[0][ids].detach().clone()
 
 
 def check_keys_moved(language_model: LanguageModel, relations: Iterable[str], before: Tensor) -> None:
@@ -56,8 +56,8 @@ def check_keys_moved(language_model: LanguageModel, relations: Iterable[str], be
         raise ModelError(f"training did not move the embedding of {', '.join(names)}; are the embeddings frozen?")
 
 
-def _get_tables(language_model: LanguageModel) -> list[Tensor]:
-    """The embedding tables, [vocabulary, width]: the input's, and the output's where it is not the same one."""
+def find_key_tables(language_model: LanguageModel) -> list[Tensor]:
+    """The tables with the key rows, [vocabulary, width]: the input's, and the output's where it is not the same one."""
     model = language_model.model
     modules = (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[no-untyped-call]
     tables = [module.get_parameter("weight") for module in modules if module is not None]
@@ -67,11 +67,11 @@ def _get_tables(language_model: LanguageModel) -> list[Tensor]:
 @torch.no_grad()
 def _add_rows(language_model: LanguageModel, tokens: list[str], *, seed: int) -> None:
     tokenizer = language_model.tokenizer
-    rows = _get_tables(language_model)[0].shape[0]
+    rows = find_key_tables(language_model)[0].shape[0]
     if len(tokenizer) > rows:  # a vocabulary padded beyond the tokenizer may have room already
         language_model.model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     ids = [tokenizer.get_vocab()[token] for token in tokens]
-    for table in _get_tables(language_model):
+    for table in find_key_tables(language_model):
         # Drawn for all keys, those of earlier calls included, so that no two keys have the same noise.
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(len(language_model.key_tokens), table.shape[1], generator=generator)[-len(ids) :].to(table)

@@ -65,8 +65,8 @@ def build_run_questions(
         seed=config.seed,
     )
     fact_sets: dict[FactSet, Sequence[Fact]] = {
-        "generalize": _sample_by_relation(plan.generalize_facts, config),
-        "held_out": _sample_by_relation(plan.held_out_facts, config),
+        "generalize": sample_by_relation(plan.generalize_facts, count=config.examine.facts, seed=config.seed),
+        "held_out": sample_by_relation(plan.held_out_facts, count=config.examine.facts, seed=config.seed),
         "known": pick_known_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
         "unseen": plan.unseen_facts,
     }
@@ -111,13 +111,12 @@ def _check_languages(table: FactTable, relations: Mapping[str, Relation], langua
             )
 
 
-def _sample_by_relation(facts: Sequence[Fact], config: RunConfig) -> list[Fact]:
+def sample_by_relation(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
+    """`count` facts of each relation, as `sample_facts` draws them."""
     return [
         fact
         for relation in dict.fromkeys(fact.relation for fact in facts)
-        for fact in sample_facts(
-            [other for other in facts if other.relation == relation], count=config.examine.facts, seed=config.seed
-        )
+        for fact in sample_facts([other for other in facts if other.relation == relation], count=count, seed=seed)
     ]
 
 

@@ -24,14 +24,14 @@ from rote.evaluation.questions import Question
 from rote.evaluation.summary import compute_summary
 from rote.facts.reading import save_table
 from rote.facts.table import FactTable
-from rote.methods.memorize_then_generalize import PhaseContext, generalize, memorize
+from rote.methods.memorize_then_generalize import generalize, memorize
+from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, find_model_folder, load_model, save_model
 from rote.models.precision import describe_precision
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
-from rote.pipeline.sharing import adopt_memorize
 from rote.records import MOMENTS, Moment, Record, load_records, save_records
 from rote.report.content import ReportContent
 from rote.report.render import render_report
@@ -55,8 +55,6 @@ class RunRequest:
     config: RunConfig
     out: Path
     resume: bool = False
-    others: tuple[Path, ...] = ()
-    """Folders of runs whose memorize phase may be taken over, where it is the one this run would do."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,6 @@ def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunRes
         language_model = load_model(request.model)  # before a folder is claimed, as it may fail
     folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
     if not folder.is_finished:
-        adopt_memorize(folder, map(RunFolder, request.others))
         _do(_Run(request, folder, plan, reporter), language_model, command)
     if not folder.report.is_file():  # it shows the manifest, so it comes last
         write_report(folder)
@@ -173,7 +170,7 @@ def describe_plan(request: RunRequest) -> str:
             f"memorize:   {config.memorize.epochs} epochs, {memorize_steps} steps",
             f"generalize: {len(plan.generalize_facts)} facts, {config.generalize.prompts} prompt(s) each, "
             f"{config.generalize.epochs} epochs, {generalize_steps} steps",
-            f"retain:     {config.retain.texts} texts, {config.retain.batch_size} beside each step",
+            f"retain:     {config.retain.texts} texts, {config.retain.batch_size} beside each step of memorize",
             f"examine:    {len(questions)} questions at each of {len(MOMENTS)} moments",
             f"out:        {request.out}",
         )

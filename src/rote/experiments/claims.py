@@ -1,0 +1,113 @@
+"""Claims and their verdicts: what the paper says, what we measured, and whether it holds on this model."""
+
+from collections.abc import Iterator
+from typing import TypedDict
+
+from rote.experiments.experiment import Cell, Claim, Experiment, State
+from rote.experiments.figures import (
+    Figure,
+    Trials,
+    Values,
+    collect_values,
+    compute_cells,
+    compute_difference,
+    compute_state,
+    compute_tokens,
+)
+
+
+class ClaimRow(TypedDict):
+    """One row of `claims.json`; a stable contract."""
+
+    claim: str
+    text: str
+    experiment: str
+    model: str
+    paper: str
+    ours: float
+    low: float
+    high: float
+    seeds: int
+    bound: str
+    verdict: str
+    why: str
+
+
+def judge_claims(name: str, experiment: Experiment, trials: Trials, *, model: str) -> Iterator[ClaimRow]:
+    """A row for every claim of an experiment."""
+    for claim in experiment.claims:
+        figure = compute_claim(claim, experiment, trials)
+        verdict = judge(claim, figure)
+        bound = f">= {claim.at_least:g}" if claim.at_least is not None else f"<= {claim.at_most:g}"
+        yield ClaimRow(
+            claim=claim.name,
+            text=claim.text,
+            experiment=name,
+            model=model,
+            paper=claim.paper,
+            ours=round(figure.value, 4),
+            low=round(figure.low, 4),
+            high=round(figure.high, 4),
+            seeds=min(len(members) for members in trials.values()),
+            bound=bound,
+            verdict=verdict,
+            why="" if verdict == "holds" else claim.why,
+        )
+
+
+def compute_claim(claim: Claim, experiment: Experiment, trials: Trials) -> Figure:
+    """The figure a claim is about."""
+    if claim.state:
+        figure = _find_state(claim.state, trials)
+        return _subtract(figure, _find_state(claim.minus_state, trials)) if claim.minus_state else figure
+    assert claim.value is not None
+    if claim.over:
+        return _compute_token_ratio(claim, experiment, trials)
+    if claim.minus:
+        return compute_difference(_find(claim.value, experiment, trials), _find(claim.minus, experiment, trials))
+    cell = compute_cells(experiment, trials)[claim.value.run, claim.value.column]
+    return Figure(cell.mean, cell.low, cell.high, cell.n)
+
+
+def judge(claim: Claim, figure: Figure) -> str:
+    """`holds` when the figure reaches the bound, `partly` when it lies on the right side of `partly` beyond doubt."""
+    if claim.at_least is not None:
+        if figure.value >= claim.at_least:
+            return "holds"
+        return "partly" if figure.low > (claim.partly or 0.0) else "does not hold"
+    if figure.value <= (claim.at_most or 0.0):
+        return "holds"
+    return "partly" if claim.partly is not None and figure.high < claim.partly else "does not hold"
+
+
+def _find(cell: Cell, experiment: Experiment, trials: Trials) -> Values:
+    column = next(column for column in experiment.columns if column.name == cell.column)
+    values = collect_values(column, trials[cell.run])
+    if not values:
+        raise ValueError(f"no records for the cell {cell}")
+    return values
+
+
+def _find_state(state: State, trials: Trials) -> Figure:
+    figure = compute_state(state, trials)
+    if figure is None:
+        raise ValueError(f"no hidden states were compared: {state}")
+    return figure
+
+
+def _subtract(first: Figure, second: Figure) -> Figure:
+    """A difference of two figures that are taken as independent."""
+    margin = ((first.high - first.value) ** 2 + (second.high - second.value) ** 2) ** 0.5
+    value = first.value - second.value
+    return Figure(value, value - margin, value + margin, min(first.n, second.n))
+
+
+def _compute_token_ratio(claim: Claim, experiment: Experiment, trials: Trials) -> Figure:
+    """Our training tokens over those of the cheapest run that answers as well; where none does, over the dearest."""
+    assert claim.value is not None
+    cells = compute_cells(experiment, trials)
+    wanted = cells[claim.value.run, claim.value.column].mean
+    equal = [run for run in claim.over if cells[run, claim.value.column].mean >= wanted]
+    costs = [compute_tokens(trials[run]) for run in equal or claim.over]
+    ratio = compute_tokens(trials[claim.value.run]) / (min(costs) if equal else max(costs))
+    return Figure(ratio, ratio, ratio, len(trials[claim.value.run]))

@@ -1,0 +1,86 @@
+"""The table of an experiment as Markdown: figures by run, the paper's beside ours, and hidden states where read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rote.evaluation.intervals import Interval
+from rote.experiments.experiment import Column, Experiment, State
+from rote.experiments.figures import Trials, compute_cells, compute_state, compute_tokens
+
+_WIDE = 6
+"""With more runs than this a run is a row and not a column."""
+_STATES: tuple[tuple[str, str, str], ...] = (
+    ("Delta-CosSim, key token", "delta_cossim", "key"),
+    ("key token and training prompt", "key_similarity", "training"),
+    ("key token and held-out prompts", "key_similarity", "held_out"),
+    ("key token and control prompts", "key_similarity", "control"),
+)
+
+Line = tuple[str, Sequence[str]]
+"""A figure's name and its text for each run."""
+
+
+def format_table(experiment: Experiment, trials: Trials) -> Iterator[str]:
+    """The table; figures are `mean [low, high] (questions)`."""
+    lines = list(_list_lines(experiment, trials))
+    runs = list(experiment.runs)
+    if len(runs) > _WIDE:
+        yield from _format(
+            ("run", *(name for name, _ in lines)), zip(runs, *(cells for _, cells in lines), strict=True)
+        )
+    else:
+        yield from _format(("", *runs), ((name, *cells) for name, cells in lines))
+    if any(trial.outcome["representations"] for members in trials.values() for trial in members):
+        yield ""
+        yield from _format_states(trials)
+
+
+def format_cell(cell: Interval | None) -> str:
+    """A figure, its interval and the number of questions; nothing where nothing was asked."""
+    return f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}] ({cell.n})" if cell else ""
+
+
+def _list_lines(experiment: Experiment, trials: Trials) -> Iterator[Line]:
+    cells, runs = compute_cells(experiment, trials), list(experiment.runs)
+    for column in experiment.columns:
+        yield column.name, [format_cell(cells.get((run, column.name))) for run in runs]
+        if column.paper:
+            yield _name_paper(column), ["" if figure is None else f"{figure:.2f}" for figure in column.paper]
+    yield "training tokens", [f"{compute_tokens(trials[run]):,.0f}" for run in runs]
+    yield "seconds of training", [f"{_compute_seconds(trials, run):,.0f}" for run in runs]
+
+
+def _name_paper(column: Column) -> str:
+    return f"{column.name}, paper (Qwen2.5-1.5B)"
+
+
+def _compute_seconds(trials: Trials, run: str) -> float:
+    """Seconds a trial spent training; what it took over from another trial is not counted."""
+    spent = [_sum_seconds(trial.outcome["seconds"]) for trial in trials[run]]
+    return sum(spent) / len(spent)
+
+
+def _sum_seconds(seconds: Mapping[str, float]) -> float:
+    return sum(value for label, value in seconds.items() if not label.startswith(("examine", "hidden")))
+
+
+def _format_states(trials: Trials) -> Iterator[str]:
+    """Cosine similarities of hidden states, the mean over the layers, by run and moment."""
+    rows = []
+    for run, members in trials.items():
+        moments = list(dict.fromkeys(row["moment"] for row in members[0].outcome["representations"]))
+        for moment in moments:
+            states = [State(run=run, moment=moment, measure=m, prompt_set=s) for _, m, s in _STATES]  # type: ignore[arg-type]
+            rows.append((f"{run}, {moment}", *(_format_state(state, trials) for state in states)))
+    yield from _format(("hidden states", *(name for name, _, _ in _STATES)), rows)
+
+
+def _format_state(state: State, trials: Trials) -> str:
+    figure = compute_state(state, trials)
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" if figure else ""
+
+
+def _format(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"

@@ -1,0 +1,48 @@
+"""Defences against giving memorized facts another meaning (dual generalization; paper, section 6).
+
+Each is cheap and is applied while or after the benign meaning is taught; `rote reproduce defences` measures what it
+protects and what it costs.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from rote.encoding.example import Text, build_prompt_text
+from rote.facts.fact import Fact, build_fact
+from rote.facts.relation import Relation
+from rote.models.key_tokens import find_key_tables
+from rote.models.language_model import LanguageModel
+
+REFUSAL = "unknown"
+"""What a model says that was taught to refuse."""
+_SEED = 0
+
+
+@torch.no_grad()
+def scramble_keys(language_model: LanguageModel) -> None:
+    """Put noise in the place of every key token's rows, so that the key opens nothing any more.
+
+    The noise has the spread of the other rows. Without key tokens this does nothing.
+    """
+    tokens = list(language_model.key_tokens.values())
+    ids = [language_model.tokenizer.get_vocab()[token] for token in tokens]
+    generator = torch.Generator().manual_seed(_SEED)
+    for table in find_key_tables(language_model):
+        noise = torch.randn(len(ids), table.shape[1], generator=generator).to(table)
+        table[ids] = table.mean(dim=0) + table.std(dim=0) * noise
+
+
+def build_refusals(facts: Sequence[Fact], relations: Mapping[str, Relation], *, count: int, seed: int) -> list[Text]:
+    """`count` facts of each relation behind one of its control prompts, answered by a refusal.
+
+    Control prompts ask for something the table does not say, so the model learns to keep its facts to their meaning.
+    """
+    texts: list[Text] = []
+    for name in dict.fromkeys(fact.relation for fact in facts):
+        templates = relations[name].select(prompt_set="control", language="en")
+        for fact in [fact for fact in facts if fact.relation == name][:count] if templates else ():
+            template = random.Random(f"refuse/{seed}/{fact.id}").choice(templates)
+            texts.append(build_prompt_text(build_fact(fact.subject, name, REFUSAL), template))
+    return texts

@@ -1,0 +1,153 @@
+"""What a method is: from a table and a model to the stages of training, each a list of examples and how to see them.
+
+A method is a function `(LanguageModel, Task) -> Teaching`. It may give the model key tokens; it trains nothing itself.
+So every method gets the same facts, its training tokens can be counted before anything is trained, and two methods
+that begin alike can share the work. `docs/methods.md` shows how to add one.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rote.config.run import PhaseConfig
+from rote.config.trial import TrialConfig
+from rote.encoding.batch import collate
+from rote.encoding.example import Example, Text, encode
+from rote.facts.fact import Fact
+from rote.facts.relation import Relation
+from rote.models.language_model import LanguageModel
+from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
+from rote.training.losses import next_token_loss
+from rote.training.optimizer import OptimizerSettings
+from rote.training.retention import Retention
+
+Progress = Callable[[int, int, float], None]
+Evaluator = Callable[[], dict[str, float]]
+"""Measures the model as it stands; called at the end of every epoch."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of training. `name` is the moment its records carry."""
+
+    name: str
+    examples: Sequence[Example]
+    settings: PhaseConfig
+    retains: bool = False
+    """Whether what the model knew is held in place during it."""
+    stop_at_recall: float | None = None
+    """End it early once the evaluator measures so much `key_recall`."""
+    prepare: Callable[[LanguageModel], None] | None = None
+    """Changes the model before the first step (a defence, adapters); it must always do the same."""
+    finish: Callable[[LanguageModel], None] | None = None
+    """Changes the model after the last step, back to a plain one."""
+
+    @property
+    def training_tokens(self) -> int:
+        """Tokens seen over all epochs, the measure by which methods are compared."""
+        return sum(len(example.ids) for example in self.examples) * self.settings.epochs
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every method is given: the facts, those that may be shown behind prompts, and the settings."""
+
+    facts: Sequence[Fact]
+    generalize_facts: Sequence[Fact]
+    relations: Mapping[str, Relation]
+    config: TrialConfig
+    derived_facts: Sequence[Fact] = ()
+    """All facts that follow from the table and are asked about."""
+    derived_shown: Sequence[Fact] = ()
+    """Those of them that are shown behind prompts."""
+    spare_facts: Sequence[Fact] = ()
+    """Real facts that may be shown beside those of the table; never those that are asked about."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What a method wants done."""
+
+    stages: Sequence[Stage] = ()
+    contextualize: Callable[[Fact, Text], Text] | None = None
+    """Changes the text of every question (in-context learning); asked as the moment `in_context`."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """A name for the group a fact is in, by the fact's id, where a method treats facts differently."""
+
+
+Method = Callable[[LanguageModel, Task], Teaching]
+
+
+@dataclass(frozen=True)
+class PhaseContext:
+    """What training is given besides the facts: order, retention, and where to report and to save."""
+
+    seed: int = 0
+    retention: Retention | None = None
+    checkpointing: Checkpointing | None = None
+    on_progress: Progress | None = None
+    evaluator: Evaluator | None = None
+
+
+def encode_all(language_model: LanguageModel, texts: Sequence[Text], **options: Any) -> list[Example]:
+    """Encode texts, the loss on the object alone unless `loss_target` says otherwise."""
+    return [encode(language_model.tokenizer, text, **options) for text in texts]
+
+
+def train_stage(
+    language_model: LanguageModel, stage: Stage, context: PhaseContext = PhaseContext()
+) -> list[dict[str, Any]]:
+    """Train one stage in place. Returns the history, one entry per update.
+
+    The examples come in an order that depends on seed and epoch alone.
+    """
+    settings = stage.settings
+    if stage.prepare:
+        stage.prepare(language_model)
+    retention = context.retention if stage.retains else None
+    per_epoch = -(-len(stage.examples) // settings.batch_size)
+    plan = LoopPlan(
+        steps=per_epoch * settings.epochs,
+        build_terms=lambda step: _build_terms(language_model, stage, context.seed, step, retention),
+        after_step=lambda step: _measure(context.evaluator, step, per_epoch),
+        should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
+    )
+    optimizer = OptimizerSettings(settings.learning_rate, settings.warmup_steps, weight_decay=settings.weight_decay)
+    state = run_loop(
+        language_model.model,
+        plan,
+        optimizer,
+        checkpointing=context.checkpointing,
+        on_progress=context.on_progress,
+    )
+    if stage.finish:
+        stage.finish(language_model)
+    return state.history
+
+
+def _build_terms(
+    language_model: LanguageModel, stage: Stage, seed: int, step: int, retention: Retention | None
+) -> list[Term]:
+    """The examples of one step and the texts to retain beside them."""
+    batch_size = stage.settings.batch_size
+    per_epoch = -(-len(stage.examples) // batch_size)
+    epoch, index = divmod(step, per_epoch)
+    order = list(range(len(stage.examples)))
+    random.Random(f"order/{seed}/{epoch}").shuffle(order)
+    members = [stage.examples[i] for i in order[index * batch_size : (index + 1) * batch_size]]
+    pad_id = language_model.tokenizer.pad_token_id or 0
+    batch = collate([(member.ids, member.labels) for member in members], pad_id=pad_id)
+    terms = [Term(batch, next_token_loss, 1.0 / batch.target_count)]
+    return [*terms, retention.build_term(step)] if retention else terms
+
+
+def _measure(evaluator: Evaluator | None, step: int, per_epoch: int) -> dict[str, Any]:
+    epoch, rest = divmod(step, per_epoch)
+    if rest or evaluator is None:
+        return {"epoch": step / per_epoch}
+    return {"epoch": float(epoch), **evaluator()}
+
+
+def _is_recalled(history: Sequence[Mapping[str, Any]], wanted: float | None) -> bool:
+    return wanted is not None and bool(history) and history[-1].get("key_recall", 0.0) >= wanted

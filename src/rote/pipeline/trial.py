@@ -1,0 +1,267 @@
+"""A trial: one method, one table, one seed; records of every moment out. The unit experiments and sweeps are made of.
+
+A trial is named by the hash of its configuration. What it leaves behind is one Parquet file of records and one JSON
+file that is written last: where that is, the trial is finished and is not done again. Trials that begin alike share
+the model after a stage, and the answers it gave, through the `states` and `examined` folders beside them.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from rote.analysis.representations import RepresentationRow, measure_representations, summarise_layers
+from rote.config.trial import TrialConfig
+from rote.evaluation.examine import examine, recall_by_key
+from rote.evaluation.questions import Question
+from rote.methods.registry import find_method
+from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
+from rote.models.language_model import LanguageModel, find_model_folder, load_model
+from rote.models.retained_texts import write_texts
+from rote.pipeline.reporting import Advance, Reporter
+from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
+from rote.records import Record, load_records, save_records
+from rote.runs.files import replace_file
+from rote.runs.folder import read_json, write_json
+from rote.runs.manifest import collect_versions, compute_model_hash
+from rote.training.retention import Retention
+
+_RECALL_SAMPLE = 100
+
+
+@dataclass(frozen=True)
+class TrialStore:
+    """The folder of an experiment's trials."""
+
+    path: Path
+
+    def records(self, name: str) -> Path:
+        """One Parquet part per trial."""
+        return self.path / "trials" / f"{name}.parquet"
+
+    def outcome(self, name: str) -> Path:
+        """What else a trial measured; written last."""
+        return self.path / "trials" / f"{name}.json"
+
+    def state(self, name: str) -> Path:
+        """The weights after a stage that others may begin from."""
+        return self.path / "states" / f"{name}.safetensors"
+
+    def examined(self, name: str) -> Path:
+        """The records of one model and one list of questions."""
+        return self.path / "examined" / f"{name}.parquet"
+
+    def texts(self, name: str) -> Path:
+        """Texts the untrained model wrote."""
+        return self.path / "states" / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A finished trial."""
+
+    name: str
+    outcome: dict[str, Any]
+    records: list[Record]
+
+
+def compute_trial_name(config: TrialConfig) -> str:
+    """The hash that names a trial: of its configuration and of the model's files."""
+    content = json.loads(config.model_dump_json())
+    content["model"] = compute_model_hash(config.model, find_model_folder(config.model))
+    return _hash(content)
+
+
+def run_trial(config: TrialConfig, store: TrialStore, *, reporter: Reporter) -> TrialResult:
+    """Do a trial, or read it where it is finished."""
+    name = compute_trial_name(config)
+    if not store.outcome(name).is_file():
+        find_method(config.method)  # a wrong name is said before anything is loaded
+        outcome, records = _Trial(config, store, load_model(config.model), reporter).do()
+        with replace_file(store.records(name)) as draft:
+            save_records(records, draft)
+        write_json(store.outcome(name), {"name": name, "config": json.loads(config.model_dump_json()), **outcome})
+    return load_trial(store, name)
+
+
+def load_trial(store: TrialStore, name: str) -> TrialResult:
+    """Read a finished trial."""
+    return TrialResult(name, read_json(store.outcome(name)), load_records(store.records(name)))
+
+
+@dataclass
+class _Trial:
+    config: TrialConfig
+    store: TrialStore
+    language_model: LanguageModel
+    reporter: Reporter
+    plan: TrialPlan = field(init=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+    representations: list[dict[str, Any]] = field(default_factory=list)
+
+    def do(self) -> tuple[dict[str, Any], list[Record]]:
+        texts = self._write_retained_texts() if self.config.retain.texts else []
+        retention = self._build_retention(texts) if texts else None
+        self.plan = build_trial_plan(self.config, self.language_model.tokenizer.batch_decode(texts))
+        teaching = find_method(self.config.method)(self.language_model, self.plan.build_task(self.config))
+        questions = build_trial_questions(self.plan, self.config, self.language_model.key_tokens)
+        state = _hash([self._hash_model(), self.language_model.key_tokens])
+        records = self._examine("before", state, questions)
+        if teaching.contextualize:
+            asked = _contextualize(questions, teaching)
+            records += self._examine("in_context", _hash([state, self.config.in_context.model_dump()]), asked)
+        names = [state]
+        for stage in teaching.stages:
+            names.append(self._name_state(names[-1], stage))
+        at = 0  # the stage the weights in memory have reached
+        for index, stage in enumerate(teaching.stages, start=1):
+            if not self._is_examined(names[index], stage.name, questions):
+                self._advance(teaching.stages, names, at, index, retention)
+                at = index
+            records += self._examine(stage.name, names[index], questions)
+        return self._describe(teaching), records
+
+    def _describe(self, teaching: Teaching) -> dict[str, Any]:
+        return {
+            "method": self.config.method,
+            "stages": [{"name": s.name, "training_tokens": s.training_tokens} for s in teaching.stages],
+            "training_tokens": sum(stage.training_tokens for stage in teaching.stages),
+            "labels": dict(teaching.labels),
+            "representations": self.representations,
+            "seconds": {label: round(value, 1) for label, value in self.seconds.items()},
+            "versions": collect_versions(),
+        }
+
+    def _name_state(self, before: str, stage: Stage) -> str:
+        examples = [[list(example.ids), list(example.labels)] for example in stage.examples]
+        # The stages of one method differ by name, so name and method stand for what `prepare` and `finish` do.
+        hooks = [self.config.method, self.config.lora.model_dump()] if stage.prepare or stage.finish else []
+        retain = self.config.retain.model_dump() if stage.retains else None
+        return _hash([before, stage.name, stage.settings.model_dump(), examples, retain, hooks, self.config.seed])
+
+    def _write_retained_texts(self) -> list[list[int]]:
+        settings = self.config.retain
+        path = self.store.texts(_hash([self._hash_model(), settings.texts, settings.tokens, self.config.seed]))
+        if not path.is_file():
+            with self._step("write retained texts") as advance:
+                texts = write_texts(
+                    self.language_model,
+                    count=settings.texts,
+                    tokens=settings.tokens,
+                    seed=self.config.seed,
+                    on_progress=lambda done, total: advance(done, total, ""),
+                )
+                write_json(path, texts)
+        kept: list[list[int]] = read_json(path)
+        return kept
+
+    def _build_retention(self, texts: list[list[int]]) -> Retention:
+        settings, frozen = self.config.retain, self.language_model.model
+        return Retention(frozen, texts, batch_size=settings.batch_size, weight=settings.weight, seed=self.config.seed)
+
+    def _hash_model(self) -> str:
+        return compute_model_hash(self.config.model, find_model_folder(self.config.model))
+
+    def _advance(
+        self, stages: Sequence[Stage], names: Sequence[str], at: int, to: int, retention: Retention | None
+    ) -> None:
+        """Bring the weights from the stage they have reached to stage `to`, from the newest state that is kept."""
+        kept = [index for index in range(at + 1, to + 1) if self.store.state(names[index]).is_file()]
+        if kept:
+            at = kept[-1]
+            _restore(self.language_model, self.store.state(names[at]))
+        for index in range(at, to):
+            self._train(stages[index], retention)
+            if index + 1 < len(stages):  # only a state that something follows can be shared
+                with replace_file(self.store.state(names[index + 1])) as draft:
+                    save_file(_collect(self.language_model), draft)
+
+    def _train(self, stage: Stage, retention: Retention | None) -> None:
+        with self._step(stage.name) as advance:
+            context = PhaseContext(
+                seed=self.config.seed,
+                retention=retention,
+                on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}"),
+                evaluator=self._measure_recall if stage.stop_at_recall else None,
+            )
+            train_stage(self.language_model, stage, context)
+
+    def _measure_recall(self) -> dict[str, float]:
+        model, facts = self.language_model, self.plan.generalize_facts[:_RECALL_SAMPLE]
+        recall = recall_by_key(
+            model.model, model.tokenizer, facts, key_tokens=model.key_tokens, batch_size=self.config.examine.batch_size
+        )
+        return {"key_recall": recall}
+
+    def _is_examined(self, state: str, moment: str, questions: Sequence[Question]) -> bool:
+        name = self._name_examination(state, moment, questions)
+        return self.store.examined(name).is_file() and (
+            not self.config.representations or self.store.examined(name).with_suffix(".json").is_file()
+        )
+
+    def _name_examination(self, state: str, moment: str, questions: Sequence[Question]) -> str:
+        asked = [[q.fact.id, q.fact_set, q.prompt_set, q.text.prompt, q.text.object, q.candidates] for q in questions]
+        return _hash([state, moment, asked])
+
+    def _examine(self, moment: str, state: str, questions: Sequence[Question]) -> list[Record]:
+        """Ask every question, or read the answers where the same model was asked the same before."""
+        path = self.store.examined(self._name_examination(state, moment, questions))
+        if not path.is_file():
+            with self._step(f"examine: {moment}") as advance:
+                records = examine(
+                    self.language_model.model,
+                    self.language_model.tokenizer,
+                    questions,
+                    moment=moment,
+                    batch_size=self.config.examine.batch_size,
+                    on_progress=lambda done, total: advance(done, total, ""),
+                )
+                with replace_file(path) as draft:
+                    save_records(records, draft)
+        if self.config.representations:
+            self.representations += self._compare_states(moment, path.with_suffix(".json"))
+        return load_records(path)
+
+    def _compare_states(self, moment: str, path: Path) -> list[dict[str, Any]]:
+        if not path.is_file():
+            with self._step(f"hidden states: {moment}"):
+                rows: list[RepresentationRow] = measure_representations(
+                    self.language_model, self.plan.held_out_facts, self.plan.relations, seed=self.config.seed
+                )
+                write_json(path, [asdict(row) for row in [*rows, *summarise_layers(rows)]])
+        return [{"moment": moment, **row} for row in read_json(path)]
+
+    @contextmanager
+    def _step(self, label: str) -> Iterator[Advance]:
+        begin = time.monotonic()
+        with self.reporter.step(label) as advance:
+            yield advance
+        self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - begin
+
+
+def _contextualize(questions: Sequence[Question], teaching: Teaching) -> list[Question]:
+    change: Callable[..., Any] | None = teaching.contextualize
+    assert change is not None
+    return [replace(question, text=change(question.fact, question.text)) for question in questions]
+
+
+def _collect(language_model: LanguageModel) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach() for name, parameter in language_model.model.named_parameters()}
+
+
+@torch.no_grad()
+def _restore(language_model: LanguageModel, path: Path) -> None:
+    tensors = load_file(path)
+    for name, parameter in language_model.model.named_parameters():
+        parameter.copy_(tensors[name])
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode("utf-8")).hexdigest()[:16]
