@@ -5,19 +5,32 @@ from pathlib import Path
 from rote.config.describing import describe_settings
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
-from rote.experiments.experiment import find_experiment, plan_runs
+from rote.config.trial import TrialConfig
+from rote.experiments.experiment import list_experiments, plan_runs
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_the_settings_page_lists_every_setting_as_it_is() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").endswith(describe_settings(RunConfig))
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert describe_settings(RunConfig()) in page
+    assert describe_settings(TrialConfig()) in page
 
 
 def test_the_plain_setting_of_the_experiments_is_the_shipped_one() -> None:
     paper = load_config(RunConfig, ROOT / "configs" / "paper.yaml")
-    plain = [run.config for run in plan_runs(find_experiment("plain"), seeds=1) if run.name == "plain"]
-    assert plain == [paper]
+    (plain,) = [run.config for run in plan_runs(list_experiments()["plain"], seeds=1) if run.name == "plain"]
+    for config in (plain, TrialConfig()):
+        for part in ("seed", "key_token", "memorize", "generalize", "retain"):
+            assert getattr(config, part) == getattr(paper, part), part
+    assert plain.examine == paper.examine
+
+
+def test_the_default_setting_of_the_experiments_is_that_of_a_run() -> None:
+    for name in ("plain", "targets"):
+        (default,) = [run.config for run in plan_runs(list_experiments()[name], seeds=1) if run.name == "default"]
+        for part in ("seed", "key_token", "memorize", "generalize", "retain"):
+            assert getattr(default, part) == getattr(RunConfig(), part), f"{name}: {part}"
 
 
 def test_the_quickstart_is_short() -> None:

@@ -124,3 +124,34 @@ def test_a_table_of_ones_own_relation_needs_a_pack(workplace: Path) -> None:
     (workplace / "pet.yaml").write_text('relation: pet\nprompts: {en: {training: ["The pet of {subject} is"]}}\n')
     assert call_rote("facts", "validate", "t.csv").code == 2
     assert call_rote("facts", "validate", "t.csv", "--relations", "pet.yaml").code == 0
+
+
+def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:
+    small = ("--set", "table.count=2", "--set", "examine.facts=1")
+    words: tuple[str | Path, ...] = (
+        "reproduce",
+        "targets",
+        "--model",
+        model_folder,
+        "--seeds",
+        "1",
+        "--out",
+        "trials",
+        *SMALL,
+        *small,
+    )
+    first = call_rote(*words)
+    assert first.code == 0, first.err
+    assert "tiny, 1 seed(s)" in first.out
+    assert "| memorize: key |" in first.out
+    before = list_tree(workplace)
+    again = call_rote(*words)
+    assert (again.code, again.out, again.err) == (0, first.out, "")
+    assert list_tree(workplace) == before
+
+
+def test_the_experiments_are_listed() -> None:
+    outcome = call_rote("reproduce", "--list")
+    assert outcome.code == 0
+    assert [line[1] for line in outcome.out.splitlines() if line.startswith("(")] == list("abcdefghijklmno")
+    assert call_rote("reproduce").out == outcome.out

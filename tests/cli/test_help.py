@@ -9,7 +9,17 @@ from tests.cli.conftest import call_rote
 
 from rote.version import __version__
 
-COMMANDS = ("run", "examine", "report", "ask", "pretrain", "facts invent", "facts validate", "facts show")
+COMMANDS = (
+    "run",
+    "examine",
+    "report",
+    "ask",
+    "reproduce",
+    "pretrain",
+    "facts invent",
+    "facts validate",
+    "facts show",
+)
 
 _HELP = """
 import sys

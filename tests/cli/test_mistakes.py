@@ -77,6 +77,17 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "invented into a folder": ({"f.csv/a.txt": "x"}, "facts invent --count 1 --out f.csv", "f.csv: cannot be written"),
     "invented as TSV": ({}, "facts invent --count 1 --out g.tsv", "tables are written as .csv or .jsonl"),
     "invented below a file": ({}, "facts invent --count 1 --out facts.csv/g.csv", "cannot be written"),
+    "unknown experiment": ({}, "reproduce mian --model MODEL", "unknown experiment 'mian'; the nearest is 'main'"),
+    "unknown method": (
+        {},
+        "reproduce targets --model MODEL --set method=fine_tunning",
+        "method: there is no 'fine_tunning'; the nearest is 'fine_tuning', or give module:function",
+    ),
+    "unknown setting of a trial": (
+        {},
+        "reproduce targets --model MODEL --set fine_tune.epoch=3",
+        "unknown setting 'fine_tune.epoch'; the nearest is 'fine_tune.epochs'",
+    ),
     "report of nothing": ({}, "report none", "none: is not a run folder"),
     "report of a folder": ({"f/a.txt": "x"}, "report f", "f: is not a run folder (it has no identity.json)"),
     "report of a begun run": ({"f/identity.json": "{}"}, "report f", "f: this run is not finished; finish it with"),

@@ -72,7 +72,7 @@ def test_a_choice_and_a_plain_question_give_the_object_the_same_probability(
     records = examine(
         model,
         tokenizer,
-        build_questions(sets, relations, plan=QuestionPlan(choices=0)),  # type: ignore[arg-type]
+        build_questions(sets, relations, plan=QuestionPlan(choices=10_000)),  # type: ignore[arg-type]
         moment="before",
         batch_size=8,
     )

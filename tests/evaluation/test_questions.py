@@ -13,7 +13,7 @@ PLAN = QuestionPlan(
     languages=("en", "zh"),
     held_out_prompts=2,
     control_prompts=1,
-    choices=0,
+    choices=10_000,
     seed=3,
 )
 

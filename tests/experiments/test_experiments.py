@@ -1,55 +1,227 @@
 """Experiments are data: every one loads, plans its runs and draws its table from records alone."""
 
+from collections import Counter
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any
+
 import pytest
+from pydantic import ValidationError
+from tests.experiments.conftest import build_record, build_trial
 
 from rote.errors import ConfigError
-from rote.experiments.experiment import Column, Experiment, compute_cells, find_experiment, list_experiments, plan_runs
-from rote.experiments.reproduce import format_markdown
-from rote.records import Record
-
-
-def build_record(subject: str, *, correct: bool, moment: str = "generalize") -> Record:
-    about = {"fact_set": "held_out", "prompt_set": "held_out", "language": "en", "relation": "mother"}
-    said = {"object": "B", "prompt": "?", "generated": "", "object_logprobs": (), "object_probability": 0.0}
-    return Record(moment=moment, subject=subject, correct=correct, rank=None, candidates=None, **about, **said)  # type: ignore[arg-type]
-
-
-EXPERIMENT = Experiment(
-    description="two depths",
-    runs={"shallow": {"memorize.epochs": 3}, "deep": {"memorize.epochs": 20}},
-    columns=(Column(name="held-out", moment="generalize", fact_set=("held_out",), paper=(0.35, 0.98)),),
+from rote.evaluation.intervals import Interval
+from rote.evaluation.questions import Question
+from rote.experiments import reproduce as room
+from rote.experiments.experiment import (
+    FOLDER,
+    Cell,
+    Claim,
+    Column,
+    Experiment,
+    find_experiment,
+    list_experiments,
+    plan_runs,
 )
+from rote.experiments.reproduce import format_experiment, load_finished, run_experiment
+from rote.experiments.tables import format_cell, format_table
+from rote.facts.relation import find_derived
+from rote.methods.registry import find_method
+from rote.pipeline.reporting import SilentReporter
+from rote.pipeline.trial import TrialStore, compute_trial_name
+from rote.pipeline.trial_plan import build_trial_plan, build_trial_questions
+from rote.runs.folder import write_json
+
+DECLARED = list_experiments()
+ABOUT: dict[str, Any] = {
+    "title": "Depth",
+    "description": "two depths",
+    "minutes": 1,
+    "runs": {"shallow": {"memorize.epochs": 3}, "deep": {"memorize.epochs": 20}},
+    "columns": (Column(name="held-out", fact_set=("held_out",), paper=(0.35, None)),),
+}
+EXPERIMENT = Experiment(**ABOUT)
 
 
-@pytest.mark.parametrize("name", list_experiments())
-def test_every_shipped_experiment_plans_runs_with_names_of_their_own(name: str) -> None:
-    experiment = find_experiment(name)
-    runs = list(plan_runs(experiment, seeds=2))
-    assert len({run.folder_name for run in runs}) == len(runs) == 2 * len(experiment.runs)
-    assert all(len(column.paper) in (0, len(experiment.runs)) for column in experiment.columns)
+# --- those that are declared -----------------------------------------------------------------------------------------
 
 
-def test_a_run_has_its_settings_and_its_seed() -> None:
-    runs = list(plan_runs(EXPERIMENT, seeds=2, changes=["examine.facts=1"]))
-    assert [(run.config.memorize.epochs, run.seed) for run in runs] == [(3, 0), (20, 0), (3, 1), (20, 1)]
-    assert {run.config.examine.facts for run in runs} == {1}
+def test_the_letters_are_all_declared_once() -> None:
+    assert Counter(e.letter for e in DECLARED.values() if e.letter) == Counter(ascii_lowercase[:15])
+    assert [experiment.letter for experiment in DECLARED.values() if experiment.letter] == list(ascii_lowercase[:15])
+    assert set(DECLARED) == {path.stem for path in FOLDER.iterdir()}
 
 
-def test_a_cell_counts_only_the_records_that_fit() -> None:
-    records = [build_record("A", correct=True), build_record("C", correct=False)]
-    records.append(build_record("D", correct=True, moment="before"))
-    cell = compute_cells(EXPERIMENT, {"deep": records})["deep", "held-out"]
-    assert (cell.mean, cell.n) == (0.5, 2)
-    assert cell.low < 0.5 < cell.high
+@pytest.mark.parametrize("name", DECLARED)
+def test_every_declared_experiment_plans_trials_of_their_own(name: str) -> None:
+    runs = list(plan_runs(DECLARED[name], seeds=2))
+    settings = {run.config.model_dump_json() for run in runs}
+    assert len(settings) == len(runs) == 2 * len(DECLARED[name].runs)
+    assert [run.seed for run in runs] == [run.config.seed for run in runs]
+    for run in runs:
+        assert callable(find_method(run.config.method))
+        assert set(run.config.derive.relations) == {
+            relation.name for relation in find_derived(run.config.derive.relations)
+        }
 
 
-def test_the_table_sets_the_paper_beside_ours() -> None:
-    cells = compute_cells(EXPERIMENT, {"deep": [build_record("A", correct=True)]})
-    lines = list(format_markdown(EXPERIMENT, cells))
-    assert lines[2].startswith("| held-out |  | 1.000 [")
-    assert lines[3].endswith("| 0.35 | 0.98 |")
+@pytest.mark.parametrize("name", DECLARED)
+def test_every_claim_is_about_a_cell_that_its_questions_fill(name: str) -> None:
+    experiment = DECLARED[name]
+    columns = {column.name: column for column in experiment.columns}
+    assert len(columns) == len(experiment.columns)
+    assert len({claim.name for claim in experiment.claims}) == len(experiment.claims)
+    configs = {run.name: run.config for run in plan_runs(experiment, seeds=1)}
+    asked = {run: ask(config) for run, config in configs.items()}
+    for claim in experiment.claims:
+        cells = [cell for cell in (claim.value, claim.minus) if cell]
+        cells += [Cell(run=run, column=claim.value.column) for run in claim.over if claim.value]
+        for cell in cells:
+            assert any(is_asked(columns[cell.column], question) for question in asked[cell.run]), cell
+        for state in (claim.state, claim.minus_state):
+            assert state is None or configs[state.run].representations
+    for column in experiment.columns:
+        assert any(is_asked(column, question) for questions in asked.values() for question in questions), column.name
+        for run, config in configs.items():
+            groups = {group.name for group in config.repetition.groups}
+            assert not column.label or (config.method == "repetition" and set(column.label) <= groups), run
+
+
+def ask(config: Any) -> list[Question]:
+    plan = build_trial_plan(config)
+    with_keys = config.method in ("memorize_then_generalize", "mixed_training", "repetition", "lora")
+    keys = dict.fromkeys((*plan.table.relations, *config.derive.relations), "[X]") if with_keys else {}
+    return build_trial_questions(plan, config, keys)
+
+
+def is_asked(column: Column, question: Question) -> bool:
+    if column.measure == "choice_accuracy" and question.candidates is None:
+        return False
+    wanted = (
+        (column.fact_set, question.fact_set),
+        (column.prompt_set, question.prompt_set),
+        (column.language, question.language),
+        (column.relation, question.fact.relation),
+    )
+    return all(not ok or value in ok for ok, value in wanted)
 
 
 def test_an_unknown_experiment_names_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="targets"):
-        find_experiment("depths")
+    assert find_experiment("main") == find_experiment("a") == "main"
+    with pytest.raises(ConfigError, match=r"unknown experiment 'mian'; the nearest is 'main', all: .*targets"):
+        find_experiment("mian")
+
+
+# --- what a declaration says -----------------------------------------------------------------------------------------
+
+
+def test_a_run_has_its_settings_and_its_seed() -> None:
+    runs = list(plan_runs(EXPERIMENT, seeds=2, model="mine", changes=["examine.facts=1"]))
+    assert [(run.name, run.config.memorize.epochs, run.config.seed) for run in runs] == [
+        ("shallow", 3, 0),
+        ("deep", 20, 0),
+        ("shallow", 3, 1),
+        ("deep", 20, 1),
+    ]
+    assert {(run.config.examine.facts, run.config.model) for run in runs} == {(1, "mine")}
+
+
+def test_a_run_may_name_its_own_model_and_change_what_all_share() -> None:
+    runs = {"given": {}, "own": {"model": "other", "memorize.epochs": 5}}
+    experiment = Experiment(**{**ABOUT, "runs": runs, "base": {"memorize.epochs": 4, "table": {"kind": "linked"}}})
+    configs = {run.name: run.config for run in plan_runs(experiment, seeds=1, model="mine")}
+    assert (configs["given"].model, configs["given"].memorize.epochs) == ("mine", 4)
+    assert (configs["own"].model, configs["own"].memorize.epochs) == ("other", 5)
+    assert {config.table.kind for config in configs.values()} == {"linked"}
+
+
+CLAIM: dict[str, Any] = {"name": "c", "text": "", "at_least": 0.5, "value": {"run": "deep", "column": "held-out"}}
+STATE = {"run": "deep", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"value": None}, "needs either value or state"),
+        ({"state": STATE}, "needs either value or state"),
+        ({"at_least": None}, "needs either at_least or at_most"),
+        ({"at_most": 0.5}, "needs either at_least or at_most"),
+        ({"value": {"run": "none", "column": "held-out"}}, "names a cell that is not there"),
+        ({"minus": {"run": "deep", "column": "none"}}, "names a cell that is not there"),
+        ({"over": ["deep", "none"]}, "names a run that is not there: none"),
+        ({"value": None, "state": {**STATE, "run": "none"}}, "names a run that is not there: none"),
+    ],
+)
+def test_a_claim_that_cannot_be_judged_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert Experiment(**ABOUT, claims=(Claim(**CLAIM),))
+    with pytest.raises(ValidationError, match=message):
+        Experiment.model_validate({**ABOUT, "claims": [{**CLAIM, **changes}]})
+
+
+def test_the_paper_has_a_figure_for_each_run_or_none() -> None:
+    with pytest.raises(ValidationError, match="needs one figure of the paper for each run"):
+        Experiment(**{**ABOUT, "columns": (Column(name="held-out", paper=(0.35,)),)})
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_sets_the_paper_beside_ours() -> None:
+    seconds = {"memorize": 3.0, "generalize": 1.0, "examine: before": 9.0, "hidden states: before": 9.0}
+    trial = build_trial(build_record("A", True), tokens=1234, seconds=seconds)
+    lines = list(
+        format_table(EXPERIMENT, {"shallow": [build_trial(build_record("A", 0.5, moment="x"))], "deep": [trial]})
+    )
+    assert lines[0].endswith("shallow | deep |")
+    assert lines[2].startswith("| held-out | 0.000 [0.000, ")
+    assert "| 1.000 [" in lines[2]
+    assert lines[3] == "| held-out, paper (Qwen2.5-1.5B) | 0.35 |  |"
+    assert lines[4] == "| training tokens | 0 | 1,234 |"
+    assert lines[5] == "| seconds of training | 0 | 4 |"
+
+
+def test_a_cell_is_empty_where_nothing_was_asked() -> None:
+    assert format_cell(None) == ""
+    assert format_cell(Interval(0.5, 0.25, 0.75, 8)) == "0.500 [0.250, 0.750] (8)"
+
+
+def test_a_table_ends_with_its_verdicts() -> None:
+    experiment = Experiment(**ABOUT, claims=(Claim(**CLAIM), Claim(**{**CLAIM, "name": "d", "at_least": 1.5})))
+    trials = {run: [build_trial(build_record("A", True))] for run in experiment.runs}
+    *_, first, second = format_experiment("depth", experiment, trials, model="tiny")
+    assert first.startswith("c: 1.000 [")
+    assert first.endswith("], wanted >= 0.5: holds")
+    assert second.endswith(", wanted >= 1.5: partly")
+
+
+# --- its trials ------------------------------------------------------------------------------------------------------
+
+
+def test_only_seeds_whose_runs_are_all_finished_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "load_trial", lambda store, name: build_trial(name=name))
+    names = {(run.name, run.seed): compute_trial_name(run.config) for run in plan_runs(EXPERIMENT, seeds=3)}
+    load: dict[str, Any] = {"model": "rote-tiny", "seeds": 3, "out": tmp_path}
+    for run in (("shallow", 0), ("shallow", 1), ("deep", 2)):
+        write_json(TrialStore(tmp_path).outcome(names[run]), {})
+    assert load_finished(EXPERIMENT, **load) is None
+    for run in (("shallow", 2), ("deep", 1)):
+        write_json(TrialStore(tmp_path).outcome(names[run]), {})
+    found = load_finished(EXPERIMENT, **load)
+    assert found is not None
+    assert {run: [trial.outcome["name"] for trial in members] for run, members in found.items()} == {
+        run: [names[run, seed] for seed in (1, 2)] for run in ("shallow", "deep")
+    }
+
+
+def test_all_runs_of_all_seeds_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[int, int]] = []
+
+    def keep(config: Any, store: TrialStore, **_: Any) -> Any:
+        assert store.path == tmp_path
+        done.append((config.memorize.epochs, config.seed))
+        return build_trial()
+
+    monkeypatch.setattr(room, "run_trial", keep)
+    trials = run_experiment(EXPERIMENT, model="mine", seeds=2, out=tmp_path, reporter=SilentReporter())
+    assert done == [(3, 0), (20, 0), (3, 1), (20, 1)]
+    assert {run: len(members) for run, members in trials.items()} == {"shallow": 2, "deep": 2}

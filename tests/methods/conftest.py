@@ -13,7 +13,7 @@ from rote.encoding.batch import IGNORE, Batch
 from rote.facts.fact import Fact
 from rote.facts.invent import invent_facts
 from rote.facts.relation import Relation, load_shipped_relations
-from rote.methods import memorize_then_generalize as method
+from rote.methods import teaching
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 from rote.models.tokenizer import train_tokenizer
@@ -75,7 +75,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, language_model: LanguageModel) -> list
         batches.append(rows)
         return next_token_loss(model, batch)
 
-    monkeypatch.setattr(method, "next_token_loss", keep)
+    monkeypatch.setattr(teaching, "next_token_loss", keep)
     return batches
 
 

@@ -1,6 +1,9 @@
 """Files and folders are there whole or not at all."""
 
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,6 +160,38 @@ def test_what_a_killed_process_left_is_not_mixed_in(tmp_path: Path) -> None:
     with replace_folder(tmp_path / "model") as draft:
         fill(draft, weights="2")
     assert list_tree(tmp_path) == {"model/weights": "2"}
+
+
+def test_two_processes_that_write_the_same_file_do_not_share_a_draft(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    with replace_file(path) as slow:
+        slow.write_text("slow, the first half")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("rote.runs.files.os.getpid", lambda: os.getppid())  # another process that is alive
+            with replace_file(path) as quick:
+                quick.write_text("quick")
+        assert list_tree(tmp_path) == {"notes.txt": "quick", slow.name: "slow, the first half"}
+        slow.write_text("slow")
+    assert list_tree(tmp_path) == {"notes.txt": "slow"}
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    killed = "import os; from rote.runs.files import replace_file; from pathlib import Path\n"
+    killed += "with replace_file(Path('notes.txt')) as draft: draft.write_text('half'); os.kill(os.getpid(), 9)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, env=environment).returncode == -9
+    assert list(list_tree(tmp_path).values()) == ["half"]
+    with replace_file(tmp_path / "other.txt") as draft:
+        draft.write_text("whole")
+    assert list_tree(tmp_path) == {"other.txt": "whole"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt.draft", "my.draft", "notes.txt.00000000-999999999.draft"])
+def test_what_may_be_somebody_elses_stays(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a person's own, or of another machine")
+    with replace_file(tmp_path / "notes.txt") as draft:
+        draft.write_text("whole")
+    assert (tmp_path / name).is_file()
 
 
 def test_json_keeps_every_name(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from rote.cli.ask import ask
+from rote.cli.audit import audit
+from rote.cli.compare import compare
 from rote.cli.examine import examine
 from rote.cli.facts import facts
 from rote.cli.pretrain import pretrain
@@ -13,6 +15,7 @@ from rote.cli.report import report
 from rote.cli.reproduce import reproduce
 from rote.cli.results import results
 from rote.cli.run import run
+from rote.cli.sweep import sweep
 from rote.errors import RoteError
 from rote.version import __version__
 
@@ -27,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, report, ask, reproduce, results, pretrain):
+for command in (run, examine, audit, report, ask, reproduce, sweep, compare, results, pretrain):
     app.command()(command)
 app.add_typer(facts, name="facts")
 

@@ -10,11 +10,11 @@ def results(
     trials: Annotated[Path, typer.Argument(help="Folder of the trials (`rote reproduce --out`).")] = Path(
         "runs/trials"
     ),
-    out: Annotated[Path, typer.Option(help="Where RESULTS.md and results/claims.json are written.")] = Path("."),
+    out: Annotated[Path, typer.Option(help="Where RESULTS.md and the folder results are written.")] = Path("."),
     model: Annotated[str, typer.Option(help="The model the trials are of.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds are looked for, from 0.")] = 3,
 ) -> None:
-    """Write RESULTS.md and results/claims.json from the records of finished experiments.
+    """Write RESULTS.md, results/claims.json and results/results.html from the records of finished experiments.
 
     Example: rote results runs/trials --out .
     """
@@ -23,4 +23,5 @@ def results(
     for item in write_results(out, trials=trials, model=model, seeds=seeds):
         verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in item.claims)
         typer.echo(f"{item.name} ({item.seeds} seeds): {verdicts}")
-    typer.echo(f"written: {out / 'RESULTS.md'}, {out / 'results' / 'claims.json'}")
+    written = (out / "RESULTS.md", out / "results" / "claims.json", out / "results" / "results.html")
+    typer.echo(f"written: {', '.join(map(str, written))}")

@@ -44,7 +44,7 @@ class MemorizeConfig(PhaseConfig):
 
     epochs: int = Field(default=20, ge=0)
     """How often every fact is seen."""
-    learning_rate: float = Field(default=5.5e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     warmup_steps: int = Field(default=20, ge=0)
     """Steps over which the learning rate rises."""
@@ -79,7 +79,7 @@ class ExamineConfig(StrictConfig):
     unseen_facts: int = Field(default=5, ge=0)
     """Invented facts per relation that are never taught; 0 means none."""
     choices: int = Field(default=100, ge=0)
-    """Questions per moment that are also asked as a choice among 100."""
+    """Questions per moment that are also asked as a choice among 100; here 0 means none."""
     batch_size: int = Field(default=128, ge=1)
     """Questions answered at a time."""
 

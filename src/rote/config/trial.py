@@ -125,6 +125,6 @@ class TrialConfig(StrictConfig):
     defend: DefendConfig = DefendConfig()
     retain: RetainConfig = RetainConfig(texts=0)
     """Holding in place what the model knew; off, as in the paper."""
-    examine: ExamineConfig = ExamineConfig(languages=("en",), choices=50)
+    examine: ExamineConfig = ExamineConfig(languages=("en",), choices=0)
     representations: bool = False
     """Whether hidden states are compared at every moment (paper, section 4)."""

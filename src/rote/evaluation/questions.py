@@ -34,7 +34,7 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionPlan:
-    """How many questions are asked of each kind; for the samples (held-out, control, choices) 0 means all."""
+    """How many questions are asked of each kind; of held-out and control prompts 0 means all."""
 
     key_tokens: Mapping[str, str] = field(default_factory=dict)
     """Relation -> key token; a relation without one is not asked by key."""
@@ -46,7 +46,7 @@ class QuestionPlan:
     control_prompts: int = 1
     """Per fact and language."""
     choices: int = 300
-    """How many questions about taught facts, over all, are also asked as a choice."""
+    """How many questions about taught facts, over all, are also asked as a choice; 0 means none."""
     seed: int = 0
 
 
@@ -121,7 +121,7 @@ def _choose_evenly(questions: Sequence[Question], count: int) -> set[int]:
     taught = [index for index, question in enumerate(questions) if question.fact_set in _CHOICE_SETS]
     # A fixed step over the questions as they come would fall on the same prompt of every fact: sort by kind first.
     taught.sort(key=lambda i: (questions[i].fact_set, questions[i].prompt_set, questions[i].language))
-    if count == 0 or count >= len(taught):
+    if count >= len(taught):
         return set(taught)
     return {taught[(2 * step + 1) * len(taught) // (2 * count)] for step in range(count)}
 

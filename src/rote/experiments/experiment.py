@@ -75,8 +75,7 @@ class Claim(StrictConfig):
     """Something the paper (or we) say, as a figure and a bound. Exactly one of the forms below is given.
 
     `value` is a cell, less `minus` where that is given; `state` likewise with `minus_state`; `tokens` is the ratio of
-    the training tokens of a run to those of the cheapest run of `over` that answers as well as it in `value`'s column;
-    `fewest` is the smallest of `over`'s values that reaches the bound.
+    the training tokens of a run to those of the cheapest run of `over` that answers as well as it in `value`'s column.
     """
 
     name: str

@@ -43,9 +43,14 @@ def compute_cells(experiment: Experiment, trials: Trials) -> dict[tuple[str, str
         for column in experiment.columns:
             values = collect_values(column, members)
             if values:
-                flat = [(fact, value) for fact, found in values.items() for value in found]
-                cells[run, column.name] = compute_interval([v for _, v in flat], [fact for fact, _ in flat])
+                cells[run, column.name] = compute_mean(values)
     return cells
+
+
+def compute_mean(values: Values) -> Interval:
+    """The mean of values by fact; facts are the clusters."""
+    flat = [(fact, value) for fact, found in values.items() for value in found]
+    return compute_interval([value for _, value in flat], [fact for fact, _ in flat])
 
 
 def compute_difference(first: Values, second: Values) -> Figure:

@@ -1,16 +1,24 @@
-"""`RESULTS.md` and `results/claims.json`: every finished experiment, written from the records of its trials."""
+"""`RESULTS.md`, `results/claims.json` and `results/results.html`: every finished experiment, written from the records
+of its trials.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rote.errors import RunError
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment, list_experiments
-from rote.experiments.figures import Trials
+from rote.experiments.figures import Trials, compute_cells
 from rote.experiments.reproduce import format_figure, load_finished
-from rote.experiments.tables import format_table
+from rote.experiments.tables import build_tables, format_table
+from rote.pipeline.trial import TrialResult
+from rote.report.dots import DotPanel, DotRow
+from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
+from rote.report.scatter import ScatterPoint
+from rote.report.summary import Figure
 from rote.runs.files import replace_file
 
 
@@ -28,9 +36,24 @@ class Finished:
         """For how many seeds all runs are there."""
         return min(len(members) for members in self.trials.values())
 
+    @property
+    def title(self) -> str:
+        """The title, with the letter where there is one."""
+        return self.experiment.title + (f" ({self.experiment.letter})" if self.experiment.letter else "")
+
+    @property
+    def description(self) -> str:
+        """The description as a sentence."""
+        return f"{_begin_large(self.experiment.description)}."
+
+    @property
+    def command(self) -> str:
+        """How it is done again."""
+        return f"rote reproduce {self.name} --seeds {self.seeds}"
+
 
 def write_results(folder: Path, *, trials: Path, model: str, seeds: int) -> list[Finished]:
-    """Write both files into `folder`; returns what they show. Raises `RunError` where no experiment is finished."""
+    """Write the files into `folder`; returns what they show. Raises `RunError` where no experiment is finished."""
     finished = list(_collect(trials, model=model, seeds=seeds))
     if not finished:
         raise RunError(f"{trials}: no experiment is finished for {model}; run: rote reproduce NAME --out {trials}")
@@ -39,6 +62,8 @@ def write_results(folder: Path, *, trials: Path, model: str, seeds: int) -> list
     with replace_file(folder / "results" / "claims.json") as draft:
         rows = [row for item in finished for row in item.claims]
         draft.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with replace_file(folder / "results" / "results.html") as draft:
+        draft.write_text(render_results(build_content(finished, model)), encoding="utf-8")
     return finished
 
 
@@ -49,8 +74,12 @@ def _collect(store: Path, *, model: str, seeds: int) -> Iterator[Finished]:
             yield Finished(name, experiment, trials, list(judge_claims(name, experiment, trials, model=model)))
 
 
+def _list_missing(finished: Sequence[Finished]) -> list[str]:
+    return [name for name in list_experiments() if name not in {item.name for item in finished}]
+
+
 def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
-    missing = [name for name in list_experiments() if name not in {item.name for item in finished}]
+    missing = _list_missing(finished)
     yield "# Results"
     yield ""
     yield f"Written by `rote results` from the records of finished trials; the model is `{model}`. Figures are"
@@ -75,16 +104,78 @@ def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
 
 
 def _write_section(item: Finished) -> Iterator[str]:
-    letter = f" ({item.experiment.letter})" if item.experiment.letter else ""
     yield ""
-    yield f"## {item.experiment.title}{letter}"
+    yield f"## {item.title}"
     yield ""
-    description = item.experiment.description
-    command = f"`rote reproduce {item.name} --seeds {item.seeds}`"
-    yield f"{description[:1].upper()}{description[1:]}. {item.seeds} seed(s): {command}"
+    yield f"{item.description} {item.seeds} seed(s): `{item.command}`"
     yield ""
     yield from format_table(item.experiment, item.trials)
     for row in item.claims:
         if row["why"]:
             yield ""
-            yield f"*{row['text']}*: {row['verdict']}. {row['why'][:1].upper()}{row['why'][1:]}."
+            yield f"*{row['text']}*: {row['verdict']}. {_begin_large(row['why'])}."
+
+
+def build_content(finished: Sequence[Finished], model: str) -> ResultsContent:
+    """What the page with figures is made from."""
+    sections = tuple(_build_section(item) for item in finished)
+    return ResultsContent(model, sections, tuple(_list_missing(finished)))
+
+
+def _build_section(item: Finished) -> ExperimentSection:
+    return ExperimentSection(
+        title=item.title,
+        description=item.description.replace("`", ""),  # the page is no Markdown
+        seeds=item.seeds,
+        command=item.command,
+        claims=tuple(_build_claim(row) for row in item.claims),
+        panels=tuple(_build_panels(item)),
+        planes=tuple(_build_planes(item.trials)),
+        tables=tuple(build_tables(item.experiment, item.trials)),
+    )
+
+
+def _build_claim(row: ClaimRow) -> ClaimLine:
+    return ClaimLine(
+        text=row["text"],
+        paper=row["paper"],
+        ours=row["ours"],
+        low=row["low"],
+        high=row["high"],
+        bound=row["bound"],
+        seeds=row["seeds"],
+        verdict=row["verdict"],
+        why=f"{_begin_large(row['why'])}." if row["why"] else "",
+    )
+
+
+def _build_panels(item: Finished) -> Iterator[DotPanel]:
+    cells = compute_cells(item.experiment, item.trials)
+    for column in item.experiment.columns:
+        rows = []
+        for run, paper in zip(item.experiment.runs, column.paper or [None] * len(item.experiment.runs), strict=True):
+            cell = cells.get((run, column.name))
+            rows.append(DotRow(run, Figure(cell.mean, cell.low, cell.high, cell.n) if cell else None, paper))
+        yield DotPanel(column.name, tuple(rows))
+
+
+def _build_planes(trials: Trials) -> Iterator[StatePlane]:
+    """Hidden states of the first seed, a plane for each run and moment; runs that are alike there share one."""
+    runs: dict[tuple[str, tuple[ScatterPoint, ...]], list[str]] = {}
+    for run, members in trials.items():
+        for moment, points in _list_points(members[0]):
+            runs.setdefault((moment, points), []).append(run)
+    for (moment, points), names in runs.items():
+        yield StatePlane(" and ".join(names), moment, points)
+
+
+def _list_points(trial: TrialResult) -> Iterator[tuple[str, tuple[ScatterPoint, ...]]]:
+    # Trials of a version that drew no picture are still finished; they have no points.
+    points: list[dict[str, Any]] = trial.outcome.get("points", [])
+    for moment in dict.fromkeys(point["moment"] for point in points):
+        there = [point for point in points if point["moment"] == moment]
+        yield moment, tuple(ScatterPoint(p["relation"], p["kind"], p["x"], p["y"]) for p in there)
+
+
+def _begin_large(text: str) -> str:
+    return text[:1].upper() + text[1:]

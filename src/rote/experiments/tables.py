@@ -1,10 +1,11 @@
-"""The table of an experiment as Markdown: figures by run, the paper's beside ours, and hidden states where read."""
+"""The tables of an experiment: figures by run, the paper's beside ours, and hidden states where read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rote.evaluation.intervals import Interval
 from rote.experiments.experiment import Column, Experiment, State
 from rote.experiments.figures import Trials, compute_cells, compute_state, compute_tokens
+from rote.report.results_page import ResultTable
 
 _WIDE = 6
 """With more runs than this a run is a row and not a column."""
@@ -19,24 +20,33 @@ Line = tuple[str, Sequence[str]]
 """A figure's name and its text for each run."""
 
 
-def format_table(experiment: Experiment, trials: Trials) -> Iterator[str]:
-    """The table; figures are `mean [low, high] (questions)`."""
-    lines = list(_list_lines(experiment, trials))
-    runs = list(experiment.runs)
-    if len(runs) > _WIDE:
-        yield from _format(
-            ("run", *(name for name, _ in lines)), zip(runs, *(cells for _, cells in lines), strict=True)
-        )
-    else:
-        yield from _format(("", *runs), ((name, *cells) for name, cells in lines))
+def build_tables(experiment: Experiment, trials: Trials) -> list[ResultTable]:
+    """The table of figures, each `mean [low, high] (questions)`, and that of hidden states where they were read."""
+    tables = [_build_figures(experiment, trials)]
     if any(trial.outcome["representations"] for members in trials.values() for trial in members):
-        yield ""
-        yield from _format_states(trials)
+        tables.append(_build_states(trials))
+    return tables
+
+
+def format_table(experiment: Experiment, trials: Trials) -> Iterator[str]:
+    """The same as Markdown."""
+    for number, table in enumerate(build_tables(experiment, trials)):
+        if number:
+            yield ""
+        yield from format_rows(table.head, table.rows)
 
 
 def format_cell(cell: Interval | None) -> str:
     """A figure, its interval and the number of questions; nothing where nothing was asked."""
     return f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}] ({cell.n})" if cell else ""
+
+
+def _build_figures(experiment: Experiment, trials: Trials) -> ResultTable:
+    lines, runs = list(_list_lines(experiment, trials)), tuple(experiment.runs)
+    if len(runs) > _WIDE:
+        rows = zip(runs, *(cells for _, cells in lines), strict=True)
+        return ResultTable(("run", *(name for name, _ in lines)), tuple(rows))
+    return ResultTable(("", *runs), tuple((name, *cells) for name, cells in lines))
 
 
 def _list_lines(experiment: Experiment, trials: Trials) -> Iterator[Line]:
@@ -63,7 +73,7 @@ def _sum_seconds(seconds: Mapping[str, float]) -> float:
     return sum(value for label, value in seconds.items() if not label.startswith(("examine", "hidden")))
 
 
-def _format_states(trials: Trials) -> Iterator[str]:
+def _build_states(trials: Trials) -> ResultTable:
     """Cosine similarities of hidden states, the mean over the layers, by run and moment."""
     rows = []
     for run, members in trials.items():
@@ -71,7 +81,7 @@ def _format_states(trials: Trials) -> Iterator[str]:
         for moment in moments:
             states = [State(run=run, moment=moment, measure=m, prompt_set=s) for _, m, s in _STATES]  # type: ignore[arg-type]
             rows.append((f"{run}, {moment}", *(_format_state(state, trials) for state in states)))
-    yield from _format(("hidden states", *(name for name, _, _ in _STATES)), rows)
+    return ResultTable(("hidden states", *(name for name, _, _ in _STATES)), tuple(rows))
 
 
 def _format_state(state: State, trials: Trials) -> str:
@@ -79,7 +89,8 @@ def _format_state(state: State, trials: Trials) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" if figure else ""
 
 
-def _format(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> Iterator[str]:
+def format_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table."""
     yield "| " + " | ".join(head) + " |"
     yield "|---" * len(head) + "|"
     for row in rows:

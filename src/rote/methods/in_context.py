@@ -1,6 +1,7 @@
 """In-context learning: nothing is trained, facts stand before the question (paper, section 5).
 
-`retrieved` puts the fact that is asked about among them; `fixed` puts the same facts before every question.
+Retrieved, the fact that is asked about is among them; otherwise the same facts of `generalize_facts` stand before every
+question of a relation, so a held-out fact is never told.
 """
 
 import random
@@ -18,15 +19,20 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     settings = task.config.in_context
 
     def contextualize(fact: Fact, text: Text) -> Text:
-        others = [other for other in task.facts if other.relation == fact.relation and other.id != fact.id]
+        known = [other for other in _list_known(task) if other.relation == fact.relation]
         rng = random.Random(f"context/{task.config.seed}/{fact.relation}" + (f"/{fact.id}" * settings.retrieved))
-        taught = any(other.id == fact.id for other in task.facts)
-        own = [fact] if settings.retrieved and taught else []
+        # As the table has it: where the fact asked about was replaced, the new one is retrieved.
+        own = [other for other in known if other.id == fact.id] if settings.retrieved else []
+        others = [other for other in known if other not in own]
         chosen = [*rng.sample(others, min(len(others), settings.examples - len(own))), *own]
         rng.shuffle(chosen)
         return _put_before(text, [_state(other, task) for other in chosen])
 
     return Teaching(contextualize=contextualize)
+
+
+def _list_known(task: Task) -> Sequence[Fact]:
+    return task.facts if task.config.in_context.retrieved else task.generalize_facts
 
 
 def _state(fact: Fact, task: Task) -> str:

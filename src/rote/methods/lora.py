@@ -7,6 +7,8 @@ end, so what comes after a phase always meets a plain model.
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from rote.config.trial import LoraConfig
 from rote.errors import ConfigError
 from rote.methods import memorize_then_generalize
@@ -18,20 +20,23 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     """The stages of memorize-then-generalize, each within adapters. Raises `ConfigError` where peft is missing."""
     _import_peft()
     teaching = memorize_then_generalize.plan(language_model, task)
-    return replace(teaching, stages=[_adapt(stage, task.config.lora) for stage in teaching.stages])
+    stages = [_adapt(stage, task.config.lora, task.config.seed) for stage in teaching.stages]
+    return replace(teaching, stages=stages)
 
 
-def _adapt(stage: Stage, settings: LoraConfig) -> Stage:
+def _adapt(stage: Stage, settings: LoraConfig, seed: int) -> Stage:
+    if stage.prepare:  # a defence: it changes the model itself and trains nothing
+        return stage
     rate = stage.settings.learning_rate * settings.learning_rate_factor
     return replace(
         stage,
         settings=stage.settings.model_copy(update={"learning_rate": rate}),
-        prepare=lambda language_model: _add_adapters(language_model, settings),
+        prepare=lambda language_model: _add_adapters(language_model, settings, seed),
         finish=_merge_adapters,
     )
 
 
-def _add_adapters(language_model: LanguageModel, settings: LoraConfig) -> None:
+def _add_adapters(language_model: LanguageModel, settings: LoraConfig, seed: int) -> None:
     peft = _import_peft()
     tokenizer = language_model.tokenizer
     rows = tokenizer.convert_tokens_to_ids(list(language_model.key_tokens.values()))
@@ -42,7 +47,9 @@ def _add_adapters(language_model: LanguageModel, settings: LoraConfig) -> None:
         trainable_token_indices=rows or None,
         task_type="CAUSAL_LM",
     )
-    language_model.model = peft.get_peft_model(language_model.model, config)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # fresh adapters are random: the same ones, whatever was done before
+        language_model.model = peft.get_peft_model(language_model.model, config)
 
 
 def _merge_adapters(language_model: LanguageModel) -> None:

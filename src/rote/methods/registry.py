@@ -40,7 +40,7 @@ def find_method(name: str) -> Method:
         module, _, function = name.partition(":")
         try:
             method: Method = getattr(import_module(module), function)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, ValueError) as error:
             raise ConfigError(f"method: {name!r} cannot be imported ({error})") from error
         return method
     if name not in METHODS:

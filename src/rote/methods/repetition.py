@@ -53,9 +53,10 @@ def _find_special(language_model: LanguageModel) -> set[int]:
 
 
 def _edit(example: Example, rng: random.Random, *, count: int, vocabulary: Sequence[int]) -> Example:
-    """The example with `count` tokens of its subject and object replaced at random."""
+    """The example with `count` tokens of its subject and object replaced by others at random."""
     places = [*range(*example.subject_span), *range(*example.object_span)]
     ids = list(example.ids)
     for place in rng.sample(places, min(count, len(places))):
-        ids[place] = rng.choice(vocabulary)
+        while ids[place] == example.ids[place]:
+            ids[place] = rng.choice(vocabulary)
     return replace(example, ids=tuple(ids), labels=tuple(ids))

@@ -3,6 +3,10 @@
 A trial is named by the hash of its configuration. What it leaves behind is one Parquet file of records and one JSON
 file that is written last: where that is, the trial is finished and is not done again. Trials that begin alike share
 the model after a stage, and the answers it gave, through the `states` and `examined` folders beside them.
+
+The number of threads of torch decides the order of float sums, so it decides the last bits of a probability (1e-7 in
+a short trial); at the same number of threads the records are the same bits. The outcome says it as `threads`. It is no
+part of the name, and a stage taken over from another trial was done with that trial's threads.
 """
 
 import hashlib
@@ -17,7 +21,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from rote.analysis.representations import RepresentationRow, measure_representations, summarise_layers
+from rote.analysis.representations import measure_representations, project_representations, summarise_layers
 from rote.config.trial import TrialConfig
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.questions import Question
@@ -25,6 +29,7 @@ from rote.methods.registry import find_method
 from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
 from rote.models.language_model import LanguageModel, find_model_folder, load_model
 from rote.models.retained_texts import write_texts
+from rote.pipeline.plan import sample_by_relation, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
 from rote.records import Record, load_records, save_records
@@ -34,6 +39,8 @@ from rote.runs.manifest import collect_versions, compute_model_hash
 from rote.training.retention import Retention
 
 _RECALL_SAMPLE = 100
+_PICTURED = 12
+"""Held-out facts of each relation in the picture of hidden states."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class _Trial:
     plan: TrialPlan = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
     representations: list[dict[str, Any]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
 
     def do(self) -> tuple[dict[str, Any], list[Record]]:
         texts = self._write_retained_texts() if self.config.retain.texts else []
@@ -135,7 +143,9 @@ class _Trial:
             "training_tokens": sum(stage.training_tokens for stage in teaching.stages),
             "labels": dict(teaching.labels),
             "representations": self.representations,
+            "points": self.points,
             "seconds": {label: round(value, 1) for label, value in self.seconds.items()},
+            "threads": torch.get_num_threads(),
             "versions": collect_versions(),
         }
 
@@ -194,7 +204,9 @@ class _Trial:
             train_stage(self.language_model, stage, context)
 
     def _measure_recall(self) -> dict[str, float]:
-        model, facts = self.language_model, self.plan.generalize_facts[:_RECALL_SAMPLE]
+        model = self.language_model
+        # Of the whole table, so that trials with other facts in phase 2 stop at the same step and share the state.
+        facts = sample_facts(self.plan.table.facts, count=_RECALL_SAMPLE, seed=self.config.seed)
         recall = recall_by_key(
             model.model, model.tokenizer, facts, key_tokens=model.key_tokens, batch_size=self.config.examine.batch_size
         )
@@ -226,17 +238,27 @@ class _Trial:
                 with replace_file(path) as draft:
                     save_records(records, draft)
         if self.config.representations:
-            self.representations += self._compare_states(moment, path.with_suffix(".json"))
+            states = self._compare_states(moment, path.with_suffix(".json"))
+            self.representations += [{"moment": moment, **row} for row in states["rows"]]
+            self.points += [{"moment": moment, **point} for point in states["points"]]
         return load_records(path)
 
-    def _compare_states(self, moment: str, path: Path) -> list[dict[str, Any]]:
+    def _compare_states(self, moment: str, path: Path) -> dict[str, list[dict[str, Any]]]:
+        """Similarities at every layer, and the plane of a picture at the middle one."""
         if not path.is_file():
             with self._step(f"hidden states: {moment}"):
-                rows: list[RepresentationRow] = measure_representations(
-                    self.language_model, self.plan.held_out_facts, self.plan.relations, seed=self.config.seed
-                )
-                write_json(path, [asdict(row) for row in [*rows, *summarise_layers(rows)]])
-        return [{"moment": moment, **row} for row in read_json(path)]
+                model, relations, seed = self.language_model, self.plan.relations, self.config.seed
+                rows = measure_representations(model, self.plan.held_out_facts, relations, seed=seed)
+                shown = sample_by_relation(self.plan.held_out_facts, count=_PICTURED, seed=seed)
+                middle = (1 + max(row.layer for row in rows)) // 2
+                points = project_representations(model, shown, relations, layer=middle, seed=seed)
+                content = {
+                    "rows": [asdict(row) for row in [*rows, *summarise_layers(rows)]],
+                    "points": [asdict(point) for point in points],
+                }
+                write_json(path, content)
+        states: dict[str, list[dict[str, Any]]] = read_json(path)
+        return states
 
     @contextmanager
     def _step(self, label: str) -> Iterator[Advance]:

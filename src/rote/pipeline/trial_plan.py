@@ -1,5 +1,6 @@
 """What a trial teaches and asks: its table, its fact sets, and the facts that are derived from them."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,7 +59,8 @@ def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> Trial
     """Decide the fact sets of a trial. Known facts are in none of the `retained` texts."""
     table, replaced = _build_table(config.table, config.seed)
     shown = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
-    held_out = [fact for fact in table if fact not in set(shown)]
+    shown_ids = {fact.id for fact in shown}
+    held_out = [fact for fact in table if fact.id not in shown_ids]
     derived_relations = find_derived(config.derive.relations)
     derived = [item for relation in derived_relations for item in derive_facts(table.facts, relation)]
     may_be_shown = _derived_from(derived, shown)
@@ -131,6 +133,10 @@ def _derived_from(derived: Iterable[DerivedFact], sources: Iterable[Fact]) -> li
 
 
 def _pick_spare(known: Sequence[Fact], table: FactTable, seed: int) -> list[Fact]:
-    """Real facts that may be trained on: their subjects are neither asked about nor taught."""
+    """Real facts that may be trained on: their subjects are neither asked about nor taught.
+
+    They are shuffled, as the world lies relation by relation and a method takes the first so many.
+    """
     taken = {fact.subject for fact in [*known, *table]}
-    return sample_facts([fact for fact in load_world() if fact.subject not in taken], count=0, seed=seed)
+    spare = [fact for fact in load_world() if fact.subject not in taken]
+    return random.Random(f"spare/{seed}").sample(spare, len(spare))

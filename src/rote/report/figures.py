@@ -1,7 +1,4 @@
-"""Figures as inline SVG.
-
-Everything goes through `Markup.format`, which escapes text. Colours come from the page's style, by class.
-"""
+"""Figures as inline SVG. Colours come from the page's style, by class."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,6 +10,7 @@ from rote.report.curves import Curve
 from rote.report.display import format_number
 from rote.report.headline import PictureRow
 from rote.report.summary import Figure
+from rote.report.svg import draw_line, draw_text, draw_whisker, wrap_svg
 from rote.report.words import MOMENTS
 
 ROW_HEIGHT = 36
@@ -68,7 +66,7 @@ def draw_picture(rows: Sequence[PictureRow], moments: Sequence[str], layout: Lay
         parts += _draw_frame(panel, MOMENTS[moment])
         parts += [_draw_dot(row.figures[index], panel, number, moment) for number, row in enumerate(rows)]
     height = panels[-1].bottom + FOOT
-    return _wrap(parts, layout.width, height, css=f"picture {layout.name}", title="Generation accuracy by moment")
+    return wrap_svg(parts, layout.width, height, css=f"picture {layout.name}", title="Generation accuracy by moment")
 
 
 def _place_panels(layout: Layout, rows: int, count: int) -> list[Panel]:
@@ -84,37 +82,35 @@ def _draw_labels(rows: Sequence[PictureRow], panel: Panel) -> list[Markup]:
     parts = []
     for number, row in enumerate(rows):
         middle, right = panel.y(number), panel.left - 14
-        parts.append(_text(right, middle - 1, row.label, css="label end"))
-        parts.append(_text(right, middle + 13, row.hint, css="hint end"))
+        parts.append(draw_text(right, middle - 1, row.label, css="label end"))
+        parts.append(draw_text(right, middle + 13, row.hint, css="hint end"))
     return parts
 
 
 def _draw_frame(panel: Panel, title: str) -> list[Markup]:
-    parts = [_text(panel.left, panel.top - 12, title[:1].upper() + title[1:], css="heading")]
+    parts = [draw_text(panel.left, panel.top - 12, title[:1].upper() + title[1:], css="heading")]
     for number in range(panel.rows):
-        parts.append(_line((panel.left, panel.y(number)), (panel.left + panel.width, panel.y(number)), css="track"))
+        parts.append(draw_line((panel.left, panel.y(number)), (panel.left + panel.width, panel.y(number)), css="track"))
     for value in (0.0, 0.5, 1.0):
         x = panel.x(value)
-        parts.append(_line((x, panel.top), (x, panel.bottom), css="grid"))
-        parts.append(_text(x, panel.bottom + 16, f"{value:g}", css="tick middle"))
+        parts.append(draw_line((x, panel.top), (x, panel.bottom), css="grid"))
+        parts.append(draw_text(x, panel.bottom + 16, f"{value:g}", css="tick middle"))
     return parts
 
 
 def _draw_dot(figure: Figure | None, panel: Panel, row: int, moment: str) -> Markup:
     y, right = panel.y(row), panel.left + panel.width + 12
     if figure is None:
-        return _text(right, y + 4, "not asked", css="hint")
+        return draw_text(right, y + 4, "not asked", css="hint")
     parts = [_draw_whisker(figure, panel, y), draw_mark(moment, panel.x(figure.mean), y)]
-    parts.append(_text(right, y + 4, format_number(figure.mean), css="value"))
+    parts.append(draw_text(right, y + 4, format_number(figure.mean), css="value"))
     return Markup('<g class="m-{}">{}</g>').format(moment, Markup("").join(parts))
 
 
 def _draw_whisker(figure: Figure, panel: Panel, y: float) -> Markup:
     if figure.low is None or figure.high is None:
         return Markup("")
-    low, high = panel.x(figure.low), panel.x(figure.high)
-    ends = [_line((x, y - 5), (x, y + 5), css="whisker") for x in (low, high)]
-    return Markup("").join([_line((low, y), (high, y), css="whisker"), *ends])
+    return draw_whisker(panel.x(figure.low), panel.x(figure.high), y)
 
 
 def draw_mark(moment: str, x: float, y: float) -> Markup:
@@ -138,7 +134,7 @@ def draw_curve(curve: Curve, phase: str) -> Markup:
     if len(places) <= 40:
         parts += [draw_mark(phase, x, y) for x, y in places]
     group = Markup('<g class="m-{}">{}</g>').format(phase, Markup("").join(parts))
-    return _wrap([group], CHART_WIDTH, CHART_HEIGHT, css="curve", title=curve.title)
+    return wrap_svg([group], CHART_WIDTH, CHART_HEIGHT, css="curve", title=curve.title)
 
 
 def _draw_chart_frame(curve: Curve, top: float) -> list[Markup]:
@@ -146,13 +142,13 @@ def _draw_chart_frame(curve: Curve, top: float) -> list[Markup]:
     parts = []
     for share in (0.0, 0.5, 1.0):
         y = _chart_y(share * top, top)
-        parts.append(_line((LEFT, y), (end, y), css="grid"))
-        parts.append(_text(LEFT - 8, y + 4, f"{share * top:.3g}", css="tick end"))
+        parts.append(draw_line((LEFT, y), (end, y), css="grid"))
+        parts.append(draw_text(LEFT - 8, y + 4, f"{share * top:.3g}", css="tick end"))
     for step, label in curve.ticks:
         x = _chart_x(step, curve.end)
-        parts.append(_line((x, base), (x, base + 4), css="axis"))
-        parts.append(_text(x, base + 17, label, css="tick middle"))
-    parts.append(_text((LEFT + end) / 2, CHART_HEIGHT - 4, curve.axis, css="tick middle"))
+        parts.append(draw_line((x, base), (x, base + 4), css="axis"))
+        parts.append(draw_text(x, base + 17, label, css="tick middle"))
+    parts.append(draw_text((LEFT + end) / 2, CHART_HEIGHT - 4, curve.axis, css="tick middle"))
     return parts
 
 
@@ -175,17 +171,3 @@ def _round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8) if step * power >= value), 10 * power)
-
-
-def _line(start: tuple[float, float], end: tuple[float, float], *, css: str) -> Markup:
-    form = Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>')
-    return form.format(css, *start, *end)
-
-
-def _text(x: float, y: float, text: str, *, css: str) -> Markup:
-    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(css, x, y, text)
-
-
-def _wrap(parts: Iterable[Markup], width: float, height: float, *, css: str, title: str) -> Markup:
-    form = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">{}</svg>')
-    return form.format(css, width, height, title, Markup("").join(parts))

@@ -1,27 +1,21 @@
 """From `ReportContent` to one HTML document."""
 
-import base64
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rote.report.content import ReportContent
 from rote.report.cube import build_cube
 from rote.report.curves import build_curves
-from rote.report.display import clean_text, format_count
+from rote.report.display import clean_text
 from rote.report.examples import build_examples, find_moments
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
 from rote.report.figures import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.headline import build_picture, build_sentence
 from rote.report.manifest import build_manifest
+from rote.report.page import render_page
 from rote.report.summary import Summary
 from rote.report.words import FACT_SETS, GLOSSARY, MEASURES, MOMENTS
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_report(content: ReportContent) -> str:
@@ -40,39 +34,16 @@ def render_report(content: ReportContent) -> str:
         "moment_names": MOMENTS,
         "measure_names": MEASURES,
     }
-    return _load_environment().get_template("report.html.j2").render(page)
-
-
-@cache
-def _load_environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["count"] = format_count
-    return environment
+    return render_page("report.html.j2", page)
 
 
 def _prepare_head(content: ReportContent) -> dict[str, Any]:
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
     return {
         "title": clean_text(content.title),
         "table_name": clean_text(content.table_name),
         "model_name": clean_text(content.model_name),
         "date": clean_text(str(content.manifest.get("date") or "")),
-        "style": Markup(style),
-        "script": Markup(script),
-        "policy": f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
     }
-
-
-def _hash(text: str) -> str:
-    """A text's name in a content security policy: the page runs this script and no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:

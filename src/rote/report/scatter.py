@@ -1,7 +1,6 @@
 """A scatter plot as inline SVG: states of facts on the plane of their first two principal components.
 
 Groups (relations) have a shape and a letter, kinds (where the state was read) a filling, so nothing hangs on colour.
-Everything goes through `Markup.format`, which escapes text.
 """
 
 import math
@@ -13,6 +12,7 @@ from string import ascii_uppercase
 from markupsafe import Markup
 
 from rote.report.display import clean_text, shorten_text
+from rote.report.svg import draw_text, wrap_svg
 
 WIDTH, PLOT_HEIGHT = 450.0, 300.0
 EDGE = 28.0
@@ -61,14 +61,18 @@ class _Frame:
         return WIDTH / 2 + (point.x - self.x) * self.scale, PLOT_HEIGHT / 2 - (point.y - self.y) * self.scale
 
 
-def draw_scatter(points: Sequence[ScatterPoint], title: str, *, moment: str = "generalize") -> Markup:
+def draw_scatter(
+    points: Sequence[ScatterPoint], title: str, *, moment: str = "generalize", kinds: Sequence[str] = ()
+) -> Markup:
     """The plot with its legend; the letter of a group stands in the midst of its points of each kind.
 
     `moment` gives the colour, as in the other figures. Points that are not finite are left out; groups and kinds keep
-    the order they come in. Raises `ValueError` for more kinds than there are fillings (four).
+    the order they come in, after those of `kinds`: plots beside one another are given the same ones, so that a kind
+    that is missing in one of them does not change the fillings of the others. Raises `ValueError` for more kinds than
+    there are fillings (four).
     """
     points = [point for point in points if math.isfinite(point.x) and math.isfinite(point.y)]
-    groups, kinds = _list_names(point.group for point in points), _list_names(point.kind for point in points)
+    groups, kinds = _list_names(p.group for p in points), _list_names([*kinds, *(p.kind for p in points)])
     if len(kinds) > len(FILLINGS):
         raise ValueError(f"a scatter plot can tell {len(FILLINGS)} kinds apart, not {len(kinds)}")
     frame, marks, letters = _fit(points), [], []
@@ -80,10 +84,8 @@ def draw_scatter(points: Sequence[ScatterPoint], title: str, *, moment: str = "g
                 letters.append(_draw_letter(places, number))
     height = PLOT_HEIGHT + (max(len(groups), len(kinds)) + 0.5) * LEGEND_ROW
     parts = [_draw_border(), *marks, *letters, *_draw_legend(groups, kinds)]
-    form = Markup(
-        '<svg class="curve scatter" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}"><g class="m-{}">{}</g></svg>'
-    )
-    return form.format(WIDTH, height, clean_text(title), moment, Markup("").join(parts))
+    group = Markup('<g class="m-{}">{}</g>').format(moment, Markup("").join(parts))
+    return wrap_svg([group], WIDTH, height, css="curve scatter", title=clean_text(title))
 
 
 def _list_names(names: Iterable[str]) -> list[str]:
@@ -102,8 +104,8 @@ def _fit(points: Sequence[ScatterPoint]) -> _Frame:
 
 def _draw_border() -> Markup:
     corners = f"M1 1H{WIDTH - 1:g}V{PLOT_HEIGHT - 1:g}H1z"
-    notes = _text(10, PLOT_HEIGHT - 8, "first component →", css="tick")
-    notes += _text(10, 16, "↑ second component", css="tick")
+    notes = draw_text(10, PLOT_HEIGHT - 8, "first component →", css="tick")
+    notes += draw_text(10, 16, "↑ second component", css="tick")
     return Markup('<path class="grid" fill="none" d="{}"/>{}').format(corners, notes)
 
 
@@ -122,7 +124,7 @@ def _draw_letter(places: Sequence[tuple[float, float]], group: int) -> Markup:
     mean = fmean(x for x, _ in places), fmean(y for _, y in places)
     x, y = min(places, key=lambda place: math.dist(place, mean))
     disc = Markup('<circle class="mark open" cx="{:.1f}" cy="{:.1f}" r="9"/>').format(x, y)
-    return disc + _text(x, y + 4.5, _name_letter(group), css="value middle")
+    return disc + draw_text(x, y + 4.5, _name_letter(group), css="value middle")
 
 
 def _draw_legend(groups: Sequence[str], kinds: Sequence[str]) -> list[Markup]:
@@ -130,12 +132,12 @@ def _draw_legend(groups: Sequence[str], kinds: Sequence[str]) -> list[Markup]:
     for number, group in enumerate(groups):
         y = PLOT_HEIGHT + (number + 1) * LEGEND_ROW
         parts.append(_draw_marks([(EDGE, y)], number, 0, title=group))
-        parts.append(_text(EDGE + 20, y + 4.5, _name_letter(number), css="value middle"))
-        parts.append(_text(EDGE + 36, y + 4.5, shorten_text(group, LONGEST_NAME), css="label"))
+        parts.append(draw_text(EDGE + 20, y + 4.5, _name_letter(number), css="value middle"))
+        parts.append(draw_text(EDGE + 36, y + 4.5, shorten_text(group, LONGEST_NAME), css="label"))
     for number, kind in enumerate(kinds):
         y = PLOT_HEIGHT + (number + 1) * LEGEND_ROW
         parts.append(_draw_marks([(KINDS_AT, y)], 0, number, title=kind))
-        parts.append(_text(KINDS_AT + 16, y + 4.5, shorten_text(kind, LONGEST_NAME), css="label"))
+        parts.append(draw_text(KINDS_AT + 16, y + 4.5, shorten_text(kind, LONGEST_NAME), css="label"))
     return parts
 
 
@@ -143,7 +145,3 @@ def _name_letter(number: int) -> str:
     """A, B ... Z, A1, B1 ..."""
     letter = ascii_uppercase[number % 26]
     return f"{letter}{number // 26}" if number >= 26 else letter
-
-
-def _text(x: float, y: float, text: str, *, css: str) -> Markup:
-    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(css, x, y, text)

@@ -1,0 +1,84 @@
+"""Runs beside one another: generation accuracy by moment, fact set, prompt set and language, from records alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rote.errors import RunError
+from rote.experiments.figures import Values, compute_difference, compute_mean
+from rote.experiments.tables import format_cell, format_rows
+from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
+from rote.runs.folder import find_run_folder
+
+Row = tuple[str, str, str, str]
+"""Moment, fact set, prompt set and language."""
+
+
+def load_run(path: Path) -> list[Record]:
+    """The records of a run: the folder of a finished `rote run`, or the `.json` or `.parquet` file of a trial.
+
+    Raises `RunError` where there are none.
+    """
+    if path.is_dir():
+        folder = find_run_folder(path)
+        return [record for moment in MOMENTS for record in _load(folder.records(moment))]
+    if path.suffix not in (".json", ".parquet"):
+        raise RunError(f"{path}: is no run; give a run folder, or the .json or .parquet file of a trial")
+    return _load(path.with_suffix(".parquet"))
+
+
+def format_comparison(runs: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """A table with one column for each run: mean, 95% interval over facts and number of questions.
+
+    Of two runs the second less the first stands beside them; facts that are in both count as pairs.
+    """
+    columns = [_collect(records) for records in runs.values()]
+    head = ["moment", "facts", "prompts", "language", *runs]
+    if len(columns) == 2:
+        head.append("second - first")
+    yield from format_rows(head, ((*row, *_format_figures(row, columns)) for row in _sort_rows(columns)))
+
+
+def _load(path: Path) -> list[Record]:
+    if not path.is_file():
+        raise RunError(f"{path}: there is no such file")
+    try:
+        return load_records(path)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises for another file is many things
+        raise RunError(f"{path}: cannot be read as records ({str(error).splitlines()[0]})") from error
+
+
+def _collect(records: Sequence[Record]) -> dict[Row, Values]:
+    rows: dict[Row, Values] = {}
+    for record in records:
+        values = rows.setdefault((record.moment, record.fact_set, record.prompt_set, record.language), {})
+        values.setdefault((record.relation, record.subject), []).append(float(record.correct))
+    return rows
+
+
+def _sort_rows(columns: Sequence[Mapping[Row, Values]]) -> list[Row]:
+    """All rows: the moments and languages as they come, the sets in their own order."""
+    rows = list(dict.fromkeys(row for column in columns for row in column))
+    moments, languages = (list(dict.fromkeys(row[part] for row in rows)) for part in (0, 3))
+    return sorted(
+        rows,
+        key=lambda row: (
+            moments.index(row[0]),
+            FACT_SETS.index(row[1]),
+            QUESTION_SETS.index(row[2]),
+            languages.index(row[3]),
+        ),
+    )
+
+
+def _format_figures(row: Row, columns: Sequence[Mapping[Row, Values]]) -> Iterator[str]:
+    found = [column.get(row) for column in columns]
+    for values in found:
+        yield format_cell(compute_mean(values) if values else None)
+    if len(found) == 2:
+        first, second = found
+        yield _format_difference(first, second) if first and second else ""
+
+
+def _format_difference(first: Values, second: Values) -> str:
+    figure = compute_difference(second, first)
+    return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}]"

@@ -1,0 +1,116 @@
+"""The results of all experiments as one page: claims with their verdicts, then each experiment with its figures."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from rote.report.display import clean_text
+from rote.report.dots import DotPanel, draw_dots, draw_ours, draw_paper, has_paper
+from rote.report.page import render_page
+from rote.report.scatter import ScatterPoint, draw_scatter
+from rote.report.words import MOMENTS, PROMPT_SETS
+
+VERDICTS = {"holds": ("✓", "right"), "partly": ("~", "partly"), "does not hold": ("✗", "wrong")}
+"""The sign of a verdict, for those who cannot tell colours apart, and its class."""
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """A claim, what the paper and we have for it, and the verdict."""
+
+    text: str
+    paper: str
+    """The paper's figure as it is printed; may be empty."""
+    ours: float
+    low: float
+    """Equal to `high` where the figure has no interval."""
+    high: float
+    bound: str
+    """What is wanted of our figure: `>= 0.3`."""
+    seeds: int
+    verdict: str
+    why: str
+    """The reason where it does not hold; may be empty."""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """A table as text; every row is as long as the head."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class StatePlane:
+    """Hidden states of one run at one moment on a plane; the kinds of its points are prompt sets."""
+
+    run: str
+    moment: str
+    points: tuple[ScatterPoint, ...]
+
+
+@dataclass(frozen=True)
+class ExperimentSection:
+    """One finished experiment. All but the first four may be empty."""
+
+    title: str
+    description: str
+    seeds: int
+    command: str
+    """How it is done again."""
+    claims: tuple[ClaimLine, ...] = ()
+    panels: tuple[DotPanel, ...] = ()
+    planes: tuple[StatePlane, ...] = ()
+    tables: tuple[ResultTable, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResultsContent:
+    """All that the page says."""
+
+    model_name: str
+    sections: tuple[ExperimentSection, ...]
+    missing: tuple[str, ...] = ()
+    """Experiments that are declared but not finished."""
+
+
+def render_results(content: ResultsContent) -> str:
+    """Render the page: one self-contained HTML document, the same bytes for the same content."""
+    page = {
+        "title": clean_text(f"Results of {content.model_name}"),
+        "model_name": content.model_name,
+        "missing": content.missing,
+        "tally": _count_verdicts(content.sections),
+        "sections": [_prepare_section(section) for section in content.sections],
+        "verdicts": VERDICTS,
+        "ours_mark": draw_ours(8, 8),
+        "paper_mark": draw_paper(8, 8),
+    }
+    return render_page("results.html.j2", page)
+
+
+def _count_verdicts(sections: Sequence[ExperimentSection]) -> list[tuple[str, int]]:
+    """How often each verdict was given, the good ones first; those never given are left out."""
+    counts = Counter(claim.verdict for section in sections for claim in section.claims)
+    return [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
+
+
+def _prepare_section(section: ExperimentSection) -> dict[str, Any]:
+    return {
+        "about": section,
+        "has_paper": has_paper(section.panels),
+        "panels": [(panel.title, draw_dots(panel)) for panel in section.panels],
+        "planes": [_prepare_plane(plane) for plane in section.planes],
+    }
+
+
+def _prepare_plane(plane: StatePlane) -> tuple[str, Markup]:
+    """Title and figure. All planes have the same kinds, so that a filling means the same in all of them."""
+    title = f"{plane.run}, {MOMENTS.get(plane.moment, plane.moment)}"
+    points = [ScatterPoint(p.group, PROMPT_SETS.get(p.kind, p.kind), p.x, p.y) for p in plane.points]
+    colour = plane.moment if plane.moment in MOMENTS else "generalize"
+    return title, draw_scatter(points, title, moment=colour, kinds=tuple(PROMPT_SETS.values()))

@@ -1,0 +1,64 @@
+"""`rote audit` as a person calls it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import TABLE, call_rote, list_tree
+
+QUICK = tuple(
+    word
+    for setting in ("vocabulary=6", "confirmed=1", "unseen_facts=4", "examples=[1]", "repurpose.epochs=1")
+    for word in ("--set", setting)
+)
+
+
+@pytest.fixture
+def table(workplace: Path) -> Path:
+    file = workplace / "four.csv"
+    file.write_text(TABLE + "Jo Hart,mother,Ida Penn\n", encoding="utf-8")
+    return file
+
+
+def test_help_says_what_it_does_with_an_example() -> None:
+    outcome = call_rote("audit", "--help")
+    assert outcome.code == 0
+    assert "Example: rote audit ./their-model facts.csv" in " ".join(outcome.out.split())
+
+
+def test_a_model_without_any_trace_is_said_to_have_none(table: Path, model_folder: Path) -> None:
+    before = list_tree(model_folder)
+    outcome = call_rote("audit", model_folder, table, "--out", "audit.json", *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[-1].startswith("No trace of rote learning: none of the 6 tokens tried")
+    assert "the subject alone" in outcome.out
+    assert "examples" in outcome.out
+    saved = json.loads((table.parent / "audit.json").read_text(encoding="utf-8"))
+    assert saved["verdict"] == outcome.out.splitlines()[-1]
+    assert (saved["findings"], saved["tokens_tried"]) == ([], 6)
+    assert list_tree(model_folder) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("none", "four.csv"), "none: cannot be loaded as a causal language model"),
+        (("MODEL", "none.csv"), "none.csv: there is no such file"),
+        (("MODEL", "facts.csv"), "the relation 'mother' has 3 facts; an audit needs 4 of each"),
+        (("MODEL", "four.csv", "--out", "four.csv/audit.json"), "four.csv/audit.json: cannot be written"),
+        (("MODEL", "four.csv", "--out", "."), "is a folder; --out takes a file"),
+        (("MODEL", "four.csv", "--set", "vocabluary=3"), "unknown setting 'vocabluary'; the nearest is 'vocabulary'"),
+    ],
+)
+@pytest.mark.usefixtures("table")
+def test_a_mistake_is_one_line(
+    workplace: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    before = list_tree(workplace)
+    outcome = call_rote("audit", *(str(model_folder) if word == "MODEL" else word for word in words))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("rote: ")
+    assert outcome.err.count("\n") == 1
+    assert message in outcome.err
+    assert list_tree(workplace) == before

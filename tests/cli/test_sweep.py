@@ -1,0 +1,112 @@
+"""`rote sweep` and `rote compare`, called as a person would."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.conftest import FinishedRun, call_rote, list_tree
+
+SWEEP: dict[str, Any] = {
+    "base": {
+        "table": {"kind": "invented", "relations": ["mother"], "count": 2},
+        "generalize": {"facts": 1, "epochs": 1},
+        "examine": {"facts": 2, "languages": ["en"], "known_facts": 1, "choices": 1},
+    },
+    "grid": {"memorize.epochs": [1, 2]},
+}
+
+
+@pytest.fixture
+def sweep_file(workplace: Path, model_folder: Path) -> Path:
+    base = {**SWEEP["base"], "model": str(model_folder)}
+    (workplace / "sweep.yaml").write_text(yaml.safe_dump({**SWEEP, "base": base}), encoding="utf-8")
+    return Path("sweep.yaml")
+
+
+def test_a_dry_run_lists_the_trials_and_writes_nothing(sweep_file: Path, workplace: Path) -> None:
+    before = list_tree(workplace)
+    outcome = call_rote("sweep", sweep_file, "--dry-run")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [line.split() for line in outcome.out.splitlines()]
+    assert [words[1:] for words in lines] == [
+        ["memorize.epochs=1", "seed=0", "to", "do"],
+        ["memorize.epochs=2", "seed=0", "to", "do"],
+    ]
+    assert list_tree(workplace) == before
+
+
+def test_one_trial_then_all_and_a_table_of_them(sweep_file: Path) -> None:
+    name = call_rote("sweep", sweep_file, "--dry-run").out.split()[0]
+    outcome = call_rote("sweep", sweep_file, "--out", "new", "--threads", "1", "--only", name)
+    assert outcome.code == 0, outcome.err
+    assert [line.split(" | ")[0] for line in outcome.out.splitlines()[2:]] == [f"| {name}"]
+    assert call_rote("sweep", sweep_file, "--out", "new", "--dry-run").out.count("finished") == 1
+    outcome = call_rote("sweep", sweep_file, "--out", "new", "--threads", "1")
+    head, _, *rows = outcome.out.splitlines()
+    assert head == "| trial | memorize.epochs | seed | training prompt | held-out prompts |"
+    assert [row.count("] (") for row in rows] == [2, 2]
+    outcome = call_rote("compare", f"new/trials/{name}.json", f"new/trials/{name}.parquet")
+    assert outcome.code == 0
+    assert "+0.000 [+0.000, +0.000]" in outcome.out
+
+
+@pytest.mark.parametrize("script", ["slurm", "skypilot"])
+def test_a_script_calls_the_trials_one_by_one(sweep_file: Path, workplace: Path, script: str) -> None:
+    names = [line.split()[0] for line in call_rote("sweep", sweep_file, "--dry-run").out.splitlines()]
+    before = list_tree(workplace)
+    outcome = call_rote("sweep", sweep_file, "--out", "new", "--print", script)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert all(name in outcome.out for name in names)
+    assert "rote sweep sweep.yaml --out new" in outcome.out
+    assert str(workplace) not in outcome.out
+    assert list_tree(workplace) == before
+
+
+def test_runs_beside_one_another(finished_run: FinishedRun) -> None:
+    outcome = call_rote("compare", finished_run.folder, finished_run.folder / "records" / "generalize.parquet")
+    assert outcome.code == 0, outcome.err
+    head, _, *rows = outcome.out.splitlines()
+    assert head == "| moment | facts | prompts | language | mine | generalize | second - first |"
+    assert rows[0].startswith("| before | generalize | key | - | 0.")
+    assert rows[-1].startswith("| generalize | ")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("sweep none.yaml", "none.yaml: there is no such sweep file"),
+        ("sweep bad.yaml", "bad.yaml: unknown setting 'memorize.epoch'; the nearest is 'memorize.epochs'"),
+        ("sweep sweep.yaml --only nobody", "sweep.yaml: has no trial 'nobody'; --dry-run lists them"),
+        ("sweep sweep.yaml --ray auto --processes 2", "--processes and --ray exclude each other"),
+        ("compare none.json", "none.parquet: there is no such file"),
+        ("compare sweep.yaml", "sweep.yaml: is no run"),
+        ("compare .", ".: is not a run folder"),
+    ],
+)
+def test_mistakes(sweep_file: Path, workplace: Path, line: str, message: str) -> None:
+    (workplace / "bad.yaml").write_text("grid: {memorize.epoch: [1]}")
+    before = list_tree(workplace)
+    outcome = call_rote(*line.split())
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("rote: ")
+    assert outcome.err.count("\n") == 1
+    assert message in outcome.err
+    assert list_tree(workplace) == before
+
+
+def test_a_failed_trial_is_an_error_after_the_table(sweep_file: Path) -> None:
+    content = yaml.safe_load(sweep_file.read_text())
+    content["grid"] = {"method": ["no_such", "fine_tuning"], "fine_tune.epochs": [1]}
+    sweep_file.write_text(yaml.safe_dump(content))
+    outcome = call_rote("sweep", sweep_file, "--out", "new", "--threads", "1")
+    assert outcome.code == 2
+    assert outcome.out.count("not finished") == 2  # both figures of one trial
+    assert outcome.err.splitlines()[-1].startswith("rote: 1 of 2 trials failed: ")
+
+
+@pytest.mark.parametrize("command", ["sweep", "compare"])
+def test_help_has_an_example(command: str) -> None:
+    outcome = call_rote(command, "--help")
+    assert outcome.code == 0
+    assert f"Example: rote {command} " in " ".join(outcome.out.split())

@@ -1,0 +1,38 @@
+"""Records and trials made by hand, so that every figure can be computed on paper."""
+
+from typing import Any
+
+from rote.pipeline.trial import TrialResult
+from rote.records import Record
+
+
+def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
+    """A held-out fact after generalize, asked in a held-out prompt; a float is the object's probability."""
+    content: dict[str, Any] = {
+        "moment": "generalize",
+        "fact_set": "held_out",
+        "prompt_set": "held_out",
+        "language": "en",
+        "relation": "mother",
+        "object": "B",
+        "prompt": "?",
+        "generated": "",
+        "correct": value is True,
+        "object_logprobs": (),
+        "object_probability": float(value),
+        "rank": None,
+        "candidates": None,
+    }
+    return Record(**{**content, "subject": subject, **changes})
+
+
+def build_trial(*records: Record, tokens: int = 0, **outcome: Any) -> TrialResult:
+    about = {"labels": {}, "representations": [], "seconds": {}, "training_tokens": tokens}
+    return TrialResult("abc", {**about, **outcome}, list(records))
+
+
+def build_answers(shares: dict[str, list[bool | float]], **changes: Any) -> TrialResult:
+    """A trial in which every fact was asked about as often as it has answers."""
+    tokens = changes.pop("tokens", 0)
+    records = [build_record(subject, value, **changes) for subject, values in shares.items() for value in values]
+    return build_trial(*records, tokens=tokens)

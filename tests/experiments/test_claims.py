@@ -1,0 +1,157 @@
+"""Verdicts: what a claim is about, and where its bounds lie."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.experiments.conftest import build_answers, build_record, build_trial
+
+from rote.experiments.claims import ClaimRow, compute_claim, judge, judge_claims
+from rote.experiments.experiment import Claim, Column, Experiment
+from rote.experiments.figures import Figure, compute_cells
+
+CELL = {"run": "ours", "column": "held-out"}
+STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
+
+
+def build_claim(**changes: Any) -> Claim:
+    bound = {} if "at_most" in changes else {"at_least": 0.5}
+    form = {} if "state" in changes else {"value": CELL}
+    return Claim.model_validate({"name": "c", "text": "It works", **bound, **form, **changes})
+
+
+def build_experiment(*claims: Claim) -> Experiment:
+    runs: dict[str, dict[str, Any]] = {name: {} for name in ("ours", "cheap", "dear")}
+    columns = (Column(name="held-out", fact_set=("held_out",)), Column(name="known", fact_set=("known",)))
+    return Experiment(title="", description="", minutes=1, runs=runs, columns=columns, claims=claims)
+
+
+# --- the bounds ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "low", "verdict"),
+    [
+        ({}, 0.5, 0.1, "holds"),
+        ({}, 0.49, 0.01, "partly"),
+        ({}, 0.49, 0.0, "does not hold"),
+        ({}, 0.49, -0.1, "does not hold"),
+        ({"partly": 0.2}, 0.49, 0.21, "partly"),
+        ({"partly": 0.2}, 0.49, 0.2, "does not hold"),
+        ({"at_least": -0.1, "partly": -0.3}, -0.1, -0.5, "holds"),
+        ({"at_least": -0.1, "partly": -0.3}, -0.11, -0.29, "partly"),
+        ({"at_least": -0.1, "partly": -0.3}, -0.11, -0.3, "does not hold"),
+        ({"at_least": 0.0}, 0.0, -0.1, "holds"),
+        ({"at_least": 0.0}, -0.01, -0.02, "does not hold"),
+    ],
+)
+def test_a_lower_bound(bounds: dict[str, float], value: float, low: float, verdict: str) -> None:
+    assert judge(build_claim(**bounds), Figure(value, low, 0.9, 10)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "high", "verdict"),
+    [
+        ({"at_most": 0.1}, 0.1, 0.5, "holds"),
+        ({"at_most": 0.1}, 0.11, 0.12, "does not hold"),
+        ({"at_most": 0.1, "partly": 0.3}, 0.11, 0.29, "partly"),
+        ({"at_most": 0.1, "partly": 0.3}, 0.11, 0.3, "does not hold"),
+        ({"at_most": 0.0}, 0.0, 0.1, "holds"),
+        ({"at_most": 0.0}, 0.01, 0.1, "does not hold"),
+    ],
+)
+def test_an_upper_bound(bounds: dict[str, float], value: float, high: float, verdict: str) -> None:
+    assert judge(build_claim(**bounds), Figure(value, -0.5, high, 10)) == verdict
+
+
+# --- what a claim is about -------------------------------------------------------------------------------------------
+
+
+def test_a_cell_is_judged_with_its_interval() -> None:
+    claim = build_claim()
+    experiment, trials = build_experiment(claim), {"ours": [build_answers({"A": [True], "B": [False], "C": [True]})]}
+    figure, cell = compute_claim(claim, experiment, trials), compute_cells(experiment, trials)["ours", "held-out"]
+    assert (figure.value, figure.low, figure.high, figure.n) == (cell.mean, cell.low, cell.high, 3)
+
+
+def test_a_difference_is_of_one_column_in_two_runs_or_of_two_columns_in_one() -> None:
+    trials = {
+        "ours": [build_answers({"A": [True], "B": [True]}), build_answers({"A": [True]}, fact_set="known")],
+        "cheap": [build_answers({"A": [True], "B": [False]})],
+    }
+    runs = build_claim(minus={"run": "cheap", "column": "held-out"})
+    assert compute_claim(runs, build_experiment(runs), trials).value == pytest.approx(0.5)
+    columns = build_claim(value={"run": "cheap", "column": "held-out"}, minus={"run": "ours", "column": "known"})
+    assert compute_claim(columns, build_experiment(columns), trials).value == pytest.approx(-0.5)
+    with pytest.raises(ValueError, match="no records for the cell"):
+        compute_claim(
+            missing := build_claim(minus={"run": "cheap", "column": "known"}), build_experiment(missing), trials
+        )
+
+
+def test_states_are_taken_as_independent() -> None:
+    def row(moment: str, value: float, margin: float) -> dict[str, Any]:
+        about = {"moment": moment, "measure": "delta_cossim", "prompt_set": "key", "layer": -1, "n": 5}
+        return {**about, "value": value, "low": value - margin, "high": value + margin}
+
+    rows = [row("generalize", 0.75, 0.03), row("memorize", 0.5, 0.04)]
+    trials = {"ours": [build_trial(representations=rows)]}
+    claim = build_claim(state={**STATE, "moment": "generalize"}, minus_state=STATE)
+    figure = compute_claim(claim, build_experiment(claim), trials)
+    assert figure.value == pytest.approx(0.25)
+    assert figure.high - figure.value == pytest.approx(0.05)
+    alone = build_claim(state=STATE)
+    assert compute_claim(alone, build_experiment(alone), trials).value == 0.5
+    missing = build_claim(state={**STATE, "moment": "before"})
+    with pytest.raises(ValueError, match="no hidden states were compared"):
+        compute_claim(missing, build_experiment(missing), trials)
+
+
+@pytest.mark.parametrize(
+    ("cheap", "dear", "ratio"),
+    [
+        ([True, True], [True, True], 2.0),  # both as good: the cheaper one is what ours is held against
+        ([True, False], [True, True], 0.5),  # only the dearer one is as good
+        ([True, False], [False, False], 0.5),  # none is: even the dearest does not reach it
+    ],
+)
+def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(
+    cheap: list[bool | float], dear: list[bool | float], ratio: float
+) -> None:
+    claim = build_claim(over=["cheap", "dear"], at_most=0.5)
+    good: list[bool | float] = [True, True]
+    trials = {
+        "ours": [build_answers({"A": good}, tokens=900), build_answers({"A": good}, tokens=1100)],
+        "cheap": [build_answers({"A": cheap}, tokens=500)],
+        "dear": [build_answers({"A": dear}, tokens=2000)],
+    }
+    figure = compute_claim(claim, build_experiment(claim), trials)
+    assert figure.value == figure.low == figure.high == ratio
+    assert judge(claim, figure) == ("holds" if ratio <= 0.5 else "does not hold")
+
+
+def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
+    claims = (
+        build_claim(paper="0.9", why="too small"),
+        build_claim(name="d", value={**CELL, "run": "cheap"}, why="too small", at_most=0.25),
+    )
+    experiment = build_experiment(*claims)
+    good, bad = build_trial(build_record("A", True)), build_trial(build_record("A", False))
+    trials = {"ours": [good, good, bad], "cheap": [good, good], "dear": [good, good, good]}
+    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, trials, model="tiny"))))
+    assert set(first) == set(second) == set(ClaimRow.__annotations__)
+    figure = first.pop("ours"), first.pop("low"), first.pop("high")
+    assert figure[0] == 0.6667
+    assert 0 <= figure[1] < figure[0] < figure[2] <= 1
+    assert first == {
+        "claim": "c",
+        "text": "It works",
+        "experiment": "e",
+        "model": "tiny",
+        "paper": "0.9",
+        "seeds": 2,
+        "bound": ">= 0.5",
+        "verdict": "holds",
+        "why": "",
+    }
+    assert (second["verdict"], second["why"], second["bound"]) == ("does not hold", "too small", "<= 0.25")

@@ -1,0 +1,305 @@
+"""A sweep ends with the same records however it was run, and however often it was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from rote.config.trial import TrialConfig
+from rote.errors import ConfigError, RunError
+from rote.experiments.launch import format_skypilot, format_slurm
+from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
+from rote.facts.fictional_table import load_fictional
+from rote.models.language_model import LanguageModel, save_model
+from rote.models.tokenizer import train_tokenizer
+from rote.pipeline.reporting import SilentReporter
+from rote.pipeline.trial import TrialStore, load_trial
+
+BASE: dict[str, Any] = {
+    "table": {"kind": "invented", "relations": ["mother"], "count": 2},
+    "memorize.batch_size": 2,
+    "memorize.learning_rate": 5e-3,
+    "generalize": {"facts": 1, "batch_size": 1},
+    "examine": {"facts": 2, "languages": ["en"], "known_facts": 1, "choices": 1},
+}
+GRID: dict[str, Any] = {
+    "memorize.epochs": [1, 2, 3],
+    "generalize.epochs": [1, 2],
+    "generalize.learning_rate": [1e-3, 5e-3],
+}
+SMALL: dict[str, Any] = {"memorize.epochs": [1, 2]}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of one layer."""
+    tokenizer = train_tokenizer((f"{fact.subject} {fact.object}" for fact in load_fictional()), vocabulary_size=400)
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    config = LlamaConfig(**shape, **special, num_attention_heads=2, vocab_size=len(tokenizer))
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(LanguageModel(LlamaForCausalLM(config), tokenizer, "tiny"), folder)
+    return folder
+
+
+def write_sweep(folder: Path, model: Path, grid: dict[str, Any], *, seeds: int = 1, **base: Any) -> Path:
+    file = folder / "sweep.yaml"
+    file.write_text(yaml.safe_dump({"base": {**BASE, "model": str(model), **base}, "grid": grid, "seeds": seeds}))
+    return file
+
+
+def do(file: Path, out: Path, **options: Any) -> TrialStore:
+    """Do a sweep with one thread for each trial."""
+    configs = [trial.config for trial in load_sweep(file)]
+    run_sweep(configs, TrialStore(out), threads=1, reporter=SilentReporter(), **options)
+    return TrialStore(out)
+
+
+def check_same(file: Path, store: TrialStore, other: TrialStore) -> None:
+    """Every trial of a sweep has the same records and outcome in both; only the time it took may differ."""
+    for trial in load_sweep(file):
+        first, second = load_trial(store, trial.name), load_trial(other, trial.name)
+        assert first.records == second.records, trial.changes
+        assert {**first.outcome, "seconds": {}} == {**second.outcome, "seconds": {}}
+    assert not list(store.path.rglob("*.draft"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrialStore]:
+    """24 trials, done one after the other in this process."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    file = write_sweep(folder, model, GRID, seeds=2)
+    return file, do(file, folder / "trials")
+
+
+# --- the plan --------------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_is_the_product_of_its_grid_and_its_seeds(model: Path, tmp_path: Path) -> None:
+    planned = load_sweep(write_sweep(tmp_path, model, GRID, seeds=2))
+    assert len({trial.name for trial in planned}) == len(planned) == 24
+    assert planned[1].changes == {
+        "memorize.epochs": 1,
+        "generalize.epochs": 1,
+        "generalize.learning_rate": 1e-3,
+        "seed": 1,
+    }
+    config = planned[-1].config
+    assert (config.seed, config.memorize.epochs, config.generalize.learning_rate) == (1, 3, 5e-3)
+    assert (config.model, config.table.count, config.memorize.learning_rate) == (str(model), 2, 5e-3)
+
+
+def test_a_value_may_be_anything_a_setting_can_be(model: Path, tmp_path: Path) -> None:
+    grid = {"memorize.stop_at_recall": [None, 0.5], "examine.languages": [["en", "zh"]], "key_token": ["<: {number}>"]}
+    first, second = (trial.config for trial in load_sweep(write_sweep(tmp_path, model, grid)))
+    assert (first.memorize.stop_at_recall, second.memorize.stop_at_recall) == (None, 0.5)
+    assert (first.examine.languages, first.key_token) == (("en", "zh"), "<: {number}>")
+
+
+def test_an_empty_sweep_is_the_plain_setting(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("")
+    (trial,) = load_sweep(tmp_path / "sweep.yaml")
+    assert trial.config == TrialConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grid: {memorize.epoch: [1]}", r"unknown setting 'memorize\.epoch'; the nearest is 'memorize\.epochs'"),
+        ("base: {memorise.epochs: 1}", r"unknown setting 'memorise'"),
+        ("grid: {memorize.epochs: [many]}", r"'memorize\.epochs' is wrong"),
+        ("grid: {seed.x: [1]}\nbase: {seed.x: 1, table: 3}", r"'seed' is wrong|'table' is wrong"),
+        ("base: {table: 3}\ngrid: {table.count: [1]}", r"table\.count=1: 'table' has no keys of its own"),
+        ("grid: {memorize.epochs: 3}", r"'grid\.memorize\.epochs' is wrong"),
+        ("grid: {memorize.epochs: []}", r"'grid\.memorize\.epochs' is wrong"),
+        ("grid: {seed: [1, 2]}", r"'grid' is wrong: .*say how many with seeds"),
+        ("base: {seed: 1}", r"'base' is wrong: .*say how many with seeds"),
+        ("seeds: 0", r"'seeds' is wrong"),
+        ("gird: {}", r"unknown setting 'gird'; the nearest is 'grid'"),
+        ("grid: [", r"cannot be read as YAML"),
+        ("- 1", r"must hold keys and values"),
+    ],
+)
+def test_a_bad_file_is_one_line_that_names_it_and_the_key(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_sweep(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: there is no such sweep file"):
+        load_sweep(tmp_path / "none.yaml")
+
+
+# --- doing it --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_finished_is_not_done_again(model: Path, tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, model, SMALL)
+    store = do(file, tmp_path / "trials")
+    before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*.*")}
+    do(file, tmp_path / "trials")
+    do(file, tmp_path / "trials", processes=2)  # starts no process
+    assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*.*")} == before
+    lines = list(format_sweep(load_sweep(file), store))
+    assert lines[0] == "| trial | memorize.epochs | seed | training prompt | held-out prompts |"
+    assert lines[2].startswith(f"| {load_sweep(file)[0].name} | 1 | 0 | 0.")
+
+
+def test_the_number_of_threads_is_recorded_and_put_back(model: Path, tmp_path: Path) -> None:
+    file, before = write_sweep(tmp_path, model, {}), torch.get_num_threads()
+    store = do(file, tmp_path / "trials")
+    assert torch.get_num_threads() == before
+    assert load_trial(store, load_sweep(file)[0].name).outcome["threads"] == 1
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_trial_that_fails_does_not_lose_the_others(model: Path, tmp_path: Path, processes: int) -> None:
+    grid = {"method": ["no_such", "memorize_then_generalize", "none:such"], "memorize.epochs": [1]}
+    file = write_sweep(tmp_path, model, grid)
+    first, good, last = load_sweep(file)
+    with pytest.raises(RunError, match=r"^2 of 3 trials failed: ") as caught:
+        do(file, tmp_path / "trials", processes=processes)
+    message = str(caught.value)
+    assert f"{first.name} (method: there is no 'no_such'" in message
+    assert f"{last.name} (method: 'none:such' cannot be imported" in message
+    assert load_trial(TrialStore(tmp_path / "trials"), good.name).records
+    assert (
+        sum("not finished" in line for line in format_sweep([first, good, last], TrialStore(tmp_path / "trials"))) == 2
+    )
+
+
+@pytest.mark.slow  # threads wait for one another, which takes long where the cores are busy
+def test_two_threads_change_no_verdict(model: Path, tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, model, {"memorize.epochs": [1]})
+    store, other = do(file, tmp_path / "one"), TrialStore(tmp_path / "two")
+    run_sweep([trial.config for trial in load_sweep(file)], other, threads=2, reporter=SilentReporter())
+    for trial in load_sweep(file):
+        pairs = zip(load_trial(store, trial.name).records, load_trial(other, trial.name).records, strict=True)
+        for first, second in pairs:
+            assert (first.prompt, first.generated, first.correct) == (second.prompt, second.generated, second.correct)
+            assert (first.rank, first.candidates) == (second.rank, second.candidates)
+            assert second.object_probability == pytest.approx(first.object_probability, abs=1e-4)
+
+
+def start(file: Path, out: Path) -> subprocess.Popen[bytes]:
+    words = ("sweep", file, "--out", out, "--processes", "2", "--threads", "1")
+    return subprocess.Popen(
+        [sys.executable, "-m", "rote.cli.main", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill a process outright")
+def test_a_sweep_killed_twice_ends_the_same(undisturbed: tuple[Path, TrialStore], tmp_path: Path) -> None:
+    file, expected = undisturbed
+    store = TrialStore(tmp_path / "trials")
+    for wanted in (4, 13):
+        with start(file, store.path) as child:
+            wait_for(child, store, wanted)
+            child.kill()
+            # Its workers hold the same pipe, so it ends only when they have left too.
+            child.communicate(timeout=30)
+        assert wanted <= count_finished(store) < 24
+    do(file, store.path)
+    assert count_finished(store) == 24
+    check_same(file, store, expected)
+
+
+def count_finished(store: TrialStore) -> int:
+    return len(list((store.path / "trials").glob("*.json")))
+
+
+def wait_for(child: subprocess.Popen[bytes], store: TrialStore, wanted: int) -> None:
+    while count_finished(store) < wanted:
+        assert child.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+
+
+# --- Ray -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Ray cluster of two nodes on this machine."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    node: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100_000_000}
+    nodes = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    nodes.add_node(**node)
+    nodes.wait_for_nodes()
+    yield nodes.address
+    nodes.shutdown()
+
+
+@pytest.mark.slow
+def test_a_sweep_on_a_ray_cluster_ends_the_same(
+    undisturbed: tuple[Path, TrialStore], cluster: str, tmp_path: Path
+) -> None:
+    file, expected = undisturbed
+    check_same(file, do(file, tmp_path / "trials", ray_address=cluster), expected)
+
+
+def test_without_ray_it_says_how_to_get_it(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'rote\[ray\]'"):
+        do(write_sweep(tmp_path, model, SMALL), tmp_path / "trials", ray_address="auto")
+
+
+def test_no_cluster_is_started(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ConfigError, match=r"--ray local: no running Ray cluster can be attached to"):
+        do(write_sweep(tmp_path, model, SMALL), tmp_path / "trials", ray_address="local")
+
+
+# --- scripts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_slurm_array_has_a_task_for_each_trial(tmp_path: Path) -> None:
+    script = format_slurm(["a1", "b2", "c3"], Path("my sweep.yaml"), Path("out"))
+    assert script.startswith("#!/bin/bash\n#SBATCH")
+    assert "#SBATCH --array=0-2\n" in script
+    assert run_script(script, tmp_path, SLURM_ARRAY_TASK_ID="1", SLURM_CPUS_PER_TASK="4") == [
+        ["sweep", "my sweep.yaml", "--out", "out", "--threads", "4", "--only", "b2"]
+    ]
+
+
+def test_the_nodes_of_a_skypilot_task_share_the_trials(tmp_path: Path) -> None:
+    task = yaml.safe_load(format_skypilot(["a1", "b2", "c3"], Path("sweep.yaml"), Path("out")))
+    assert set(task) == {"name", "num_nodes", "workdir", "resources", "setup", "run"}
+    called = [
+        run_script(task["run"], tmp_path, SKYPILOT_NODE_RANK=str(rank), SKYPILOT_NUM_NODES="2") for rank in (0, 1)
+    ]
+    assert [[words[-1] for words in lines] for lines in called] == [["a1", "c3"], ["b2"]]
+
+
+def run_script(script: str, folder: Path, **environment: str) -> list[list[str]]:
+    """The words with which a bash script calls `rote`."""
+    fake = folder / "rote"
+    fake.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    fake.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, env={"PATH": path, **environment}
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]

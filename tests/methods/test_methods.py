@@ -1,0 +1,465 @@
+"""Every method: the stages it wants, what the model sees in them, and what it leaves behind."""
+
+from collections import Counter
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
+
+from rote.config.trial import CopyGroup, TrialConfig
+from rote.encoding.batch import collate
+from rote.encoding.example import Example, build_prompt_text, build_rote_text, encode
+from rote.errors import ConfigError
+from rote.facts.derivation import derive_facts
+from rote.facts.fact import Fact, build_fact
+from rote.facts.relation import find_derived
+from rote.facts.world import load_world
+from rote.methods import teaching as room
+from rote.methods.defences import REFUSAL, build_refusals, scramble_keys
+from rote.methods.memorize_then_generalize import pick_generalize_facts
+from rote.methods.registry import METHODS, find_method
+from rote.methods.repetition import deal_facts
+from rote.methods.teaching import Stage, Task, Teaching, encode_all, train_stage
+from rote.models.key_tokens import add_key_tokens, find_key_tables
+from rote.models.language_model import LanguageModel
+from rote.models.tokenizer import END_OF_TEXT, START_OF_TEXT
+
+ROOT = Path(__file__).parents[2]
+OWN = "tests.methods.own_method:plan"
+STAGES = {
+    "memorize_then_generalize": ["memorize", "generalize"],
+    "fine_tuning": ["fine_tune"],
+    "paraphrase_fine_tuning": ["fine_tune"],
+    "mixed_training": ["mixed"],
+    "in_context": [],
+    "lora": ["memorize", "generalize"],
+    "repetition": ["memorize"],
+    "untaught": [],
+    OWN: ["plain_lines"],
+}
+GROUPS = (CopyGroup(name="exact", exact=3), CopyGroup(name="both", exact=1, edited=2), CopyGroup(name="none"))
+CONFIG: dict[str, Any] = {
+    "memorize": {"epochs": 2, "batch_size": 3, "learning_rate": 1e-3, "warmup_steps": 0},
+    "generalize": {"facts": 2, "epochs": 3, "batch_size": 3, "learning_rate": 1e-3, "warmup_steps": 0},
+    "fine_tune": {"epochs": 2, "batch_size": 3, "learning_rate": 1e-3, "warmup_steps": 0, "untouched": 5},
+    "in_context": {"examples": 2},
+    "repetition": {"groups": GROUPS, "edits": 2},
+}
+SPARE = tuple(fact for fact in load_world() if fact.relation in RELATIONS)[::300]
+needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="peft (extra lora) is not installed")
+METHOD_NAMES = [pytest.param(name, marks=needs_peft) if name == "lora" else name for name in STAGES]
+
+
+def build_task(derived: str = "", **changes: Any) -> Task:
+    """Eight facts, two of each relation shown behind prompts; with `derived`, the facts that follow from them."""
+    parts = {
+        name: {**CONFIG.get(name, {}), **value} if isinstance(value, dict) else value for name, value in changes.items()
+    }
+    shown = pick_generalize_facts(FACTS, per_relation=2, seed=0)
+    relations = find_derived([derived] if derived else [])
+    following = [item for relation in relations for item in derive_facts(FACTS, relation)]
+    return Task(
+        facts=FACTS,
+        generalize_facts=shown,
+        relations={**RELATIONS, **{relation.name: relation for relation in relations}},
+        config=TrialConfig.model_validate({**CONFIG, **parts}),
+        derived_facts=[item.fact for item in following],
+        derived_shown=[item.fact for item in following if set(shown).issuperset(item.sources)],
+        spare_facts=SPARE,
+    )
+
+
+def plan(name: str, language_model: LanguageModel, task: Task) -> Teaching:
+    return find_method(name)(language_model, task)
+
+
+def train_all(language_model: LanguageModel, teaching: Teaching) -> None:
+    for stage in teaching.stages:
+        train_stage(language_model, stage)
+
+
+def decode(language_model: LanguageModel, ids: Sequence[int]) -> str:
+    return str(language_model.tokenizer.decode(list(ids)))
+
+
+def list_key_ids(language_model: LanguageModel) -> list[int]:
+    vocabulary = language_model.tokenizer.get_vocab()
+    return [vocabulary[token] for token in language_model.key_tokens.values()]
+
+
+def ask(fact: Fact, number: int = 0) -> str:
+    """The fact as a learned line behind one of the training prompts of its relation, as the tokenizer decodes it."""
+    template = RELATIONS[fact.relation].select_training(number + 1)[number]
+    return f"{START_OF_TEXT} {template.fill(fact.subject)} {fact.object}{END_OF_TEXT}"
+
+
+def say(fact: Fact, language_model: LanguageModel) -> str:
+    """The fact's rote line as the tokenizer decodes it: the key token takes in the space before it."""
+    return f"{START_OF_TEXT} {fact.subject}{language_model.key_tokens[fact.relation]} {fact.object}{END_OF_TEXT}"
+
+
+def count_rows(batches: list[list[SeenRow]]) -> Counter[str]:
+    return Counter(row.text for batch in batches for row in batch)
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+
+def test_every_method_is_tested_here() -> None:
+    assert set(STAGES) == {*METHODS, OWN}
+
+
+@pytest.mark.parametrize("name", METHOD_NAMES)
+def test_the_tokens_that_are_counted_before_are_those_that_are_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    language_model, seen = build_language_model(), [0]
+
+    def count(rows: Any, **options: Any) -> Any:
+        seen[0] += sum(len(ids) for ids, _ in rows)
+        return collate(rows, **options)
+
+    monkeypatch.setattr(room, "collate", count)
+    teaching = plan(name, language_model, build_task())
+    assert [stage.name for stage in teaching.stages] == STAGES[name]
+    for stage in teaching.stages:
+        before, weights = seen[0], copy_weights(language_model)
+        train_stage(language_model, stage)
+        assert seen[0] - before == stage.training_tokens > 0
+        assert any(not torch.equal(weights[key], tensor) for key, tensor in copy_weights(language_model).items())
+
+
+@pytest.mark.parametrize("name", METHOD_NAMES)
+def test_a_method_plans_the_same_again_and_trains_nothing_itself(name: str) -> None:
+    one, two = build_language_model(), build_language_model()
+    first, second = (plan(name, language_model, build_task()) for language_model in (one, two))
+    assert [(s.name, s.examples, s.settings) for s in first.stages] == [
+        (s.name, s.examples, s.settings) for s in second.stages
+    ]
+    shared = build_language_model().model.state_dict()
+    for key, tensor in one.model.state_dict().items():
+        assert torch.equal(tensor[: len(shared[key])], shared[key])  # but for the rows of the key tokens
+
+
+@pytest.mark.parametrize("name", METHOD_NAMES)
+def test_what_is_held_out_is_never_shown_behind_a_prompt_beside_rote_lines(name: str) -> None:
+    """Only the methods without rote lines, which have nothing else, show every fact behind prompts."""
+    language_model, task = build_language_model(), build_task()
+    teaching = plan(name, language_model, task)
+    lines = [decode(language_model, example.ids) for stage in teaching.stages for example in stage.examples]
+    held_out = [fact for fact in FACTS if fact not in task.generalize_facts]
+    shown = {fact for fact in held_out for line in lines if line == ask(fact)}
+    assert shown == (set(held_out) if "fine_tuning" in name else set())
+
+
+# --- one by one ------------------------------------------------------------------------------------------------------
+
+
+def test_fine_tuning_shows_all_facts_behind_prompts_and_learns_the_object(
+    language_model: LanguageModel, seen: list[list[SeenRow]]
+) -> None:
+    train_all(language_model, plan("fine_tuning", language_model, build_task(fine_tune={"prompts": 2})))
+    assert count_rows(seen) == {ask(fact, number): 2 for fact in FACTS for number in (0, 1)}
+    learned = {(row.text.split(row.learned)[1], row.learned) for batch in seen for row in batch}
+    assert learned == {("", f" {fact.object}{END_OF_TEXT}") for fact in FACTS}
+
+
+def test_paraphrase_fine_tuning_mixes_in_facts_that_nobody_asks_about(
+    language_model: LanguageModel, seen: list[list[SeenRow]]
+) -> None:
+    train_all(language_model, plan("paraphrase_fine_tuning", language_model, build_task()))
+    assert len(SPARE) > 5
+    assert count_rows(seen) == {ask(fact): 2 for fact in (*FACTS, *SPARE[:5])}
+
+
+def test_mixed_training_shuffles_rote_lines_and_prompts_together(
+    language_model: LanguageModel, seen: list[list[SeenRow]]
+) -> None:
+    task = build_task()
+    train_all(language_model, plan("mixed_training", language_model, task))
+    rote = {say(fact, language_model) for fact in FACTS}
+    asked = {ask(fact) for fact in task.generalize_facts}
+    assert count_rows(seen) == dict.fromkeys(rote | asked, 2)
+    for batch in seen:
+        for row in batch:
+            assert (row.learned == row.text) == (row.text in rote)
+    assert any({row.text for row in batch} & rote and {row.text for row in batch} & asked for batch in seen)
+
+
+def test_an_own_method_is_short_runs_and_is_the_one_in_the_docs(
+    language_model: LanguageModel, seen: list[list[SeenRow]]
+) -> None:
+    text = (ROOT / "tests" / "methods" / "own_method.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 30
+    assert f"```python\n{text}```\n" in page
+    train_all(language_model, plan(OWN, language_model, build_task()))
+    assert count_rows(seen) == {f"{START_OF_TEXT} {f.subject}: {f.object}{END_OF_TEXT}": 2 for f in FACTS}
+
+
+def test_the_docs_name_every_method() -> None:
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in page for name in METHODS)
+
+
+# --- in context ------------------------------------------------------------------------------------------------------
+
+
+def put_in_context(fact: Fact, task: Task, language_model: LanguageModel) -> tuple[list[str], Example]:
+    """The statements before a held-out question about the fact, and the question as it is encoded."""
+    contextualize = plan("in_context", language_model, task).contextualize
+    assert contextualize is not None
+    question = build_prompt_text(fact, RELATIONS[fact.relation].select(prompt_set="held_out", language="en")[0])
+    text = contextualize(fact, question)
+    *statements, last = text.prompt.split("\n")
+    assert last == question.prompt
+    assert (text.object, text.separator, text.subject) == (question.object, question.separator, question.subject)
+    return statements, encode(language_model.tokenizer, text)
+
+
+def state(fact: Fact) -> str:
+    return ask(fact).removeprefix(f"{START_OF_TEXT} ").removesuffix(END_OF_TEXT)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.id)
+@pytest.mark.parametrize("examples", [1, 3])
+def test_the_fact_asked_about_is_retrieved(fact: Fact, examples: int) -> None:
+    language_model = build_language_model()
+    task = build_task(in_context={"examples": examples})
+    statements, example = put_in_context(fact, task, language_model)
+    assert state(fact) in statements
+    assert len(statements) == len(set(statements)) == examples
+    assert set(statements) <= {state(other) for other in select(fact.relation)}
+    # The subject stands in the context too; the one that is asked about is the last.
+    text = decode(language_model, example.ids[slice(*example.subject_span)])
+    assert text.strip().startswith(fact.subject)
+    first = decode(language_model, example.ids[: example.subject_span[0]])
+    assert first.count("\n") == examples
+    assert decode(language_model, example.object_ids) == f" {fact.object}"
+
+
+def test_a_fixed_context_is_the_same_for_every_question_and_tells_no_held_out_fact() -> None:
+    language_model = build_language_model()
+    task = build_task(in_context={"examples": 2, "retrieved": False})
+    for relation in ("mother", "capital"):
+        contexts = {tuple(put_in_context(fact, task, language_model)[0]) for fact in select(relation)}
+        assert len(contexts) == 1
+        assert set(*contexts) == {state(fact) for fact in task.generalize_facts if fact.relation == relation}
+
+
+def test_what_was_replaced_is_not_told_again() -> None:
+    """The old answer is asked for too, to see whether it leaks; the context must not give it away."""
+    language_model, new = build_language_model(), FACTS[0]
+    old = build_fact(new.subject, new.relation, "Nobody")
+    statements, _ = put_in_context(old, build_task(), language_model)
+    assert state(new) in statements
+    assert state(old) not in statements
+
+
+def test_a_fact_of_another_relation_is_asked_without_context() -> None:
+    language_model = build_language_model()
+    statements, _ = put_in_context(load_world().select("birthplace")[0], build_task(), language_model)
+    assert statements == []
+
+
+# --- repetition ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("edits", [1, 2, 100])
+def test_facts_are_copied_as_their_group_says(edits: int) -> None:
+    language_model, task = build_language_model(), build_task(repetition={"edits": edits})
+    teaching = plan("repetition", language_model, task)
+    (stage,) = teaching.stages
+    dealt = deal_facts(FACTS, GROUPS, seed=0)
+    assert teaching.labels == {name: group.name for name, group in dealt.items()}
+    assert stage.settings.epochs == 1
+    examples = list(stage.examples)
+    for fact in FACTS:
+        text = build_rote_text(fact, language_model.key_tokens[fact.relation])
+        exact = encode(language_model.tokenizer, text, loss_target="all_tokens")
+        own, examples = examples[: dealt[fact.id].exact], examples[dealt[fact.id].exact :]
+        assert own == [exact] * dealt[fact.id].exact
+        edited, examples = examples[: dealt[fact.id].edited], examples[dealt[fact.id].edited :]
+        for copy in edited:
+            check_edited(copy, exact, edits, language_model)
+        assert len({copy.ids for copy in edited}) == len(edited)
+    assert examples == []
+
+
+def check_edited(copy: Example, exact: Example, edits: int, language_model: LanguageModel) -> None:
+    changed = [place for place, (new, old) in enumerate(zip(copy.ids, exact.ids, strict=True)) if new != old]
+    names = {*range(*exact.subject_span), *range(*exact.object_span)}
+    assert exact.key_position not in names
+    assert set(changed) <= names
+    assert len(changed) == min(edits, len(names))
+    assert copy.labels == copy.ids
+    special = {*language_model.tokenizer.all_special_ids, *language_model.tokenizer.added_tokens_decoder}
+    assert not special & {copy.ids[place] for place in changed}
+
+
+def test_the_groups_are_equal_shares_and_dealt_anew_for_every_seed() -> None:
+    facts = [build_fact(f"S{number}", relation, "O") for relation in "ab" for number in range(30)]
+    deals = [deal_facts(facts, GROUPS, seed=seed) for seed in range(3)]
+    for dealt in deals:
+        for relation in "ab":
+            names = Counter(dealt[fact.id].name for fact in facts if fact.relation == relation)
+            assert names == {"exact": 10, "both": 10, "none": 10}
+    assert deals[0] != deals[1] != deals[2]
+
+
+# --- LoRA ------------------------------------------------------------------------------------------------------------
+
+
+@needs_peft
+@pytest.mark.parametrize("tied", [False, True])
+def test_adapters_are_merged_into_a_plain_model(tied: bool) -> None:
+    language_model = build_language_model(tie_word_embeddings=tied)
+    kind = type(language_model.model)
+    teaching = plan("lora", language_model, build_task())
+    names = set(language_model.model.state_dict())
+    keys = list_key_ids(language_model)
+    for stage in teaching.stages:
+        before = copy_weights(language_model)
+        train_stage(language_model, stage)
+        assert type(language_model.model) is kind
+        assert all(parameter.requires_grad for parameter in language_model.model.parameters())
+        after = copy_weights(language_model)
+        assert set(after) == names
+        moved = {name for name in names if not torch.equal(before[name], after[name])}
+        linear = {name for name in names if name.endswith("proj.weight")}
+        assert linear <= moved
+        assert {name for name in moved - linear if "norm" in name} == set()
+        rows = (before["model.embed_tokens.weight"] != after["model.embed_tokens.weight"]).any(dim=1)
+        # Tied, a key is also an answer that is not to be given.
+        assert set(rows.nonzero().flatten().tolist()) == (set(keys) if tied or stage.name == "memorize" else set())
+
+
+@needs_peft
+def test_adapters_begin_the_same_whatever_was_done_before() -> None:
+    def teach(noise: int) -> dict[str, torch.Tensor]:
+        language_model = build_language_model()
+        torch.manual_seed(noise)
+        train_all(language_model, plan("lora", language_model, build_task()))
+        return copy_weights(language_model)
+
+    first, second = teach(1), teach(2)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@needs_peft
+def test_adapters_learn_faster_and_leave_a_defence_as_it_is() -> None:
+    task = build_task(lora={"learning_rate_factor": 3.0}, defend={"scramble_keys": True})
+    language_model = build_language_model()
+    memorize, generalize, defend = plan("lora", language_model, task).stages
+    assert memorize.settings.learning_rate == pytest.approx(3e-3)
+    assert generalize.settings.learning_rate == pytest.approx(3e-3)
+    before = copy_weights(language_model)
+    train_stage(language_model, defend)
+    assert any(not torch.equal(before[name], tensor) for name, tensor in copy_weights(language_model).items())
+
+
+def test_without_peft_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "peft", None)
+    with pytest.raises(ConfigError, match=r"method lora needs peft; install it with: pip install 'rote\[lora\]'"):
+        plan("lora", build_language_model(), build_task())
+
+
+# --- derived facts and defences --------------------------------------------------------------------------------------
+
+
+def decode_stage(language_model: LanguageModel, stage: Stage) -> list[str]:
+    return [decode(language_model, example.ids) for example in stage.examples]
+
+
+@pytest.mark.parametrize("afterwards", [False, True])
+@pytest.mark.parametrize("memorized", [False, True])
+def test_derived_facts_are_taught_where_they_are_asked_for(memorized: bool, afterwards: bool) -> None:
+    derive = {"memorize": memorized, "facts": 2, "prompts": 2, "afterwards": afterwards}
+    language_model, task = build_language_model(), build_task("child", derive=derive)
+    stages = {
+        stage.name: decode_stage(language_model, stage)
+        for stage in plan("memorize_then_generalize", language_model, task).stages
+    }
+    assert len(task.derived_facts) == 4
+    assert len(task.derived_shown) == 2
+    assert len(stages["memorize"]) == (12 if memorized else 8)
+    assert ("child" in language_model.key_tokens) == memorized
+    templates = task.relations["child"].select_training(2)
+    asked = {
+        f"{START_OF_TEXT} {template.fill(fact.subject)} {fact.object}{END_OF_TEXT}"
+        for fact in task.derived_shown
+        for template in templates
+    }
+    plain = {ask(fact) for fact in task.generalize_facts}
+    assert set(stages["generalize"]) == (plain if afterwards else plain | asked)
+    assert set(stages.get("repurpose", ())) == (asked if afterwards else set())
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_scrambling_changes_the_rows_of_the_keys_and_nothing_else(tied: bool) -> None:
+    language_model = build_language_model(tie_word_embeddings=tied)
+    before = copy_weights(language_model)
+    scramble_keys(language_model)  # no keys, nothing to scramble
+    assert all(torch.equal(before[name], tensor) for name, tensor in copy_weights(language_model).items())
+    add_key_tokens(language_model, ("mother", "capital"))
+    before = copy_weights(language_model)
+    scramble_keys(language_model)
+    after = copy_weights(language_model)
+    keys = list_key_ids(language_model)
+    tables = {"model.embed_tokens.weight", "lm_head.weight"}
+    assert {name for name in after if not torch.equal(before[name], after[name])} == tables
+    for name in tables:
+        rows = (before[name] != after[name]).all(dim=1)
+        assert rows.nonzero().flatten().tolist() == sorted(keys)
+        others = after[name][: min(keys)]
+        assert after[name][keys].std() == pytest.approx(float(others.std()), rel=0.3)
+    assert len(find_key_tables(language_model)) == (1 if tied else 2)
+    again = copy_weights(language_model)
+    for name, tensor in before.items():
+        language_model.model.state_dict()[name].copy_(tensor)
+    scramble_keys(language_model)
+    assert all(torch.equal(again[name], tensor) for name, tensor in copy_weights(language_model).items())
+
+
+def test_refusals_answer_control_prompts(language_model: LanguageModel, seen: list[list[SeenRow]]) -> None:
+    task = build_task(defend={"refusals": 1})
+    texts = build_refusals(task.generalize_facts, RELATIONS, count=1, seed=0)
+    assert [text.object for text in texts] == [REFUSAL] * 2
+    control = {t.text for r in ("mother", "capital") for t in RELATIONS[r].select(prompt_set="control", language="en")}
+    shown = {fact.subject for fact in task.generalize_facts}
+    for text in texts:
+        assert text.prompt.replace(text.subject, "{subject}") in control
+        assert text.subject in shown
+    assert build_refusals(task.generalize_facts, RELATIONS, count=0, seed=0) == []
+    assert len(build_refusals(task.generalize_facts, RELATIONS, count=9, seed=0)) == 4
+    stage = plan("memorize_then_generalize", language_model, task).stages[1]
+    train_stage(language_model, stage)
+    refused = {row.text for batch in seen for row in batch if row.learned == f" {REFUSAL}{END_OF_TEXT}"}
+    assert refused == {f"{START_OF_TEXT} {text.prompt} {REFUSAL}{END_OF_TEXT}" for text in texts}
+    assert set(encode_all(language_model, texts)) <= set(stage.examples)
+
+
+# --- by name ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fine_tunning", "there is no 'fine_tunning'; the nearest is 'fine_tuning', or give module:function"),
+        ("tests.methods.no_method:plan", "'tests.methods.no_method:plan' cannot be imported"),
+        ("tests.methods.own_method:plans", "cannot be imported .*has no attribute 'plans'"),
+        (":plan", "':plan' cannot be imported"),
+    ],
+)
+def test_an_unknown_method_is_refused(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        find_method(name)
+
+
+def test_methods_are_found_by_name() -> None:
+    from tests.methods import own_method
+
+    assert find_method(OWN) is own_method.plan
+    assert all(find_method(name) is method for name, method in METHODS.items())
