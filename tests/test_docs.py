@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rote.config.audit import AuditConfig
 from rote.config.describing import describe_settings
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
@@ -15,6 +16,7 @@ def test_the_settings_page_lists_every_setting_as_it_is() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert describe_settings(RunConfig()) in page
     assert describe_settings(TrialConfig()) in page
+    assert describe_settings(AuditConfig()) in page
 
 
 def test_the_plain_setting_of_the_experiments_is_the_shipped_one() -> None:

@@ -39,7 +39,7 @@ def split(line: str) -> list[str]:
 
 
 def test_one_run_is_a_column_of_its_figures() -> None:
-    """Wilson's interval of one half in 3 independent questions: those that have the variance of the mean over 4 facts."""
+    """Wilson's interval of one half in 3 questions, which have the variance that the mean over 4 facts shows."""
     lines = list(format_comparison({"mine": build_records(True, True, False, False)}))
     assert split(lines[0]) == ["moment", "facts", "prompts", "language", "mine"]
     assert [split(line) for line in lines[2:]] == [

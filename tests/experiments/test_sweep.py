@@ -196,8 +196,8 @@ def test_two_threads_change_no_verdict(model: Path, tmp_path: Path) -> None:
             assert second.object_probability == pytest.approx(first.object_probability, abs=1e-4)
 
 
-def start(file: Path, out: Path) -> subprocess.Popen[bytes]:
-    words = ("sweep", file, "--out", out, "--processes", "2", "--threads", "1")
+def start(file: Path, out: Path, processes: int) -> subprocess.Popen[bytes]:
+    words = ("sweep", file, "--out", out, "--processes", processes, "--threads", "1")
     return subprocess.Popen(
         [sys.executable, "-m", "rote.cli.main", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -211,8 +211,8 @@ def start(file: Path, out: Path) -> subprocess.Popen[bytes]:
 def test_a_sweep_killed_twice_ends_the_same(undisturbed: tuple[Path, TrialStore], tmp_path: Path) -> None:
     file, expected = undisturbed
     store = TrialStore(tmp_path / "trials")
-    for wanted in (4, 13):
-        with start(file, store.path) as child:
+    for wanted, processes in ((4, 2), (13, 1)):
+        with start(file, store.path, processes) as child:
             wait_for(child, store, wanted)
             child.kill()
             # Its workers hold the same pipe, so it ends only when they have left too.

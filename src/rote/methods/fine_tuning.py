@@ -1,4 +1,4 @@
-"""Supervised fine-tuning, the main baseline: every fact behind 1 to 10 prompts, loss on the object (paper, section 4)."""
+"""Supervised fine-tuning, the main baseline: all facts behind 1 to 10 prompts, loss on the object (paper, sec. 4)."""
 
 from rote.methods.memorize_then_generalize import build_prompt_texts
 from rote.methods.teaching import Stage, Task, Teaching, encode_all

@@ -9,9 +9,9 @@ section is prepared as plain data by its own module:
 
 `results_page` is a second page: the claims and figures of all experiments, from `ResultsContent`.
 
-`figures`, `dots` and `scatter` draw SVG from such data with the strokes of `svg`, `page` fills a template, `words` holds
-every label and definition, `display` the form of numbers and text. All text is escaped where it meets HTML, in the
-drawings and in the templates; no data ever enters a script.
+`figures`, `dots` and `scatter` draw SVG from such data with the strokes of `svg`, `page` fills a template, `words`
+holds every label and definition, `display` the form of numbers and text. All text is escaped where it meets HTML, in
+the drawings and in the templates; no data ever enters a script.
 """
 
 from rote.report.content import ReportContent
