@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rote.config.run import GeneralizeConfig, MemorizeConfig
+from rote.config.run import GeneralizeConfig, MemorizeConfig, RetainConfig
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.fact import Fact
@@ -45,7 +45,7 @@ def taught() -> dict[str, list[Record]]:
     """Records before, after memorize and after generalize, at the default settings on two relations of 40 facts."""
     language_model = load_model()
     texts = write_texts(language_model, count=400, tokens=40, seed=0)
-    retention = Retention(language_model.model, texts, batch_size=16, weight=0.5, seed=0)
+    retention = Retention(language_model.model, texts, batch_size=16, weight=RetainConfig().weight, seed=0)
     context = PhaseContext(retention=retention)
     add_key_tokens(language_model, ("mother", "capital"))
     known = pick_known_facts(language_model.tokenizer.batch_decode(texts), table=load_fictional(), count=60, seed=0)

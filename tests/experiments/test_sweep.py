@@ -89,12 +89,7 @@ def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 def test_a_sweep_is_the_product_of_its_grid_and_its_seeds(model: Path, tmp_path: Path) -> None:
     planned = load_sweep(write_sweep(tmp_path, model, GRID, seeds=2))
     assert len({trial.name for trial in planned}) == len(planned) == 24
-    assert planned[1].changes == {
-        "memorize.epochs": 1,
-        "generalize.epochs": 1,
-        "generalize.learning_rate": 1e-3,
-        "seed": 1,
-    }
+    assert planned[1].changes == {**{key: values[0] for key, values in GRID.items()}, "seed": 1}
     config = planned[-1].config
     assert (config.seed, config.memorize.epochs, config.generalize.learning_rate) == (1, 3, 5e-3)
     assert (config.model, config.table.count, config.memorize.learning_rate) == (str(model), 2, 5e-3)
@@ -119,7 +114,6 @@ def test_an_empty_sweep_is_the_plain_setting(tmp_path: Path) -> None:
         ("grid: {memorize.epoch: [1]}", r"unknown setting 'memorize\.epoch'; the nearest is 'memorize\.epochs'"),
         ("base: {memorise.epochs: 1}", r"unknown setting 'memorise'"),
         ("grid: {memorize.epochs: [many]}", r"'memorize\.epochs' is wrong"),
-        ("grid: {seed.x: [1]}\nbase: {seed.x: 1, table: 3}", r"'seed' is wrong|'table' is wrong"),
         ("base: {table: 3}\ngrid: {table.count: [1]}", r"table\.count=1: 'table' has no keys of its own"),
         ("grid: {memorize.epochs: 3}", r"'grid\.memorize\.epochs' is wrong"),
         ("grid: {memorize.epochs: []}", r"'grid\.memorize\.epochs' is wrong"),

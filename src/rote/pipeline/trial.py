@@ -121,7 +121,8 @@ class _Trial:
         teaching = find_method(self.config.method)(self.language_model, self.plan.build_task(self.config))
         questions = build_trial_questions(self.plan, self.config, self.language_model.key_tokens)
         state = _hash([self._hash_model(), self.language_model.key_tokens])
-        records = self._examine("before", state, questions)
+        # The rows of the key tokens are drawn by the seed, before anything is trained.
+        records = self._examine("before", _hash([state, self.config.seed]), questions)
         if teaching.contextualize:
             asked = _contextualize(questions, teaching)
             records += self._examine("in_context", _hash([state, self.config.in_context.model_dump()]), asked)
