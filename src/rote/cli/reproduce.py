@@ -33,10 +33,19 @@ def reproduce(
     chosen = list(experiments) if name == "all" else [find_experiment(name)]
 
     from rote.cli.progress import build_reporter
+    from rote.errors import RoteError, RunError
     from rote.experiments.reproduce import format_experiment, run_experiment
 
+    failed = []
     for known in chosen:
-        trials = run_experiment(
-            experiments[known], model=model, seeds=seeds, out=out, reporter=build_reporter(), changes=tuple(set_ or ())
-        )
+        changes = tuple(set_ or ())
+        try:
+            trials = run_experiment(
+                experiments[known], model=model, seeds=seeds, out=out, reporter=build_reporter(), changes=changes
+            )
+        except RoteError as error:  # with `all`, one that lacks something does not keep the others back
+            failed.append(f"{known} ({error})")
+            continue
         typer.echo("\n".join(format_experiment(known, experiments[known], trials, model=model)))
+    if failed:
+        raise RunError(f"not done: {'; '.join(failed)}")

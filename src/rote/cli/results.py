@@ -13,6 +13,9 @@ def results(
     out: Annotated[Path, typer.Option(help="Where RESULTS.md and the folder results are written.")] = Path("."),
     model: Annotated[str, typer.Option(help="The model the trials are of.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds are looked for, from 0.")] = 3,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="The settings the trials were done with, as for rote reproduce.")
+    ] = None,
 ) -> None:
     """Write RESULTS.md, results/claims.json and results/results.html from the records of finished experiments.
 
@@ -20,7 +23,7 @@ def results(
     """
     from rote.experiments.results import write_results
 
-    for item in write_results(out, trials=trials, model=model, seeds=seeds):
+    for item in write_results(out, trials=trials, model=model, seeds=seeds, changes=tuple(set_ or ())):
         verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in item.claims)
         typer.echo(f"{item.name} ({item.seeds} seeds): {verdicts}")
     written = (out / "RESULTS.md", out / "results" / "claims.json", out / "results" / "results.html")

@@ -13,8 +13,12 @@ class RepurposeConfig(PhaseConfig):
 
     epochs: int = Field(default=8, ge=1)
     """How often every example is seen."""
+    learning_rate: float = Field(default=3e-4, gt=0)
+    """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""
+    warmup_steps: int = Field(default=1, ge=0)
+    """Steps over which the learning rate rises; few, as few examples make few steps."""
 
 
 class AuditConfig(StrictConfig):

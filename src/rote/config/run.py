@@ -21,7 +21,8 @@ class RetainConfig(StrictConfig):
     batch_size: int = Field(default=16, ge=1)
     """Texts beside each batch of facts."""
     weight: float = Field(default=1.0, ge=0)
-    """Weight of the mean divergence per token against the mean loss per token of the facts."""
+    """Weight of the mean divergence per token against the mean loss per token of the facts; at 0 the texts are written,
+    and known facts are chosen from outside them, but nothing is retained."""
 
 
 class PhaseConfig(StrictConfig):

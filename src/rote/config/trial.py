@@ -96,9 +96,9 @@ class DefendConfig(StrictConfig):
     """Defences against another meaning of the same facts."""
 
     scramble_keys: bool = False
-    """Put noise in the place of the key tokens' rows after generalize."""
+    """Put noise in the place of the key tokens' rows at the end of generalize."""
     refusals: int = Field(default=0, ge=0)
-    """Facts of each relation that generalize also shows behind a control prompt, answered by a refusal."""
+    """Facts of each relation that generalize also shows behind a prompt of something else, answered by a refusal."""
 
 
 class TrialConfig(StrictConfig):
@@ -125,6 +125,6 @@ class TrialConfig(StrictConfig):
     defend: DefendConfig = DefendConfig()
     retain: RetainConfig = RetainConfig(texts=0)
     """Holding in place what the model knew; off, as in the paper."""
-    examine: ExamineConfig = ExamineConfig(languages=("en",), choices=0)
+    examine: ExamineConfig = ExamineConfig(languages=("en",), choices=0, unseen_facts=0)
     representations: bool = False
     """Whether hidden states are compared at every moment (paper, section 4)."""

@@ -7,13 +7,12 @@ from rote.experiments.experiment import Cell, Claim, Experiment, State
 from rote.experiments.figures import (
     Figure,
     Trials,
-    Values,
-    collect_values,
+    compute_cell_difference,
     compute_cells,
-    compute_difference,
     compute_state,
     compute_tokens,
 )
+from rote.models.embedded import EMBEDDED_NAME
 
 
 class ClaimRow(TypedDict):
@@ -34,16 +33,21 @@ class ClaimRow(TypedDict):
 
 
 def judge_claims(name: str, experiment: Experiment, trials: Trials, *, model: str) -> Iterator[ClaimRow]:
-    """A row for every claim of an experiment."""
+    """A row for every claim of an experiment that its records can answer: `--set` may have asked for less."""
     for claim in experiment.claims:
-        figure = compute_claim(claim, experiment, trials)
+        try:
+            figure = compute_claim(claim, experiment, trials)
+        except ValueError:
+            continue
         verdict = judge(claim, figure)
+        of = claim.value or claim.state
+        assert of is not None
         bound = f">= {claim.at_least:g}" if claim.at_least is not None else f"<= {claim.at_most:g}"
         yield ClaimRow(
             claim=claim.name,
             text=claim.text,
             experiment=name,
-            model=model,
+            model=trials[of.run][0].outcome["config"]["model"],
             paper=claim.paper,
             ours=round(figure.value, 4),
             low=round(figure.low, 4),
@@ -51,12 +55,12 @@ def judge_claims(name: str, experiment: Experiment, trials: Trials, *, model: st
             seeds=min(len(members) for members in trials.values()),
             bound=bound,
             verdict=verdict,
-            why="" if verdict == "holds" else claim.why,
+            why=claim.why if verdict != "holds" and model == EMBEDDED_NAME else "",
         )
 
 
 def compute_claim(claim: Claim, experiment: Experiment, trials: Trials) -> Figure:
-    """The figure a claim is about."""
+    """The figure a claim is about. Raises `ValueError` where it was not asked for."""
     if claim.state:
         figure = _find_state(claim.state, trials)
         return _subtract(figure, _find_state(claim.minus_state, trials)) if claim.minus_state else figure
@@ -64,13 +68,20 @@ def compute_claim(claim: Claim, experiment: Experiment, trials: Trials) -> Figur
     if claim.over:
         return _compute_token_ratio(claim, experiment, trials)
     if claim.minus:
-        return compute_difference(_find(claim.value, experiment, trials), _find(claim.minus, experiment, trials))
-    cell = compute_cells(experiment, trials)[claim.value.run, claim.value.column]
+        return _compute_difference(claim.value, claim.minus, experiment, trials)
+    cell = compute_cells(experiment, trials).get((claim.value.run, claim.value.column))
+    if cell is None:
+        raise ValueError(f"no records for the cell {claim.value}")
     return Figure(cell.mean, cell.low, cell.high, cell.n)
 
 
 def judge(claim: Claim, figure: Figure) -> str:
-    """`holds` when the figure reaches the bound, `partly` when it lies on the right side of `partly` beyond doubt."""
+    """`holds` when the figure reaches the bound, `partly` when it lies on the right side of `partly` beyond doubt.
+
+    A difference that is only wanted above 0 has to be so beyond doubt to hold, and partly holds without that.
+    """
+    if claim.at_least == 0:
+        return "holds" if figure.low > 0 else "partly" if figure.value > 0 else "does not hold"
     if claim.at_least is not None:
         if figure.value >= claim.at_least:
             return "holds"
@@ -80,12 +91,9 @@ def judge(claim: Claim, figure: Figure) -> str:
     return "partly" if claim.partly is not None and figure.high < claim.partly else "does not hold"
 
 
-def _find(cell: Cell, experiment: Experiment, trials: Trials) -> Values:
-    column = next(column for column in experiment.columns if column.name == cell.column)
-    values = collect_values(column, trials[cell.run])
-    if not values:
-        raise ValueError(f"no records for the cell {cell}")
-    return values
+def _compute_difference(first: Cell, second: Cell, experiment: Experiment, trials: Trials) -> Figure:
+    columns = {column.name: column for column in experiment.columns}
+    return compute_cell_difference(columns[first.column], columns[second.column], trials[first.run], trials[second.run])
 
 
 def _find_state(state: State, trials: Trials) -> Figure:
@@ -103,11 +111,16 @@ def _subtract(first: Figure, second: Figure) -> Figure:
 
 
 def _compute_token_ratio(claim: Claim, experiment: Experiment, trials: Trials) -> Figure:
-    """Our training tokens over those of the cheapest run that answers as well; where none does, over the dearest."""
-    assert claim.value is not None
-    cells = compute_cells(experiment, trials)
-    wanted = cells[claim.value.run, claim.value.column].mean
-    equal = [run for run in claim.over if cells[run, claim.value.column].mean >= wanted]
+    """Our training tokens over those of the cheapest run that answers as well; where none does, over the dearest.
+
+    A run answers as well unless it is below ours beyond doubt.
+    """
+    ours = claim.value
+    assert ours is not None
+    differences = {
+        run: _compute_difference(Cell(run=run, column=ours.column), ours, experiment, trials) for run in claim.over
+    }
+    equal = [run for run, difference in differences.items() if difference.high >= 0]
     costs = [compute_tokens(trials[run]) for run in equal or claim.over]
-    ratio = compute_tokens(trials[claim.value.run]) / (min(costs) if equal else max(costs))
-    return Figure(ratio, ratio, ratio, len(trials[claim.value.run]))
+    ratio = compute_tokens(trials[ours.run]) / (min(costs) if equal else max(costs))
+    return Figure(ratio, ratio, ratio, len(trials[ours.run]))

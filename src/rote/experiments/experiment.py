@@ -104,6 +104,16 @@ class Claim(StrictConfig):
         return self
 
 
+class Needed(StrictConfig):
+    """How many examples it takes: the smallest number whose run reaches a bound."""
+
+    title: str
+    column: str
+    at_least: float
+    groups: dict[str, dict[int, str]]
+    """The runs of each group by their number of examples."""
+
+
 class Experiment(StrictConfig):
     """Named runs, each a set of changes to the plain setting, the columns of their table and the claims they test."""
 
@@ -118,6 +128,7 @@ class Experiment(StrictConfig):
     runs: dict[str, dict[str, Any]]
     columns: tuple[Column, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
+    needed: Needed | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Experiment":

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 
 from rote.evaluation.intervals import Z95, Interval, compute_interval
 from rote.experiments.experiment import Column, Experiment, State
 from rote.pipeline.trial import TrialResult
 
-Trials = Mapping[str, Sequence[TrialResult]]
-"""The trials of each run, one per seed."""
+SeedTrials = Sequence[TrialResult]
+"""The trials of one run, one per seed."""
+Trials = Mapping[str, SeedTrials]
+"""The trials of each run."""
 Values = dict[Hashable, list[float]]
 """The values of a figure by fact."""
 
@@ -37,13 +40,20 @@ def collect_values(column: Column, trials: Sequence[TrialResult]) -> Values:
 
 
 def compute_cells(experiment: Experiment, trials: Trials) -> dict[tuple[str, str], Interval]:
-    """Every cell of the experiment's table, by (run, column); facts are the clusters, over all seeds."""
+    """Every cell of the experiment's table, by (run, column).
+
+    Facts are the clusters, over all seeds; where the seeds differ by more than that explains, the interval is as wide
+    as their means ask for.
+    """
     cells = {}
     for run, members in trials.items():
         for column in experiment.columns:
             values = collect_values(column, members)
             if values:
-                cells[run, column.name] = compute_mean(values)
+                mean = compute_mean(values)
+                margin = _compute_seed_margin([_average(collect_values(column, [trial])) for trial in members])
+                low, high = min(mean.low, max(0.0, mean.mean - margin)), max(mean.high, min(1.0, mean.mean + margin))
+                cells[run, column.name] = Interval(mean.mean, low, high, mean.n)
     return cells
 
 
@@ -51,6 +61,30 @@ def compute_mean(values: Values) -> Interval:
     """The mean of values by fact; facts are the clusters."""
     flat = [(fact, value) for fact, found in values.items() for value in found]
     return compute_interval([value for _, value in flat], [fact for fact, _ in flat])
+
+
+def compute_cell_difference(column: Column, other: Column, first: SeedTrials, second: SeedTrials) -> Figure:
+    """The figure of `column` over the trials `first` less that of `other` over `second`, seed by seed.
+
+    Raises `ValueError` where one of them has no records.
+    """
+    pairs = [(collect_values(column, [a]), collect_values(other, [b])) for a, b in zip(first, second, strict=True)]
+    figure = compute_difference(collect_values(column, first), collect_values(other, second))
+    margin = _compute_seed_margin([_average(a) - _average(b) for a, b in pairs])
+    low, high = min(figure.low, figure.value - margin), max(figure.high, figure.value + margin)
+    return Figure(figure.value, low, high, figure.n)
+
+
+def _average(values: Values) -> float:
+    flat = [value for found in values.values() for value in found]
+    if not flat:
+        raise ValueError("no records for this figure")
+    return math.fsum(flat) / len(flat)
+
+
+def _compute_seed_margin(means: Sequence[float]) -> float:
+    """Half the width of the interval that the means of the seeds ask for by themselves; 0 with one seed."""
+    return Z95 * stdev(means) / math.sqrt(len(means)) if len(means) > 1 else 0.0
 
 
 def compute_difference(first: Values, second: Values) -> Figure:
@@ -75,7 +109,7 @@ def compute_difference(first: Values, second: Values) -> Figure:
 def compute_state(state: State, trials: Trials) -> Figure | None:
     """A figure of the hidden states: its mean over the seeds, with the widest of their intervals around it.
 
-    None where it was not measured, as a key token's before it is there.
+    None where it was not measured, as for a method without key tokens.
     """
     rows = [
         row
@@ -87,7 +121,8 @@ def compute_state(state: State, trials: Trials) -> Figure | None:
     if not rows:
         return None
     value = math.fsum(row["value"] for row in rows) / len(rows)
-    margin = max(max(row["high"] - row["value"], row["value"] - row["low"]) for row in rows)
+    widest = max(max(row["high"] - row["value"], row["value"] - row["low"]) for row in rows)
+    margin = max(widest, _compute_seed_margin([row["value"] for row in rows]))
     return Figure(value, value - margin, value + margin, rows[0]["n"])
 
 

@@ -21,11 +21,13 @@ def run_experiment(
     return trials
 
 
-def load_finished(experiment: Experiment, *, model: str, seeds: int, out: Path) -> Trials | None:
+def load_finished(
+    experiment: Experiment, *, model: str, seeds: int, out: Path, changes: tuple[str, ...] = ()
+) -> Trials | None:
     """The trials of those of the first `seeds` seeds for which every run is finished; None where there are none."""
     store = TrialStore(out)
     by_seed: dict[int, dict[str, str]] = {}
-    for planned in plan_runs(experiment, seeds=seeds, model=model):
+    for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
         by_seed.setdefault(planned.seed, {})[planned.name] = compute_trial_name(planned.config)
     complete = [names for names in by_seed.values() if all(store.outcome(name).is_file() for name in names.values())]
     if not complete:

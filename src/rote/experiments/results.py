@@ -52,9 +52,11 @@ class Finished:
         return f"rote reproduce {self.name} --seeds {self.seeds}"
 
 
-def write_results(folder: Path, *, trials: Path, model: str, seeds: int) -> list[Finished]:
+def write_results(
+    folder: Path, *, trials: Path, model: str, seeds: int, changes: tuple[str, ...] = ()
+) -> list[Finished]:
     """Write the files into `folder`; returns what they show. Raises `RunError` where no experiment is finished."""
-    finished = list(_collect(trials, model=model, seeds=seeds))
+    finished = list(_collect(trials, model=model, seeds=seeds, changes=changes))
     if not finished:
         raise RunError(f"{trials}: no experiment is finished for {model}; run: rote reproduce NAME --out {trials}")
     with replace_file(folder / "RESULTS.md") as draft:
@@ -67,9 +69,9 @@ def write_results(folder: Path, *, trials: Path, model: str, seeds: int) -> list
     return finished
 
 
-def _collect(store: Path, *, model: str, seeds: int) -> Iterator[Finished]:
+def _collect(store: Path, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     for name, experiment in list_experiments().items():
-        trials = load_finished(experiment, model=model, seeds=seeds, out=store)
+        trials = load_finished(experiment, model=model, seeds=seeds, out=store, changes=changes)
         if trials:
             yield Finished(name, experiment, trials, list(judge_claims(name, experiment, trials, model=model)))
 
@@ -84,8 +86,8 @@ def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
     yield ""
     yield f"Written by `rote results` from the records of finished trials; the model is `{model}`. Figures are"
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
-    yield "clusters. Every experiment uses the paper's plain setting (nothing retained) unless its runs say otherwise."
-    yield "The paper's own figures are those of Qwen2.5-1.5B, a model some 160 times as large."
+    yield "clusters, and are as wide as the seeds differ where that is more. Every experiment uses the paper's plain"
+    yield "setting (nothing retained) unless its runs say otherwise. The paper's own figures are those of Qwen2.5-1.5B."
     if missing:
         yield ""
         yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."

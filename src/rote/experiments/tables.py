@@ -1,9 +1,9 @@
 """The tables of an experiment: figures by run, the paper's beside ours, and hidden states where read."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rote.evaluation.intervals import Interval
-from rote.experiments.experiment import Column, Experiment, State
+from rote.experiments.experiment import Column, Experiment, Needed, State
 from rote.experiments.figures import Trials, compute_cells, compute_state, compute_tokens
 from rote.report.results_page import ResultTable
 
@@ -25,6 +25,8 @@ def build_tables(experiment: Experiment, trials: Trials) -> list[ResultTable]:
     tables = [_build_figures(experiment, trials)]
     if any(trial.outcome["representations"] for members in trials.values() for trial in members):
         tables.append(_build_states(trials))
+    if experiment.needed:
+        tables.append(_build_needed(experiment.needed, experiment, trials))
     return tables
 
 
@@ -56,21 +58,20 @@ def _list_lines(experiment: Experiment, trials: Trials) -> Iterator[Line]:
         if column.paper:
             yield _name_paper(column), ["" if figure is None else f"{figure:.2f}" for figure in column.paper]
     yield "training tokens", [f"{compute_tokens(trials[run]):,.0f}" for run in runs]
-    yield "seconds of training", [f"{_compute_seconds(trials, run):,.0f}" for run in runs]
 
 
 def _name_paper(column: Column) -> str:
     return f"{column.name}, paper (Qwen2.5-1.5B)"
 
 
-def _compute_seconds(trials: Trials, run: str) -> float:
-    """Seconds a trial spent training; what it took over from another trial is not counted."""
-    spent = [_sum_seconds(trial.outcome["seconds"]) for trial in trials[run]]
-    return sum(spent) / len(spent)
-
-
-def _sum_seconds(seconds: Mapping[str, float]) -> float:
-    return sum(value for label, value in seconds.items() if not label.startswith(("examine", "hidden")))
+def _build_needed(needed: Needed, experiment: Experiment, trials: Trials) -> ResultTable:
+    """The smallest number of examples in each group that reaches the bound."""
+    cells = compute_cells(experiment, trials)
+    rows = []
+    for group, runs in needed.groups.items():
+        reached = [count for count, run in sorted(runs.items()) if cells[run, needed.column].mean >= needed.at_least]
+        rows.append((group, str(reached[0]) if reached else f"more than {max(runs)}"))
+    return ResultTable(("", needed.title), tuple(rows))
 
 
 def _build_states(trials: Trials) -> ResultTable:

@@ -11,7 +11,7 @@ import torch
 
 from rote.encoding.example import Text, build_prompt_text
 from rote.facts.fact import Fact, build_fact
-from rote.facts.relation import Relation
+from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.models.key_tokens import find_key_tables
 from rote.models.language_model import LanguageModel
 
@@ -35,14 +35,29 @@ def scramble_keys(language_model: LanguageModel) -> None:
 
 
 def build_refusals(facts: Sequence[Fact], relations: Mapping[str, Relation], *, count: int, seed: int) -> list[Text]:
-    """`count` facts of each relation behind one of its control prompts, answered by a refusal.
+    """`count` facts of each relation asked for something else about their subjects, answered by a refusal.
 
-    Control prompts ask for something the table does not say, so the model learns to keep its facts to their meaning.
+    What is asked comes from relations that are not taught and have the same kind of subject (the birthplace of a person
+    whose mother is taught), in wordings that are no control prompt, so that those still measure.
     """
+    taught = list(dict.fromkeys(fact.relation for fact in facts))
     texts: list[Text] = []
-    for name in dict.fromkeys(fact.relation for fact in facts):
-        templates = relations[name].select(prompt_set="control", language="en")
+    for name in taught:
+        templates = _list_unlisted(relations[name], relations, taught)
         for fact in [fact for fact in facts if fact.relation == name][:count] if templates else ():
             template = random.Random(f"refuse/{seed}/{fact.id}").choice(templates)
             texts.append(build_prompt_text(build_fact(fact.subject, name, REFUSAL), template))
     return texts
+
+
+def _list_unlisted(
+    relation: Relation, relations: Mapping[str, Relation], taught: Sequence[str]
+) -> list[PromptTemplate]:
+    controls = {template.text for name in taught for template in relations[name].select(prompt_set="control")}
+    return [
+        template
+        for other in relations.values()
+        if other.subject_type == relation.subject_type and other.derived is None and other.name not in taught
+        for template in other.select(prompt_set="training", language=TRAINING_LANGUAGE)
+        if template.text not in controls
+    ]

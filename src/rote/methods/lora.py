@@ -4,6 +4,7 @@ Each phase trains adapters on every linear layer and the rows of the key tokens,
 end, so what comes after a phase always meets a plain model.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,14 +26,12 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
 
 
 def _adapt(stage: Stage, settings: LoraConfig, seed: int) -> Stage:
-    if stage.prepare:  # a defence: it changes the model itself and trains nothing
-        return stage
     rate = stage.settings.learning_rate * settings.learning_rate_factor
     return replace(
         stage,
         settings=stage.settings.model_copy(update={"learning_rate": rate}),
         prepare=lambda language_model: _add_adapters(language_model, settings, seed),
-        finish=_merge_adapters,
+        finish=lambda language_model: _merge_adapters(language_model, stage.finish),
     )
 
 
@@ -52,9 +51,11 @@ def _add_adapters(language_model: LanguageModel, settings: LoraConfig, seed: int
         language_model.model = peft.get_peft_model(language_model.model, config)
 
 
-def _merge_adapters(language_model: LanguageModel) -> None:
+def _merge_adapters(language_model: LanguageModel, then: Callable[[LanguageModel], None] | None) -> None:
     adapted: Any = language_model.model
     language_model.model = adapted.merge_and_unload().requires_grad_(True)
+    if then:
+        then(language_model)
 
 
 def _import_peft() -> Any:

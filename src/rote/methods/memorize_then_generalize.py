@@ -98,12 +98,11 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     texts += build_refusals(task.generalize_facts, task.relations, count=config.defend.refusals, seed=config.seed)
     if not config.derive.afterwards:
         texts += derived
+    finish = scramble_keys if config.defend.scramble_keys else None
     stages = [
         build_memorize_stage(language_model, rote_facts, config.memorize),
-        Stage("generalize", encode_all(language_model, texts), config.generalize),
+        Stage("generalize", encode_all(language_model, texts), config.generalize, finish=finish),
     ]
-    if config.defend.scramble_keys:
-        stages.append(Stage("defend", (), config.generalize, prepare=scramble_keys))
     if config.derive.afterwards:
         stages.append(Stage("repurpose", encode_all(language_model, derived), config.repurpose))
     return Teaching(stages)

@@ -7,7 +7,7 @@ from rote.models.language_model import LanguageModel
 
 
 def plan(language_model: LanguageModel, task: Task) -> Teaching:
-    """One stage with the settings of memorize over what the two phases would show one after the other."""
+    """One stage with the settings of memorize; the prompts are seen as often as the rote lines."""
     config = task.config
     relations = tuple(dict.fromkeys(fact.relation for fact in task.facts))
     add_key_tokens(language_model, relations, pattern=config.key_token, seed=config.seed)

@@ -37,8 +37,8 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         raise TableError("the table has no facts")
     relations = load_relations(config.relations)
     check_table(table, relations)
-    _check_languages(table, relations, config.examine.languages)
-    _check_prompt_count(table, relations, config.generalize.prompts)
+    check_languages(table, relations, config.examine.languages)
+    check_prompt_count(table, relations, config.generalize.prompts)
     chosen = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
     shown = {fact.id for fact in chosen}
     return RunPlan(
@@ -46,7 +46,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         relations=relations,
         generalize_facts=chosen,
         held_out_facts=[fact for fact in table if fact.id not in shown],
-        unseen_facts=_invent_unseen(table, relations, config),
+        unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
     )
 
 
@@ -94,14 +94,16 @@ def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
     return [facts[index] for index in sorted(chosen)]
 
 
-def _check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
+def check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
+    """Raise `ConfigError` where a relation of the table has fewer training prompts than are wanted."""
     for name in table.relations:
         found = len(relations[name].select_training(wanted))
         if found < wanted:
             raise ConfigError(f"relation {name!r} has {found} training prompts; lower --set generalize.prompts={found}")
 
 
-def _check_languages(table: FactTable, relations: Mapping[str, Relation], languages: Sequence[str]) -> None:
+def check_languages(table: FactTable, relations: Mapping[str, Relation], languages: Sequence[str]) -> None:
+    """Raise `ConfigError` for a language that no relation of the table has prompts in."""
     known = sorted({language for name in table.relations for language in relations[name].languages})
     for language in languages:
         if language not in (*known, *LANGUAGES):  # a pack of one's own need not have all that are asked by default
@@ -120,13 +122,13 @@ def sample_by_relation(facts: Sequence[Fact], *, count: int, seed: int) -> list[
     ]
 
 
-def _invent_unseen(table: FactTable, relations: Mapping[str, Relation], config: RunConfig) -> list[Fact]:
+def invent_unseen(table: FactTable, relations: Mapping[str, Relation], *, count: int) -> list[Fact]:
     """Facts like those of the table that are never taught, for relations whose names can be invented."""
     taken = {fact.id for fact in table}
     seed = (table.seed or 0) + _UNSEEN_SEED_OFFSET
     facts: list[Fact] = []
     for name in table.relations:
         relation = relations[name]
-        if relation.subject_type in NAMERS and relation.object_type in NAMERS and config.examine.unseen_facts:
-            facts += invent_facts(relation, count=config.examine.unseen_facts, seed=seed)
+        if relation.subject_type in NAMERS and relation.object_type in NAMERS and count:
+            facts += invent_facts(relation, count=count, seed=seed)
     return [fact for fact in facts if fact.id not in taken]

@@ -247,7 +247,7 @@ def _do(work: _Run, language_model: LanguageModel, command: str) -> None:
 
 
 def _build_retention(language_model: LanguageModel, texts: list[list[int]], config: RunConfig) -> Retention | None:
-    if not texts:
+    if not texts or not config.retain.weight:
         return None
     return Retention(
         language_model.model,

@@ -15,18 +15,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
+import rote.facts
 from rote.analysis.representations import measure_representations, project_representations, summarise_layers
+from rote.config.run import RetainConfig
 from rote.config.trial import TrialConfig
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.questions import Question
 from rote.methods.registry import find_method
 from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
+from rote.models.key_tokens import check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel, find_model_folder, load_model
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import sample_by_relation, sample_facts
@@ -80,10 +84,21 @@ class TrialResult:
 
 
 def compute_trial_name(config: TrialConfig) -> str:
-    """The hash that names a trial: of its configuration and of the model's files."""
+    """The hash that names a trial: of its configuration, the model's files and the facts and prompts there are."""
     content = json.loads(config.model_dump_json())
     content["model"] = compute_model_hash(config.model, find_model_folder(config.model))
+    content["facts"] = _hash_facts()
     return _hash(content)
+
+
+@cache
+def _hash_facts() -> str:
+    """A hash of the shipped tables, prompts and names, so that no record outlives what it was asked with."""
+    folder = Path(rote.facts.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".yaml", ".py")):
+        digest.update(path.relative_to(folder).as_posix().encode("utf-8") + path.read_bytes())
+    return digest.hexdigest()
 
 
 def run_trial(config: TrialConfig, store: TrialStore, *, reporter: Reporter) -> TrialResult:
@@ -116,7 +131,7 @@ class _Trial:
 
     def do(self) -> tuple[dict[str, Any], list[Record]]:
         texts = self._write_retained_texts() if self.config.retain.texts else []
-        retention = self._build_retention(texts) if texts else None
+        retention = self._build_retention(texts) if texts and self.config.retain.weight else None
         self.plan = build_trial_plan(self.config, self.language_model.tokenizer.batch_decode(texts))
         teaching = find_method(self.config.method)(self.language_model, self.plan.build_task(self.config))
         questions = build_trial_questions(self.plan, self.config, self.language_model.key_tokens)
@@ -153,8 +168,11 @@ class _Trial:
     def _name_state(self, before: str, stage: Stage) -> str:
         examples = [[list(example.ids), list(example.labels)] for example in stage.examples]
         # The stages of one method differ by name, so name and method stand for what `prepare` and `finish` do.
-        hooks = [self.config.method, self.config.lora.model_dump()] if stage.prepare or stage.finish else []
-        retain = self.config.retain.model_dump() if stage.retains else None
+        hooks: list[Any] = []
+        if stage.prepare or stage.finish:
+            hooks = [self.config.method, self.config.lora.model_dump(), self.config.defend.model_dump()]
+        held = self.config.retain if self.config.retain.weight else RetainConfig(texts=0)
+        retain = held.model_dump() if stage.retains else None
         return _hash([before, stage.name, stage.settings.model_dump(), examples, retain, hooks, self.config.seed])
 
     def _write_retained_texts(self) -> list[list[int]]:
@@ -202,7 +220,11 @@ class _Trial:
                 on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}"),
                 evaluator=self._measure_recall if stage.stop_at_recall else None,
             )
-            train_stage(self.language_model, stage, context)
+            keys = list(self.language_model.key_tokens) if stage.name == "memorize" else []
+            before = get_key_rows(self.language_model, keys)
+            history = train_stage(self.language_model, stage, context)
+            if history and keys:
+                check_keys_moved(self.language_model, keys, before)
 
     def _measure_recall(self) -> dict[str, float]:
         model = self.language_model
@@ -220,8 +242,7 @@ class _Trial:
         )
 
     def _name_examination(self, state: str, moment: str, questions: Sequence[Question]) -> str:
-        asked = [[q.fact.id, q.fact_set, q.prompt_set, q.text.prompt, q.text.object, q.candidates] for q in questions]
-        return _hash([state, moment, asked])
+        return _hash([state, moment, [asdict(question) for question in questions]])
 
     def _examine(self, moment: str, state: str, questions: Sequence[Question]) -> list[Record]:
         """Ask every question, or read the answers where the same model was asked the same before."""

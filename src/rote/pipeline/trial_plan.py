@@ -18,7 +18,14 @@ from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.methods.teaching import Task
-from rote.pipeline.plan import pick_known_facts, sample_by_relation, sample_facts
+from rote.pipeline.plan import (
+    check_languages,
+    check_prompt_count,
+    invent_unseen,
+    pick_known_facts,
+    sample_by_relation,
+    sample_facts,
+)
 from rote.records import FactSet
 
 LINKS = {"educated_at": "mother"}
@@ -41,6 +48,7 @@ class TrialPlan:
     known_facts: Sequence[Fact]
     spare_facts: Sequence[Fact]
     replaced_facts: Sequence[Fact]
+    unseen_facts: Sequence[Fact]
 
     def build_task(self, config: TrialConfig) -> Task:
         """What the method is given."""
@@ -58,6 +66,9 @@ class TrialPlan:
 def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> TrialPlan:
     """Decide the fact sets of a trial. Known facts are in none of the `retained` texts."""
     table, replaced = _build_table(config.table, config.seed)
+    relations = load_relations()
+    check_languages(table, relations, config.examine.languages)
+    check_prompt_count(table, relations, config.generalize.prompts)
     shown = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
     shown_ids = {fact.id for fact in shown}
     held_out = [fact for fact in table if fact.id not in shown_ids]
@@ -67,7 +78,7 @@ def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> Trial
     known = pick_known_facts(retained, table=table, count=config.examine.known_facts, seed=config.seed)
     return TrialPlan(
         table=table,
-        relations={**load_relations(), **{relation.name: relation for relation in derived_relations}},
+        relations={**relations, **{relation.name: relation for relation in derived_relations}},
         generalize_facts=shown,
         held_out_facts=held_out,
         derived_facts=[item.fact for item in derived],
@@ -75,7 +86,8 @@ def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> Trial
         derived_held_out=_derived_from(derived, held_out),
         known_facts=known,
         spare_facts=_pick_spare(known, table, config.seed),
-        replaced_facts=replaced,
+        replaced_facts=[fact for fact in replaced if fact.id not in shown_ids],
+        unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
     )
 
 
@@ -98,7 +110,7 @@ def build_trial_questions(plan: TrialPlan, config: TrialConfig, key_tokens: Mapp
     sampled: dict[FactSet, Sequence[Fact]] = {
         name: sample_by_relation(facts, count=settings.facts, seed=config.seed) for name, facts in chosen.items()
     }
-    fact_sets = {**sampled, "known": plan.known_facts}
+    fact_sets = {**sampled, "known": plan.known_facts, "unseen": plan.unseen_facts}
     return build_questions(fact_sets, plan.relations, plan=question_plan, pool=[*plan.table, *plan.derived_facts])
 
 
