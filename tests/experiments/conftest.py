@@ -27,7 +27,7 @@ def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
 
 
 def build_trial(*records: Record, tokens: int = 0, **outcome: Any) -> TrialResult:
-    about = {"labels": {}, "representations": [], "seconds": {}, "training_tokens": tokens}
+    about = {"labels": {}, "representations": [], "training_tokens": tokens, "config": {"model": "tiny"}}
     return TrialResult("abc", {**about, **outcome}, list(records))
 
 

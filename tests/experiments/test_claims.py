@@ -9,6 +9,8 @@ from tests.experiments.conftest import build_answers, build_record, build_trial
 from rote.experiments.claims import ClaimRow, compute_claim, judge, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import Figure, compute_cells
+from rote.models.embedded import EMBEDDED_NAME
+from rote.pipeline.trial import TrialResult
 
 CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
@@ -41,8 +43,10 @@ def build_experiment(*claims: Claim) -> Experiment:
         ({"at_least": -0.1, "partly": -0.3}, -0.1, -0.5, "holds"),
         ({"at_least": -0.1, "partly": -0.3}, -0.11, -0.29, "partly"),
         ({"at_least": -0.1, "partly": -0.3}, -0.11, -0.3, "does not hold"),
-        ({"at_least": 0.0}, 0.0, -0.1, "holds"),
-        ({"at_least": 0.0}, -0.01, -0.02, "does not hold"),
+        ({"at_least": 0.0}, 0.1, 0.01, "holds"),
+        ({"at_least": 0.0}, 0.1, 0.0, "partly"),  # above zero, but not beyond doubt
+        ({"at_least": 0.0}, 0.0, -0.1, "does not hold"),
+        ({"at_least": 0.0}, 0.0, 0.0, "does not hold"),
     ],
 )
 def test_a_lower_bound(bounds: dict[str, float], value: float, low: float, verdict: str) -> None:
@@ -75,15 +79,16 @@ def test_a_cell_is_judged_with_its_interval() -> None:
 
 
 def test_a_difference_is_of_one_column_in_two_runs_or_of_two_columns_in_one() -> None:
+    taught = (("A", "held_out"), ("B", "held_out"))
     trials = {
-        "ours": [build_answers({"A": [True], "B": [True]}), build_answers({"A": [True]}, fact_set="known")],
+        "ours": [build_trial(*(build_record(s, True, fact_set=f) for s, f in (*taught, ("A", "known"))))],
         "cheap": [build_answers({"A": [True], "B": [False]})],
     }
     runs = build_claim(minus={"run": "cheap", "column": "held-out"})
     assert compute_claim(runs, build_experiment(runs), trials).value == pytest.approx(0.5)
     columns = build_claim(value={"run": "cheap", "column": "held-out"}, minus={"run": "ours", "column": "known"})
     assert compute_claim(columns, build_experiment(columns), trials).value == pytest.approx(-0.5)
-    with pytest.raises(ValueError, match="no records for the cell"):
+    with pytest.raises(ValueError, match="no records for this figure"):
         compute_claim(
             missing := build_claim(minus={"run": "cheap", "column": "known"}), build_experiment(missing), trials
         )
@@ -110,20 +115,21 @@ def test_states_are_taken_as_independent() -> None:
 @pytest.mark.parametrize(
     ("cheap", "dear", "ratio"),
     [
-        ([True, True], [True, True], 2.0),  # both as good: the cheaper one is what ours is held against
-        ([True, False], [True, True], 0.5),  # only the dearer one is as good
-        ([True, False], [False, False], 0.5),  # none is: even the dearest does not reach it
+        (4, 4, 2.0),  # both as good: the cheaper one is what ours is held against
+        (3, 4, 2.0),  # a little below, but not beyond doubt
+        (0, 4, 0.5),  # only the dearer one is as good
+        (0, 0, 0.5),  # none is: even the dearest does not reach it
     ],
 )
-def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(
-    cheap: list[bool | float], dear: list[bool | float], ratio: float
-) -> None:
+def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: int, dear: int, ratio: float) -> None:
+    def answer(right: int, tokens: int) -> TrialResult:
+        return build_answers({s: [number < right] for number, s in enumerate("ABCD")}, tokens=tokens)
+
     claim = build_claim(over=["cheap", "dear"], at_most=0.5)
-    good: list[bool | float] = [True, True]
     trials = {
-        "ours": [build_answers({"A": good}, tokens=900), build_answers({"A": good}, tokens=1100)],
-        "cheap": [build_answers({"A": cheap}, tokens=500)],
-        "dear": [build_answers({"A": dear}, tokens=2000)],
+        "ours": [answer(4, 900), answer(4, 1100)],
+        "cheap": [answer(cheap, 400), answer(cheap, 600)],
+        "dear": [answer(dear, 2000), answer(dear, 2000)],
     }
     figure = compute_claim(claim, build_experiment(claim), trials)
     assert figure.value == figure.low == figure.high == ratio
@@ -138,7 +144,7 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
     experiment = build_experiment(*claims)
     good, bad = build_trial(build_record("A", True)), build_trial(build_record("A", False))
     trials = {"ours": [good, good, bad], "cheap": [good, good], "dear": [good, good, good]}
-    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, trials, model="tiny"))))
+    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, trials, model=EMBEDDED_NAME))))
     assert set(first) == set(second) == set(ClaimRow.__annotations__)
     figure = first.pop("ours"), first.pop("low"), first.pop("high")
     assert figure[0] == 0.6667

@@ -167,8 +167,7 @@ def test_the_paper_has_a_figure_for_each_run_or_none() -> None:
 
 
 def test_the_table_sets_the_paper_beside_ours() -> None:
-    seconds = {"memorize": 3.0, "generalize": 1.0, "examine: before": 9.0, "hidden states: before": 9.0}
-    trial = build_trial(build_record("A", True), tokens=1234, seconds=seconds)
+    trial = build_trial(build_record("A", True), tokens=1234)
     lines = list(
         format_table(EXPERIMENT, {"shallow": [build_trial(build_record("A", 0.5, moment="x"))], "deep": [trial]})
     )
@@ -177,7 +176,7 @@ def test_the_table_sets_the_paper_beside_ours() -> None:
     assert "| 1.000 [" in lines[2]
     assert lines[3] == "| held-out, paper (Qwen2.5-1.5B) | 0.35 |  |"
     assert lines[4] == "| training tokens | 0 | 1,234 |"
-    assert lines[5] == "| seconds of training | 0 | 4 |"
+    assert len(lines) == 5
 
 
 def test_a_cell_is_empty_where_nothing_was_asked() -> None:

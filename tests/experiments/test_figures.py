@@ -141,15 +141,19 @@ def build_row(value: float, low: float, high: float, **changes: Any) -> dict[str
     return {**about, "value": value, "low": low, "high": high, **changes}
 
 
-def test_a_state_is_the_mean_over_seeds_with_the_widest_interval() -> None:
+def test_a_state_is_the_mean_over_seeds_with_an_interval_that_covers_them() -> None:
     others = [
         build_row(0.9, 0.9, 0.9, **changes)
         for changes in ({"moment": "before"}, {"measure": "key_similarity"}, {"prompt_set": "control"}, {"layer": 1})
     ]
-    rows = ([build_row(0.25, 0.125, 0.375), *others], [*others, build_row(0.75, 0.5, 0.875)])
+    rows = ([build_row(0.4375, 0.375, 0.5), *others], [*others, build_row(0.5625, 0.3125, 0.625)])
     figure = compute_state(STATE, {"deep": [build_trial(representations=found) for found in rows]})
     assert figure is not None
     assert (figure.value, figure.low, figure.high, figure.n) == (0.5, 0.25, 0.75, 9)
+    apart = [build_trial(representations=[build_row(value, value, value)]) for value in (0.25, 0.75)]
+    wide = compute_state(STATE, {"deep": apart})
+    assert wide is not None
+    assert wide.high - wide.value == pytest.approx(Z95 * 0.25)  # of two values 0.5 apart
     assert compute_state(STATE, {"deep": [build_trial(representations=others)]}) is None
 
 

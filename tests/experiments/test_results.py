@@ -68,7 +68,7 @@ def save_trials(folder: Path, *, seed: int, runs: Sequence[str] = ("shallow", "d
     store = TrialStore(folder)
     store.outcome("x").parent.mkdir(parents=True, exist_ok=True)
     points = [{"moment": "memorize", "relation": "mother", "kind": "key", "x": float(seed), "y": 1.0}]
-    outcome: dict[str, Any] = {"labels": {}, "representations": [], "points": points, "seconds": {"memorize": 2.0}}
+    outcome: dict[str, Any] = {"labels": {}, "representations": [], "points": points, "config": {"model": MODEL}}
     for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=MODEL):
         if planned.seed == seed and planned.name in runs:
             name = compute_trial_name(planned.config)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.methods.registry import METHODS, find_method
 from rote.methods.repetition import deal_facts
 from rote.methods.teaching import Stage, Task, Teaching, encode_all, train_stage
-from rote.models.key_tokens import add_key_tokens, find_key_tables
+from rote.models.key_tokens import add_key_tokens, find_key_tables, get_key_rows
 from rote.models.language_model import LanguageModel
 from rote.models.tokenizer import END_OF_TEXT, START_OF_TEXT
 
@@ -127,7 +128,7 @@ def test_the_tokens_that_are_counted_before_are_those_that_are_seen(name: str, m
     for stage in teaching.stages:
         before, weights = seen[0], copy_weights(language_model)
         train_stage(language_model, stage)
-        assert seen[0] - before == stage.training_tokens > 0
+        assert seen[0] - before == stage.tokens_per_epoch * stage.settings.epochs > 0
         assert any(not torch.equal(weights[key], tensor) for key, tensor in copy_weights(language_model).items())
 
 
@@ -352,12 +353,13 @@ def test_adapters_begin_the_same_whatever_was_done_before() -> None:
 def test_adapters_learn_faster_and_leave_a_defence_as_it_is() -> None:
     task = build_task(lora={"learning_rate_factor": 3.0}, defend={"scramble_keys": True})
     language_model = build_language_model()
-    memorize, generalize, defend = plan("lora", language_model, task).stages
+    memorize, generalize = plan("lora", language_model, task).stages
     assert memorize.settings.learning_rate == pytest.approx(3e-3)
     assert generalize.settings.learning_rate == pytest.approx(3e-3)
-    before = copy_weights(language_model)
-    train_stage(language_model, defend)
-    assert any(not torch.equal(before[name], tensor) for name, tensor in copy_weights(language_model).items())
+    train_stage(language_model, memorize)
+    rows = get_key_rows(language_model, list(language_model.key_tokens))
+    train_stage(language_model, replace(generalize, examples=[]))
+    assert not torch.equal(rows, get_key_rows(language_model, list(language_model.key_tokens)))
 
 
 def test_without_peft_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,15 +425,23 @@ def test_scrambling_changes_the_rows_of_the_keys_and_nothing_else(tied: bool) ->
     assert all(torch.equal(again[name], tensor) for name, tensor in copy_weights(language_model).items())
 
 
-def test_refusals_answer_control_prompts(language_model: LanguageModel, seen: list[list[SeenRow]]) -> None:
+def test_refusals_answer_what_is_not_taught(language_model: LanguageModel, seen: list[list[SeenRow]]) -> None:
     task = build_task(defend={"refusals": 1})
     texts = build_refusals(task.generalize_facts, RELATIONS, count=1, seed=0)
     assert [text.object for text in texts] == [REFUSAL] * 2
-    control = {t.text for r in ("mother", "capital") for t in RELATIONS[r].select(prompt_set="control", language="en")}
-    shown = {fact.subject for fact in task.generalize_facts}
+    taught = [RELATIONS["mother"], RELATIONS["capital"]]
+    control = {template.text for relation in taught for template in relation.select(prompt_set="control")}
+    subject_types = {fact.subject: RELATIONS[fact.relation].subject_type for fact in task.generalize_facts}
     for text in texts:
-        assert text.prompt.replace(text.subject, "{subject}") in control
-        assert text.subject in shown
+        (asked,) = [
+            relation
+            for relation in RELATIONS.values()
+            if text.prompt.replace(text.subject, "{subject}")
+            in {t.text for t in relation.select(prompt_set="training")}
+        ]
+        assert asked not in taught
+        assert asked.subject_type == subject_types[text.subject]
+        assert text.prompt.replace(text.subject, "{subject}") not in control
     assert build_refusals(task.generalize_facts, RELATIONS, count=0, seed=0) == []
     assert len(build_refusals(task.generalize_facts, RELATIONS, count=9, seed=0)) == 4
     stage = plan("memorize_then_generalize", language_model, task).stages[1]

@@ -183,6 +183,19 @@ def test_trials_that_begin_alike_share_the_state_and_are_what_they_are_alone(
     assert beside.outcome["training_tokens"] == alone.outcome["training_tokens"]
 
 
+def test_a_gate_is_charged_for_the_epochs_it_took(base: Path, tmp_path: Path) -> None:
+    def count(**memorize: Any) -> int:
+        outcome = do(build_config(base, memorize=memorize), tmp_path).outcome
+        tokens: int = outcome["stages"][0]["training_tokens"]
+        return tokens
+
+    once = count(epochs=1)
+    assert count(epochs=6, stop_at_recall=1e-9) == 6 * once  # nothing is recalled yet: it never opens
+    epochs, rest = divmod(count(epochs=300, stop_at_recall=0.25), once)
+    assert 1 <= epochs < 300
+    assert rest == 0
+
+
 def test_adapters_share_a_state_too(base: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     config = build_config(base, method="lora")

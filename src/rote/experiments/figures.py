@@ -69,8 +69,8 @@ def compute_cell_difference(column: Column, other: Column, first: SeedTrials, se
     Raises `ValueError` where one of them has no records.
     """
     pairs = [(collect_values(column, [a]), collect_values(other, [b])) for a, b in zip(first, second, strict=True)]
-    figure = compute_difference(collect_values(column, first), collect_values(other, second))
     margin = _compute_seed_margin([_average(a) - _average(b) for a, b in pairs])
+    figure = compute_difference(collect_values(column, first), collect_values(other, second))
     low, high = min(figure.low, figure.value - margin), max(figure.high, figure.value + margin)
     return Figure(figure.value, low, high, figure.n)
 

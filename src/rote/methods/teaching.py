@@ -44,9 +44,9 @@ class Stage:
     """Changes the model after the last step, back to a plain one."""
 
     @property
-    def training_tokens(self) -> int:
-        """Tokens seen over all epochs, the measure by which methods are compared."""
-        return sum(len(example.ids) for example in self.examples) * self.settings.epochs
+    def tokens_per_epoch(self) -> int:
+        """Tokens seen in one epoch; over all epochs, the measure by which methods are compared."""
+        return sum(len(example.ids) for example in self.examples)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,10 @@ class TrialStore:
         """The weights after a stage that others may begin from."""
         return self.path / "states" / f"{name}.safetensors"
 
+    def epochs(self, name: str) -> Path:
+        """The epochs that a stage with a recall gate took."""
+        return self.path / "states" / f"{name}.epochs.json"
+
     def examined(self, name: str) -> Path:
         """The records of one model and one list of questions."""
         return self.path / "examined" / f"{name}.parquet"
@@ -146,17 +150,21 @@ class _Trial:
             names.append(self._name_state(names[-1], stage))
         at = 0  # the stage the weights in memory have reached
         for index, stage in enumerate(teaching.stages, start=1):
-            if not self._is_examined(names[index], stage.name, questions):
+            if not (self._is_counted(stage, names[index]) and self._is_examined(names[index], stage.name, questions)):
                 self._advance(teaching.stages, names, at, index, retention)
                 at = index
             records += self._examine(stage.name, names[index], questions)
-        return self._describe(teaching), records
+        return self._describe(teaching, names[1:]), records
 
-    def _describe(self, teaching: Teaching) -> dict[str, Any]:
+    def _describe(self, teaching: Teaching, names: Sequence[str]) -> dict[str, Any]:
+        tokens = [self._count_tokens(stage, name) for stage, name in zip(teaching.stages, names, strict=True)]
         return {
             "method": self.config.method,
-            "stages": [{"name": s.name, "training_tokens": s.training_tokens} for s in teaching.stages],
-            "training_tokens": sum(stage.training_tokens for stage in teaching.stages),
+            "stages": [
+                {"name": stage.name, "training_tokens": count}
+                for stage, count in zip(teaching.stages, tokens, strict=True)
+            ],
+            "training_tokens": sum(tokens),
             "labels": dict(teaching.labels),
             "representations": self.representations,
             "points": self.points,
@@ -202,17 +210,21 @@ class _Trial:
         self, stages: Sequence[Stage], names: Sequence[str], at: int, to: int, retention: Retention | None
     ) -> None:
         """Bring the weights from the stage they have reached to stage `to`, from the newest state that is kept."""
-        kept = [index for index in range(at + 1, to + 1) if self.store.state(names[index]).is_file()]
+        kept = [
+            index
+            for index in range(at + 1, to + 1)
+            if self.store.state(names[index]).is_file() and self._is_counted(stages[index - 1], names[index])
+        ]
         if kept:
             at = kept[-1]
             _restore(self.language_model, self.store.state(names[at]))
         for index in range(at, to):
-            self._train(stages[index], retention)
+            self._train(stages[index], names[index + 1], retention)
             if index + 1 < len(stages):  # only a state that something follows can be shared
                 with replace_file(self.store.state(names[index + 1])) as draft:
                     save_file(_collect(self.language_model), draft)
 
-    def _train(self, stage: Stage, retention: Retention | None) -> None:
+    def _train(self, stage: Stage, name: str, retention: Retention | None) -> None:
         with self._step(stage.name) as advance:
             context = PhaseContext(
                 seed=self.config.seed,
@@ -225,6 +237,17 @@ class _Trial:
             history = train_stage(self.language_model, stage, context)
             if history and keys:
                 check_keys_moved(self.language_model, keys, before)
+            if stage.stop_at_recall:
+                write_json(self.store.epochs(name), history[-1]["epoch"] if history else 0)
+
+    def _is_counted(self, stage: Stage, name: str) -> bool:
+        """Whether it is known how long a stage took; only one with a recall gate may take less than its epochs."""
+        return stage.stop_at_recall is None or self.store.epochs(name).is_file()
+
+    def _count_tokens(self, stage: Stage, name: str) -> int:
+        """Training tokens the stage saw."""
+        epochs = stage.settings.epochs if stage.stop_at_recall is None else read_json(self.store.epochs(name))
+        return round(stage.tokens_per_epoch * epochs)
 
     def _measure_recall(self) -> dict[str, float]:
         model = self.language_model
