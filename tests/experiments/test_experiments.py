@@ -19,6 +19,7 @@ from rote.experiments.experiment import (
     Claim,
     Column,
     Experiment,
+    Worth,
     find_experiment,
     list_experiments,
     plan_runs,
@@ -182,6 +183,21 @@ def test_the_table_sets_the_paper_beside_ours() -> None:
 def test_a_cell_is_empty_where_nothing_was_asked() -> None:
     assert format_cell(None) == ""
     assert format_cell(Interval(0.5, 0.25, 0.75, 8)) == "0.500 [0.250, 0.750] (8)"
+
+
+def test_edited_copies_are_said_in_exact_ones() -> None:
+    """Two exact copies bring 1/4 and four 3/4; two edited ones beside two exact bring 1/2, as one exact copy more."""
+    labels = ("2 exact", "4 exact", "2 and 2", "2 and 3")
+    columns = tuple(Column(name=label, label=(label,)) for label in labels)
+    worth = Worth(title="worth", exact={2: "2 exact", 4: "4 exact"}, mixed={"2 and 2": (2, 2), "2 and 3": (2, 3)})
+    experiment = Experiment(**{**ABOUT, "runs": {"one": {}}, "columns": columns, "worth": worth})
+    shares = dict(zip(labels, (0.25, 0.75, 0.5, 0.25), strict=True))
+    records = [
+        build_record(f"{label}{number}", number < 4 * share) for label, share in shares.items() for number in range(4)
+    ]
+    trial = build_trial(*records, labels={f"mother/{record.subject}": record.subject[:-1] for record in records})
+    *_, first, second = format_table(experiment, {"one": [trial]})
+    assert (first, second) == ("| 2 and 2 | 2.0 |", "| 2 and 3 | they add nothing |")
 
 
 def test_a_table_ends_with_its_verdicts() -> None:

@@ -15,6 +15,7 @@ from rote.experiments.figures import (
     collect_values,
     compute_cells,
     compute_difference,
+    compute_equivalent,
     compute_state,
     compute_tokens,
 )
@@ -155,6 +156,19 @@ def test_a_state_is_the_mean_over_seeds_with_an_interval_that_covers_them() -> N
     assert wide is not None
     assert wide.high - wide.value == pytest.approx(Z95 * 0.25)  # of two values 0.5 apart
     assert compute_state(STATE, {"deep": [build_trial(representations=others)]}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "copies"),
+    [(0.0, 0), (0.1, 1), (0.2, 2), (0.5, 5), (0.79, 7.9), (0.8, 8), (0.9, 12), (1.0, 16), (1.1, 16)],
+)
+def test_copies_are_read_off_the_curve_along_straight_lines(value: float, copies: float) -> None:
+    assert compute_equivalent({8: 0.8, 2: 0.2, 16: 1.0}, value) == pytest.approx(copies)
+
+
+def test_copies_that_do_nothing_at_first_are_counted_all_the_same() -> None:
+    assert compute_equivalent({2: 0.0, 4: 0.5}, 0.25) == pytest.approx(3)
+    assert compute_equivalent({2: 0.0, 4: 0.5}, 0.0) <= 2
 
 
 def test_tokens_are_the_mean_over_seeds() -> None:

@@ -114,6 +114,16 @@ class Needed(StrictConfig):
     """The runs of each group by their number of examples."""
 
 
+class Worth(StrictConfig):
+    """How many edited copies are worth one exact copy, read off the curve of exact copies (arXiv 2405.15523)."""
+
+    title: str
+    exact: dict[int, str]
+    """Columns by the number of exact copies their facts were shown in."""
+    mixed: dict[str, tuple[int, int]]
+    """Columns whose facts were shown in so many exact and so many edited copies."""
+
+
 class Experiment(StrictConfig):
     """Named runs, each a set of changes to the plain setting, the columns of their table and the claims they test."""
 
@@ -129,6 +139,7 @@ class Experiment(StrictConfig):
     columns: tuple[Column, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     needed: Needed | None = None
+    worth: Worth | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Experiment":

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import stdev
 
 from rote.evaluation.intervals import Z95, Interval, compute_interval
@@ -124,6 +125,18 @@ def compute_state(state: State, trials: Trials) -> Figure | None:
     widest = max(max(row["high"] - row["value"], row["value"] - row["low"]) for row in rows)
     margin = max(widest, _compute_seed_margin([row["value"] for row in rows]))
     return Figure(value, value - margin, value + margin, rows[0]["n"])
+
+
+def compute_equivalent(curve: Mapping[int, float], value: float) -> float:
+    """The number of exact copies that bring `value`, between the points of `curve` along straight lines from (0, 0).
+
+    Above the curve it is the largest number there is.
+    """
+    points = [(0, 0.0), *sorted(curve.items())]
+    for (few, low), (many, high) in pairwise(points):
+        if low <= value < high:
+            return few + (many - few) * (value - low) / (high - low)
+    return points[-1][0] if value > 0 else 0.0
 
 
 def compute_tokens(trials: Sequence[TrialResult]) -> float:

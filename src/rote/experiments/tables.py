@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from rote.evaluation.intervals import Interval
-from rote.experiments.experiment import Column, Experiment, Needed, State
-from rote.experiments.figures import Trials, compute_cells, compute_state, compute_tokens
+from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
+from rote.experiments.figures import Trials, compute_cells, compute_equivalent, compute_state, compute_tokens
 from rote.report.results_page import ResultTable
 
 _WIDE = 6
@@ -27,6 +27,8 @@ def build_tables(experiment: Experiment, trials: Trials) -> list[ResultTable]:
         tables.append(_build_states(trials))
     if experiment.needed:
         tables.append(_build_needed(experiment.needed, experiment, trials))
+    if experiment.worth:
+        tables.append(_build_worth(experiment.worth, experiment, trials))
     return tables
 
 
@@ -72,6 +74,20 @@ def _build_needed(needed: Needed, experiment: Experiment, trials: Trials) -> Res
         reached = [count for count, run in sorted(runs.items()) if cells[run, needed.column].mean >= needed.at_least]
         rows.append((group, str(reached[0]) if reached else f"more than {max(runs)}"))
     return ResultTable(("", needed.title), tuple(rows))
+
+
+def _build_worth(worth: Worth, experiment: Experiment, trials: Trials) -> ResultTable:
+    """What edited copies add to the exact ones, in exact copies."""
+    cells = compute_cells(experiment, trials)
+    rows = []
+    for column, (exact, edited) in worth.mixed.items():
+        row = [column]
+        for run in trials:
+            curve = {count: cells[run, name].mean for count, name in worth.exact.items()}
+            added = compute_equivalent(curve, cells[run, column].mean) - exact
+            row.append(f"{edited / added:.1f}" if added > 0 else "they add nothing")
+        rows.append(tuple(row))
+    return ResultTable((worth.title, *trials), tuple(rows))
 
 
 def _build_states(trials: Trials) -> ResultTable:
