@@ -1,6 +1,7 @@
 """Trials on a tiny model: what one leaves behind, what trials share, and that sharing changes nothing."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rote.facts.fact import Fact
 from rote.facts.relation import find_derived
 from rote.facts.world import load_world
 from rote.pipeline import trial as room
+from rote.pipeline import trial_plan as plan_room
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.trial import TrialResult, TrialStore, compute_trial_name, load_trial, run_trial
 from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
@@ -153,6 +155,22 @@ def test_an_unknown_method_is_refused_before_anything_is_loaded(
     with pytest.raises(ConfigError, match="the nearest is 'fine_tuning'"):
         do(build_config(base, method="fine_tunning"), tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_is_named_after_the_prompts_it_uses_and_no_others(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = build_config(base)
+    name, relations = compute_trial_name(config), plan_room.load_relations()
+
+    def reword(changed: str) -> str:
+        relation = relations[changed]
+        first = replace(relation.templates[0], text="Say the {subject}:")
+        packs = {**relations, changed: replace(relation, templates=(first, *relation.templates[1:]))}
+        monkeypatch.setattr(plan_room, "load_relations", lambda: packs)
+        return compute_trial_name(config)
+
+    assert reword("mother") != name
+    monkeypatch.setattr(plan_room, "load_relations", lambda: {**relations, "spouse": relations["mother"]})
+    assert compute_trial_name(config) == name
 
 
 # --- what trials share -----------------------------------------------------------------------------------------------

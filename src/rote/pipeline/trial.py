@@ -15,14 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
-import rote.facts
 from rote.analysis.representations import measure_representations, project_representations, summarise_layers
 from rote.config.run import RetainConfig
 from rote.config.trial import TrialConfig
@@ -35,7 +33,7 @@ from rote.models.language_model import LanguageModel, find_model_folder, load_mo
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import sample_by_relation, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
-from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
+from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions, hash_facts
 from rote.records import Record, load_records, save_records
 from rote.runs.files import replace_file
 from rote.runs.folder import read_json, write_json
@@ -88,21 +86,11 @@ class TrialResult:
 
 
 def compute_trial_name(config: TrialConfig) -> str:
-    """The hash that names a trial: of its configuration, the model's files and the facts and prompts there are."""
+    """The hash that names a trial: of its configuration, the model's files and the facts and prompts it uses."""
     content = json.loads(config.model_dump_json())
     content["model"] = compute_model_hash(config.model, find_model_folder(config.model))
-    content["facts"] = _hash_facts()
+    content["facts"] = hash_facts(config)
     return _hash(content)
-
-
-@cache
-def _hash_facts() -> str:
-    """A hash of the shipped tables, prompts and names, so that no record outlives what it was asked with."""
-    folder = Path(rote.facts.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".yaml", ".py")):
-        digest.update(path.relative_to(folder).as_posix().encode("utf-8") + path.read_bytes())
-    return digest.hexdigest()
 
 
 def run_trial(config: TrialConfig, store: TrialStore, *, reporter: Reporter) -> TrialResult:

@@ -1,8 +1,10 @@
 """What a trial teaches and asks: its table, its fact sets, and the facts that are derived from them."""
 
+import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from rote.config.trial import TableConfig, TrialConfig
 from rote.errors import ConfigError
@@ -63,6 +65,17 @@ class TrialPlan:
         )
 
 
+def hash_facts(config: TrialConfig) -> str:
+    """A hash of the facts and prompts a trial uses, so that no record outlives what it was asked with."""
+    table, replaced = _build_table(config.table, config.seed)
+    relations = load_relations()
+    # Refusals are drawn from all relations that are not taught.
+    names = set(relations) if config.defend.refusals else {*table.relations, *load_world().relations}
+    used = [relations[name] for name in sorted(names)] + find_derived(config.derive.relations)
+    facts = [table.content_hash, FactTable(tuple(replaced)).content_hash, load_world().content_hash]
+    return hashlib.sha256(repr([facts, used]).encode("utf-8")).hexdigest()
+
+
 def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> TrialPlan:
     """Decide the fact sets of a trial. Known facts are in none of the `retained` texts."""
     table, replaced = _build_table(config.table, config.seed)
@@ -114,6 +127,7 @@ def build_trial_questions(plan: TrialPlan, config: TrialConfig, key_tokens: Mapp
     return build_questions(fact_sets, plan.relations, plan=question_plan, pool=[*plan.table, *plan.derived_facts])
 
 
+@cache
 def _build_table(settings: TableConfig, seed: int) -> tuple[FactTable, Sequence[Fact]]:
     """The table, and the facts it replaces."""
     relations = pick_relations(settings.relations)
