@@ -12,7 +12,7 @@ from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, TemplateError
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact
-from rote.facts.relation import find_derived
+from rote.facts.relation import find_derived, load_relations
 from rote.facts.world import load_world
 from rote.pipeline import trial as room
 from rote.pipeline import trial_plan as plan_room
@@ -159,7 +159,7 @@ def test_an_unknown_method_is_refused_before_anything_is_loaded(
 
 def test_a_trial_is_named_after_the_prompts_it_uses_and_no_others(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = build_config(base)
-    name, relations = compute_trial_name(config), plan_room.load_relations()
+    name, relations = compute_trial_name(config), load_relations()
 
     def reword(changed: str) -> str:
         relation = relations[changed]
