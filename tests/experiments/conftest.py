@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rote.pipeline.trial import TrialResult
+from rote.pipeline.trial_store import TrialResult
 from rote.records import Record
 
 

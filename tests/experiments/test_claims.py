@@ -10,7 +10,7 @@ from rote.experiments.claims import ClaimRow, compute_claim, judge, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import Figure, compute_cells
 from rote.models.embedded import EMBEDDED_NAME
-from rote.pipeline.trial import TrialResult
+from rote.pipeline.trial_store import TrialResult
 
 CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}

@@ -23,7 +23,7 @@ from rote.facts.fictional_table import load_fictional
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.tokenizer import train_tokenizer
 from rote.pipeline.reporting import SilentReporter
-from rote.pipeline.trial import TrialStore, load_trial
+from rote.pipeline.trial_store import TrialStore, load_trial
 
 BASE: dict[str, Any] = {
     "table": {"kind": "invented", "relations": ["mother"], "count": 2},

@@ -9,7 +9,7 @@ from tests.experiments.test_compare import build_records
 from rote.errors import ConfigError, RunError
 from rote.experiments.view import __doc__ as guide
 from rote.experiments.view import open_view
-from rote.pipeline.trial import TrialStore
+from rote.pipeline.trial_store import TrialStore
 from rote.records import SCHEMA, save_records
 from rote.runs.folder import write_json
 

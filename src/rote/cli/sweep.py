@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from rote.experiments.sweep import PlannedTrial
-    from rote.pipeline.trial import TrialStore
+    from rote.pipeline.trial_store import TrialStore
 
 
 class Script(StrEnum):
@@ -43,7 +43,7 @@ def sweep(
     """
     from rote.errors import ConfigError
     from rote.experiments.sweep import load_sweep
-    from rote.pipeline.trial import TrialStore
+    from rote.pipeline.trial_store import TrialStore
 
     if ray and processes > 1:
         raise ConfigError("--processes and --ray exclude each other: a Ray cluster knows how many trials it can hold")

@@ -8,7 +8,7 @@ from statistics import stdev
 
 from rote.evaluation.intervals import Z95, Interval, compute_interval
 from rote.experiments.experiment import Column, Experiment, State
-from rote.pipeline.trial import TrialResult
+from rote.pipeline.trial_store import TrialResult
 
 SeedTrials = Sequence[TrialResult]
 """The trials of one run, one per seed."""

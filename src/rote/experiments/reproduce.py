@@ -8,7 +8,8 @@ from rote.experiments.experiment import Experiment, plan_runs
 from rote.experiments.figures import Trials
 from rote.experiments.tables import format_table
 from rote.pipeline.reporting import Reporter
-from rote.pipeline.trial import TrialResult, TrialStore, compute_trial_name, load_trial, run_trial
+from rote.pipeline.trial import compute_trial_name, run_trial
+from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 
 
 def run_experiment(

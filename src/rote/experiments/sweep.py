@@ -43,7 +43,8 @@ from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.pipeline.reporting import Advance, Reporter, SilentReporter
-from rote.pipeline.trial import TrialStore, compute_trial_name, load_trial, run_trial
+from rote.pipeline.trial import compute_trial_name, run_trial
+from rote.pipeline.trial_store import TrialStore, load_trial
 from rote.runs.files import remove_dead_drafts
 
 _COLUMNS = (

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rote.errors import ConfigError, RunError
-from rote.pipeline.trial import TrialStore
+from rote.pipeline.trial_store import TrialStore
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

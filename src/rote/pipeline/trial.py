@@ -34,6 +34,7 @@ from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import sample_by_relation, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions, hash_facts
+from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 from rote.records import Record, load_records, save_records
 from rote.runs.files import replace_file
 from rote.runs.folder import read_json, write_json
@@ -43,46 +44,6 @@ from rote.training.retention import Retention
 _RECALL_SAMPLE = 100
 _PICTURED = 12
 """Held-out facts of each relation in the picture of hidden states."""
-
-
-@dataclass(frozen=True)
-class TrialStore:
-    """The folder of an experiment's trials."""
-
-    path: Path
-
-    def records(self, name: str) -> Path:
-        """One Parquet part per trial."""
-        return self.path / "trials" / f"{name}.parquet"
-
-    def outcome(self, name: str) -> Path:
-        """What else a trial measured; written last."""
-        return self.path / "trials" / f"{name}.json"
-
-    def state(self, name: str) -> Path:
-        """The weights after a stage that others may begin from."""
-        return self.path / "states" / f"{name}.safetensors"
-
-    def epochs(self, name: str) -> Path:
-        """The epochs that a stage with a recall gate took."""
-        return self.path / "states" / f"{name}.epochs.json"
-
-    def examined(self, name: str) -> Path:
-        """The records of one model and one list of questions."""
-        return self.path / "examined" / f"{name}.parquet"
-
-    def texts(self, name: str) -> Path:
-        """Texts the untrained model wrote."""
-        return self.path / "states" / f"{name}.json"
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """A finished trial."""
-
-    name: str
-    outcome: dict[str, Any]
-    records: list[Record]
 
 
 def compute_trial_name(config: TrialConfig) -> str:
@@ -103,11 +64,6 @@ def run_trial(config: TrialConfig, store: TrialStore, *, reporter: Reporter) -> 
             save_records(records, draft)
         write_json(store.outcome(name), {"name": name, "config": json.loads(config.model_dump_json()), **outcome})
     return load_trial(store, name)
-
-
-def load_trial(store: TrialStore, name: str) -> TrialResult:
-    """Read a finished trial."""
-    return TrialResult(name, read_json(store.outcome(name)), load_records(store.records(name)))
 
 
 @dataclass
