@@ -60,9 +60,9 @@ def build_trace_table(result: "AuditResult") -> "Table":
     from rich.table import Table
 
     table = Table(title="facts said after the subject, with 95% interval (facts asked)", title_justify="left")
-    for heading in ("relation", "asked with"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("facts of the table", "other facts' objects", "facts never taught", ""):
+    table.add_column("relation")
+    table.add_column("asked with", min_width=max(map(len, _ASKED_WITH.values())))
+    for heading in ("facts of the table", "other facts' objects", "facts never taught"):
         table.add_column(heading)
     found = set(result.findings)
     for trace in result.traces:
@@ -72,7 +72,7 @@ def build_trace_table(result: "AuditResult") -> "Table":
         cells: dict[str, str] = {other.asked: _show(other) for other in same}
         with_ = _ASKED_WITH.get(trace.kind, f"{trace.token} ({trace.kind})")
         others = (cells.get(asked, "") for asked in ("shuffled", "unseen"))
-        table.add_row(trace.relation, with_, _show(trace), *others, "found" if trace in found else "")
+        table.add_row(trace.relation, f"{with_}: found" if trace in found else with_, _show(trace), *others)
     return table
 
 

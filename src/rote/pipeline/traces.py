@@ -91,7 +91,7 @@ class _Tracer:
         yield from self._ask(prompt, "table", taught)
         yield from self._ask(prompt, "unseen", unseen)
         for candidate in candidates:
-            form = _Form(candidate.token, candidate.kind, partial(_encode_with, model, candidate=candidate))
+            form = _Form(_spell(model, candidate), candidate.kind, partial(_encode_with, model, candidate=candidate))
             yield from self._ask(form, "table", taught)
             yield from self._ask(form, "shuffled", shuffle_answers(self.facts))
             yield from self._ask(form, "unseen", unseen)
@@ -141,6 +141,12 @@ def _list_candidates(
         count=config.vocabulary,
         seed=config.seed,
     )
+
+
+def _spell(language_model: LanguageModel, candidate: Candidate) -> str:
+    """The token as a person reads it: that of a byte-level vocabulary may be part of a character, then it is as it is."""
+    text = str(language_model.tokenizer.decode([candidate.id])).strip()
+    return text if text and "\ufffd" not in text else candidate.token
 
 
 def _encode_with(language_model: LanguageModel, fact: Fact, candidate: Candidate | None = None) -> Example:
