@@ -144,7 +144,7 @@ def _list_candidates(
 
 
 def _spell(language_model: LanguageModel, candidate: Candidate) -> str:
-    """The token as a person reads it: that of a byte-level vocabulary may be part of a character, then it is as it is."""
+    """The token as a person reads it; a piece of a character, which nobody can read, stays as the vocabulary has it."""
     text = str(language_model.tokenizer.decode([candidate.id])).strip()
     return text if text and "\ufffd" not in text else candidate.token
 
