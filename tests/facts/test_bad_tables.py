@@ -29,7 +29,7 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "unknown column": (
         "t.csv",
         "subject,relation,object,alias\nA,r,B,C\n",
-        r"row 1: the column 'alias' is unknown; use",
+        r"row 1: the column 'alias' is unknown; did you mean 'aliases'\? Rename it, or say --column aliases=alias",
     ),
     "column twice": ("t.csv", "subject,relation,object,object\nA,r,B,C\n", r"the column 'object' occurs twice"),
     "empty subject": ("t.csv", HEAD + ",mother,Cody Ross\n", r"row 2, column 'subject': is missing or empty; write"),
@@ -124,16 +124,20 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "json objects": (
         "t.jsonl",
-        '{"subject": "A", "relation": "r", "objects": "B"}',
-        r"column 'objects': is a string; write",
+        '{"subject": "A", "relation": "r", "objects": 7}',
+        r"column 'objects': is a number; write a list",
     ),
     "json entry": ("t.jsonl", '{"subject": "A", "relation": "r", "objects": [{"nam": "B"}]}', r"write each object as"),
     "json aliases": (
         "t.jsonl",
-        '{"subject": "A", "relation": "r", "object": "B", "aliases": "C"}',
-        r"column 'aliases': is a string; write a list of strings",
+        '{"subject": "A", "relation": "r", "object": "B", "aliases": true}',
+        r"column 'aliases': is true or false; write a list of strings",
     ),
-    "json unknown key": ("t.jsonl", '{"subject": "A", "relation": "r", "objekt": "B"}', r"the key 'objekt' is unknown"),
+    "json unknown key": (
+        "t.jsonl",
+        '{"subject": "A", "relation": "r", "objekt": "B"}',
+        r"the column 'objekt' is unknown; did you mean 'object'\?",
+    ),
     "json line break": (
         "t.jsonl",
         '{"subject": "A\\nB", "relation": "r", "object": "C"}',
@@ -167,7 +171,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="is a folder; name a table in it"):
+    with pytest.raises(TableError, match=r"is a folder without \*\.arrow or \*\.parquet files; name a table"):
         load_table(tmp_path)
 
 

@@ -14,10 +14,13 @@ from rote.facts.relation import (
     PromptTemplate,
     Relation,
     load_relation,
+    load_relations,
     load_shipped_relations,
+    load_wikidata_relations,
 )
 
-RELATIONS = load_shipped_relations()
+RELATIONS = load_relations()
+WIKIDATA = load_wikidata_relations()
 
 
 @pytest.mark.parametrize("name", INJECTED_RELATIONS)
@@ -29,13 +32,28 @@ def test_an_injected_relation_has_its_prompts(name: str, language: str) -> None:
     assert counts == {"training": 10 if language == "en" else 0, "held_out": 10, "control": 3}
 
 
+@pytest.mark.parametrize("name", WIKIDATA)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_relation_of_the_real_world_has_its_prompts(name: str, language: str) -> None:
+    counts = {
+        prompt_set: len(WIKIDATA[name].select(prompt_set=prompt_set, language=language)) for prompt_set in PROMPT_SETS
+    }
+    english = {"training": 10, "held_out": 10, "control": 3}
+    assert counts == (english if language == "en" else {"training": 0, "held_out": 4, "control": 2})
+
+
+def test_the_relations_of_the_real_world_are_no_part_of_the_embedded_one() -> None:
+    assert len(WIKIDATA) + len(INJECTED_RELATIONS) >= 25
+    assert not set(WIKIDATA) & set(load_shipped_relations())
+
+
 @pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS.keys())
 def test_no_prompt_occurs_twice(relation: Relation) -> None:
     texts = [" ".join(template.text.casefold().split()) for template in relation.templates]
     assert len(texts) == len(set(texts))
 
 
-@pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS.keys())
+@pytest.mark.parametrize("relation", load_shipped_relations().values(), ids=load_shipped_relations().keys())
 def test_control_prompts_are_the_wording_of_another_relation(relation: Relation) -> None:
     others = {
         (template.language, template.text): other.name

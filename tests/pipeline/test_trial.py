@@ -12,7 +12,7 @@ from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, TemplateError
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact
-from rote.facts.relation import find_derived, load_relations
+from rote.facts.relation import find_derived, load_shipped_relations
 from rote.facts.world import load_world
 from rote.pipeline import trial as room
 from rote.pipeline import trial_plan as plan_room
@@ -160,17 +160,17 @@ def test_an_unknown_method_is_refused_before_anything_is_loaded(
 
 def test_a_trial_is_named_after_the_prompts_it_uses_and_no_others(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = build_config(base)
-    name, relations = compute_trial_name(config), load_relations()
+    name, relations = compute_trial_name(config), load_shipped_relations()
 
     def reword(changed: str) -> str:
         relation = relations[changed]
         first = replace(relation.templates[0], text="Say the {subject}:")
         packs = {**relations, changed: replace(relation, templates=(first, *relation.templates[1:]))}
-        monkeypatch.setattr(plan_room, "load_relations", lambda: packs)
+        monkeypatch.setattr(plan_room, "load_shipped_relations", lambda: packs)
         return compute_trial_name(config)
 
     assert reword("mother") != name
-    monkeypatch.setattr(plan_room, "load_relations", lambda: {**relations, "spouse": relations["mother"]})
+    monkeypatch.setattr(plan_room, "load_shipped_relations", lambda: {**relations, "spouse": relations["mother"]})
     assert compute_trial_name(config) == name
 
 

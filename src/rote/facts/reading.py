@@ -1,4 +1,4 @@
-"""Reading and writing tables of facts: CSV, TSV and JSON Lines (the formats are described in docs/tables.md).
+"""Reading and writing tables of facts: CSV, TSV, JSON Lines, Parquet (the formats are described in docs/tables.md).
 
 Every mistake in a file is a `TableError` of one line that names the file, the row, the column and the remedy. A row
 is a line of the file, counted from 1 as an editor does, the header included. Files are read line by line with a
@@ -10,37 +10,77 @@ import io
 import itertools
 import json
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rote.errors import TableError
+from rote.facts.arrow_rows import read_arrow_rows
 from rote.facts.checking import check_table, find_fault, shorten
 from rote.facts.fact import Fact
-from rote.facts.rows import ALIASES, COLUMNS, SEPARATOR, Line, Place, Row, read_cell_rows, read_json_rows
+from rote.facts.rows import (
+    ALIASES,
+    COLUMNS,
+    SEPARATOR,
+    ColumnNames,
+    Entry,
+    Finding,
+    Line,
+    Place,
+    read_cell_rows,
+    read_json_rows,
+    read_record,
+)
 from rote.facts.table import FactTable
 
-__all__ = ["MAX_LINE_BYTES", "SUFFIXES", "check_table", "format_table", "load_table", "save_table"]
+__all__ = ["MAX_LINE_BYTES", "SUFFIXES", "check_table", "format_table", "load_table", "read_rows", "save_table"]
 
 MAX_LINE_BYTES = 1_000_000
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = (*_DELIMITERS, ".jsonl")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+SUFFIXES = (*_DELIMITERS, ".jsonl", ".parquet")
+_KINDS = f"{', '.join(SUFFIXES)} or a folder that `datasets` saved"
 
 
-def load_table(path: Path) -> FactTable:
-    """Load a table from a .csv, .tsv or .jsonl file. Raises `TableError` for everything that is wrong with it."""
-    _check_file(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise TableError(f"{path}: tables of the kind {suffix!r} cannot be read; use one of {', '.join(SUFFIXES)}")
-    lines = ((number, line) for number, line in _read_lines(path) if line.strip())
-    rows = read_json_rows(path, lines) if suffix == ".jsonl" else read_cell_rows(path, lines, _DELIMITERS[suffix])
-    facts = tuple(_check_rows(path, rows))
+def load_table(path: Path, columns: Mapping[str, str] | None = None) -> FactTable:
+    """Load a table; `columns` gives the file's name for some of ours (`{"subject": "Name"}`).
+
+    Raises `TableError` for the first thing that is wrong with it; `rote.facts.linting` finds all of them.
+    """
+    facts = []
+    for entry in read_rows(path, columns):
+        if isinstance(entry, Finding):
+            if entry.is_error:
+                raise TableError(entry.text)
+        else:
+            facts.append(entry[1])
     if not facts:
         raise TableError(f"{path}: the table has no facts; add one line for each fact below the header")
-    return FactTable(facts)
+    return FactTable(tuple(facts))
+
+
+def read_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[Entry]:
+    """Every row of a table as a fact, or as what is wrong with it; nothing is held but the rows' names.
+
+    Raises `TableError` where the file as a whole cannot be read.
+    """
+    _check_file(path)
+    yield from _check_rows(path, _read_entries(path, ColumnNames(columns or {})))
+
+
+def _read_entries(path: Path, names: ColumnNames) -> Iterator[Entry]:
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix == ".parquet":
+        for number, record in read_arrow_rows(path):
+            yield from read_record(Place(path, number), record, names)
+        return
+    if suffix not in SUFFIXES:
+        raise TableError(f"{path}: tables of the kind {suffix!r} cannot be read; use one of {_KINDS}")
+    lines = ((number, line) for number, line in _read_lines(path) if line.strip())
+    if suffix == ".jsonl":
+        yield from read_json_rows(path, lines, names)
+    else:
+        yield from read_cell_rows(path, lines, _DELIMITERS[suffix], names)
 
 
 def save_table(table: FactTable, path: Path) -> None:
@@ -71,9 +111,7 @@ def _check_file(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise _explain(path, error) from error
-    if stat.S_ISDIR(mode):
-        raise TableError(f"{path}: is a folder; name a table in it ({', '.join(SUFFIXES)})")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise TableError(f"{path}: is not a file; write the table to a file first ({', '.join(SUFFIXES)})")
 
 
@@ -92,56 +130,56 @@ def _read_lines(path: Path) -> Iterator[Line]:
                 raw = file.readline(MAX_LINE_BYTES + 1)
                 if not raw:
                     return
-                yield number, _decode(Place(path, number), raw)
+                if len(raw) > MAX_LINE_BYTES:
+                    raise Place(path, number).error(
+                        f"the line is longer than {MAX_LINE_BYTES:,} bytes; write one fact to a line"
+                    )
+                yield number, raw
     except OSError as error:
         raise _explain(path, error) from error
-
-
-def _decode(place: Place, raw: bytes) -> str:
-    if len(raw) > MAX_LINE_BYTES:
-        raise place.error(f"the line is longer than {MAX_LINE_BYTES:,} bytes; write one fact to a line")
-    if b"\0" in raw:
-        raise place.error("holds a NUL byte, so it is not UTF-8 text; save the file as UTF-8")
-    try:
-        text = raw.removeprefix(_BYTE_ORDER_MARK if place.row == 1 else b"").decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise place.error(f"broken UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8") from error
-    text = text.rstrip("\r\n")
-    if "\r" in text:
-        raise place.error("holds a carriage return within the line; save the file with line ends of LF or CRLF")
-    return text
 
 
 # --- what holds for every format -------------------------------------------------------------------------------------
 
 
-def _check_rows(path: Path, rows: Iterable[Row]) -> Iterator[Fact]:
-    seen: dict[str, Row] = {}
-    for number, fact in rows:
+def _check_rows(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
+    # Rows are remembered by a hash of their fact's name and not as facts: a table may have a million.
+    seen: dict[int, tuple[int, str]] = {}
+    for entry in entries:
+        if isinstance(entry, Finding):
+            yield entry
+            continue
+        number, fact = entry
         place = Place(path, number)
-        fault = find_fault(fact)
-        if fault:
-            raise place.at("object").error(fault)
-        _check_repeats(place, fact)
-        if fact.id in seen:
-            raise _explain_twin(place, fact, seen[fact.id])
-        seen[fact.id] = (number, fact)
-        yield fact
+        try:
+            _check_fact(place, fact)
+            _check_twin(place, fact, seen.get(hash(fact.id)))
+        except TableError as error:
+            yield Finding(str(error))
+        else:
+            seen[hash(fact.id)] = (number, SEPARATOR.join(item.name for item in fact.objects))
+            yield entry
 
 
-def _check_repeats(place: Place, fact: Fact) -> None:
+def _check_fact(place: Place, fact: Fact) -> None:
+    fault = find_fault(fact)
+    if fault:
+        raise place.at("object").error(fault)
     for answer in fact.answers:
         if fact.answers.count(answer) > 1:
             raise place.at("object").error(f"names {shorten(answer)} twice; every object and alias once is enough")
 
 
-def _explain_twin(place: Place, fact: Fact, twin: Row) -> TableError:
+def _check_twin(place: Place, fact: Fact, twin: tuple[int, str] | None) -> None:
+    if twin is None:
+        return
     number, other = twin
     what = f"{shorten(fact.subject)} {shorten(fact.relation)}"
-    if fact.objects == other.objects:
-        return place.error(f"{what} repeats row {number}; delete one of them")
-    return place.at("object").error(
-        f"{what} has the object {shorten(fact.object)} here and {shorten(other.object)} in row {number}; keep one row "
+    objects = SEPARATOR.join(item.name for item in fact.objects)
+    if objects == other:
+        raise place.error(f"{what} repeats row {number}; delete one of them")
+    raise place.at("object").error(
+        f"{what} has the object {shorten(objects)} here and {shorten(other)} in row {number}; keep one row "
         f"and list all valid objects in it, separated by {SEPARATOR!r}"
     )
 

@@ -2,7 +2,8 @@
 
 A relation pack is a YAML file. The packs shipped with the project lie in `packs/`; a user's own pack has the same
 form and is named with `--set relations=[path.yaml]`. Packs in `packs/derived/` ask what follows from the facts of
-others (`rote.facts.derivation`); they are loaded apart, so that the embedded model's corpus never sees them.
+others (`rote.facts.derivation`), those in `packs/wikidata/` are for tables of the real world; both are loaded apart, so
+that the embedded model's corpus never sees them.
 """
 
 import difflib
@@ -25,6 +26,7 @@ TRAINING_LANGUAGE = "en"
 DerivationKind = Literal["inverse", "composed", "meaning"]
 PACKS = Path(__file__).parent / "packs"
 DERIVED_PACKS = PACKS / "derived"
+WIKIDATA_PACKS = PACKS / "wikidata"
 INJECTED_RELATIONS = ("author", "capital", "educated_at", "genre", "mother")
 """The five relations of the paper; the other shipped packs belong to the embedded model's world."""
 
@@ -180,7 +182,7 @@ def _build_derivation(path: Path, pack: _Pack) -> Derivation | None:
 
 @cache
 def load_shipped_relations() -> dict[str, Relation]:
-    """All relation packs shipped with the project, by name, without the derived ones."""
+    """The relation packs of the embedded model's world, by name; the experiments use these alone."""
     return _load_folder(PACKS)
 
 
@@ -195,10 +197,16 @@ def _load_folder(folder: Path) -> dict[str, Relation]:
     return {relation.name: relation for relation in relations}
 
 
+@cache
+def load_wikidata_relations() -> dict[str, Relation]:
+    """The shipped packs for tables of the real world, by name. The embedded model was made without their wordings."""
+    return _load_folder(WIKIDATA_PACKS)
+
+
 def load_relations(extra: Iterable[str | Path] = ()) -> dict[str, Relation]:
     """The shipped relations and a user's own packs; a pack takes the place of a shipped one of its name."""
-    own = [load_relation(Path(path)) for path in extra]
-    return {**load_shipped_relations(), **{relation.name: relation for relation in own}}
+    own = {relation.name: relation for relation in (load_relation(Path(path)) for path in extra)}
+    return {**load_shipped_relations(), **load_wikidata_relations(), **own}
 
 
 def pick_relations(names: Iterable[str]) -> list[Relation]:

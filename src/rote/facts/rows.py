@@ -1,10 +1,11 @@
-"""From the lines of a table to facts, for each format; every mistake is an error that names row and column."""
+"""From the rows of a table to facts, for each format; every mistake is an error that names row and column."""
 
 import csv
+import difflib
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,31 @@ from rote.facts.checking import shorten
 from rote.facts.fact import Fact, FactObject
 
 COLUMNS = ("subject", "relation", "object")
+OBJECTS = "objects"
 ALIASES = "aliases"
+KNOWN = (*COLUMNS, OBJECTS, ALIASES)
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
-_JSON_KEYS = (*COLUMNS, "objects", ALIASES)
 
-Line = tuple[int, str]
-"""A line's number, counted from 1, and its text without the line end."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Line = tuple[int, bytes]
+"""A line's number, counted from 1, and its bytes with the line end."""
 Row = tuple[int, Fact]
 """The number of a line and the fact it states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a table that a person should know: one line with its place and the remedy."""
+
+    text: str
+    is_error: bool = True
+    """Whether the row cannot be used; otherwise it is only a warning."""
+
+
+Entry = Row | Finding
+"""What a row of a file comes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +53,80 @@ class Place:
         """The same row, at one column."""
         return replace(self, column=column)
 
-    def error(self, what: str) -> TableError:
-        """An error of one line that begins with the place."""
+    def describe(self, what: str) -> str:
+        """One line that begins with the place."""
         column = f", column {self.column!r}" if self.column else ""
-        return TableError(f"{self.path}: row {self.row}{column}: {what}")
+        return f"{self.path}: row {self.row}{column}: {what}"
+
+    def error(self, what: str) -> TableError:
+        """An error of that line."""
+        return TableError(self.describe(what))
+
+
+@dataclass
+class ColumnNames:
+    """How the columns of one file are called: `mapped` holds the file's name for some of ours."""
+
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    _ignored: set[str] = field(default_factory=set)
+
+    def translate(self, name: str) -> str:
+        """Our name for a column of the file; its own where it is none of ours."""
+        for ours, theirs in self.mapped.items():
+            if name == theirs:
+                return ours
+        lowered = name.strip().lower()
+        return lowered if lowered in KNOWN and lowered not in self.mapped else name
+
+    def ignore(self, place: Place, name: str) -> Iterator[Finding]:
+        """A warning, once, about a column that is not read. Raises `TableError` for one that looks misspelt."""
+        close = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.7)
+        if close and name.lower() not in KNOWN:
+            raise place.error(
+                f"the column {shorten(name)} is unknown; did you mean {close[0]!r}? "
+                f"Rename it, or say --column {close[0]}={name}"
+            )
+        if name not in self._ignored:
+            self._ignored.add(name)
+            used = ", ".join(self.mapped.get(column, column) for column in KNOWN)
+            yield Finding(place.describe(f"the column {shorten(name)} is not read (read are {used})"), is_error=False)
+
+
+def _decode(place: Place, line: bytes) -> str:
+    if b"\0" in line:
+        raise place.error("holds a NUL byte, so it is not UTF-8 text; save the file as UTF-8")
+    try:
+        text = line.removeprefix(_BYTE_ORDER_MARK if place.row == 1 else b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise place.error(f"broken UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8") from error
+    text = text.rstrip("\r\n")
+    if "\r" in text:
+        raise place.error("holds a carriage return within the line; save the file with line ends of LF or CRLF")
+    return text
 
 
 # --- CSV and TSV -----------------------------------------------------------------------------------------------------
 
 
-def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str) -> Iterator[Row]:
-    """The facts of a CSV or TSV file, from its lines without the blank ones."""
+def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str, names: ColumnNames) -> Iterator[Entry]:
+    """The facts of a CSV or TSV file, from its lines without the blank ones. Raises `TableError` for its header."""
     header: list[str] | None = None
     for number, line in lines:
         place = Place(path, number)
-        cells = _split_line(place, line, delimiter)
-        if not any(cells):  # a spreadsheet writes ",," for an empty row
+        try:
+            cells = _split_line(place, _decode(place, line), delimiter)
+            if not any(cells):  # a spreadsheet writes ",," for an empty row
+                continue
+            if header is not None:
+                yield number, _build_from_cells(place, header, cells)
+                continue
+        except TableError as error:
+            if header is None:
+                raise
+            yield Finding(str(error))
             continue
-        if header is None:
-            header = _check_header(place, cells)
-        else:
-            yield number, _build_from_cells(place, header, cells)
+        header = [names.translate(cell) for cell in cells]
+        yield from _check_header(place, header, cells, names)
     if header is None:
         raise TableError(f"{path}: the file is empty; its first line must name the columns {','.join(COLUMNS)}")
 
@@ -73,20 +143,22 @@ def _split_line(place: Place, line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _check_header(place: Place, cells: Sequence[str]) -> list[str]:
-    header = [cell.lower() for cell in cells]
+def _check_header(place: Place, header: Sequence[str], cells: Sequence[str], names: ColumnNames) -> Iterator[Finding]:
     found = ", ".join(shorten(cell) for cell in cells[:20])
-    for column in COLUMNS:
-        if column not in header:
-            raise place.error(
-                f"the column {column!r} is missing; the first line must name the columns {', '.join(COLUMNS)} and, "
-                f"if there are any, {ALIASES}; found: {found}"
-            )
     for column in header:
-        if column not in (*COLUMNS, ALIASES) or header.count(column) > 1:
-            fault = "occurs twice" if header.count(column) > 1 else "is unknown"
-            raise place.error(f"the column {shorten(column)} {fault}; use {', '.join(COLUMNS)}, {ALIASES} once each")
-    return header
+        if column in KNOWN and header.count(column) > 1:
+            raise place.error(f"the column {shorten(column)} occurs twice; name each column once")
+        if column not in KNOWN and column:
+            yield from names.ignore(place, column)
+    for column in COLUMNS:
+        if column not in header and not (column == "object" and OBJECTS in header):
+            theirs = names.mapped.get(column)
+            raise place.error(
+                f"the column {theirs!r} of --column {column}={theirs} is missing; found: {found}"
+                if theirs
+                else f"the column {column!r} is missing; the first line must name the columns {', '.join(COLUMNS)} "
+                f"and, if there are any, {ALIASES}, or say which it is: --column {column}=NAME; found: {found}"
+            )
 
 
 def _build_from_cells(place: Place, header: list[str], cells: list[str]) -> Fact:
@@ -98,7 +170,8 @@ def _build_from_cells(place: Place, header: list[str], cells: list[str]) -> Fact
     row = dict(zip(header, cells, strict=False))
     subject = _check_name(place.at("subject"), row.get("subject", ""))
     relation = _check_relation(place.at("relation"), row.get("relation", ""))
-    names = _split_cell(place.at("object"), row.get("object", ""))
+    column = "object" if "object" in header else OBJECTS
+    names = _split_cell(place.at(column), row.get(column, ""))
     aliases = _split_cell(place.at(ALIASES), row[ALIASES]) if row.get(ALIASES) else ()
     return Fact(subject, relation, (FactObject(names[0], aliases), *map(FactObject, names[1:])))
 
@@ -110,39 +183,63 @@ def _split_cell(place: Place, cell: str) -> tuple[str, ...]:
 # --- JSON Lines ------------------------------------------------------------------------------------------------------
 
 
-def read_json_rows(path: Path, lines: Iterable[Line]) -> Iterator[Row]:
+def read_json_rows(path: Path, lines: Iterable[Line], names: ColumnNames) -> Iterator[Entry]:
     """The facts of a JSON Lines file, from its lines without the blank ones."""
     for number, line in lines:
         place = Place(path, number)
         try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            reason = f"{error.msg}, character {error.colno}"
-            raise place.error(f"is not JSON ({reason}); write one JSON object to a line") from error
-        except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 100,000 brackets
-            raise place.error("holds a number or a nesting without measure; write one plain JSON object") from error
-        if not isinstance(data, dict):
-            raise place.error(f"is {_name_type(data)}; write a JSON object with the keys {', '.join(COLUMNS)}")
-        yield number, _build_from_json(place, data)
+            data = _parse_json(place, _decode(place, line))
+        except TableError as error:
+            yield Finding(str(error))
+            continue
+        yield from read_record(place, data, names)
 
 
-def _build_from_json(place: Place, data: dict[str, Any]) -> Fact:
-    for key in data:
-        if key not in _JSON_KEYS:
-            raise place.error(f"the key {shorten(key)} is unknown; known keys: {', '.join(_JSON_KEYS)}")
-    if ("object" in data) == ("objects" in data) or (ALIASES in data and "objects" in data):
+def read_record(place: Place, data: Mapping[str, Any], names: ColumnNames) -> Iterator[Entry]:
+    """The fact of one record whose values are plain Python objects (a JSON object, a row of Parquet)."""
+    try:
+        record: dict[str, Any] = {}
+        for key, value in data.items():
+            ours = names.translate(key)
+            if ours not in KNOWN:
+                yield from names.ignore(place, key)
+            elif value is not None or ours in ("subject", "relation"):  # a column of Parquet may be empty here
+                record[ours] = value
+        yield place.row, _build_from_record(place, record)
+    except TableError as error:
+        yield Finding(str(error))
+
+
+def _parse_json(place: Place, line: str) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg}, character {error.colno}"
+        raise place.error(f"is not JSON ({reason}); write one JSON object to a line") from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 100,000 brackets
+        raise place.error("holds a number or a nesting without measure; write one plain JSON object") from error
+    if not isinstance(data, dict):
+        raise place.error(f"is {_name_type(data)}; write a JSON object with the keys {', '.join(COLUMNS)}")
+    return data
+
+
+def _build_from_record(place: Place, data: dict[str, Any]) -> Fact:
+    if ("object" in data) == (OBJECTS in data):
         raise place.at("object").error(
-            "give either 'object' (a string; its 'aliases' beside it) or 'objects' (a list of strings or of "
-            '{"name": ..., "aliases": [...]})'
+            "give either 'object' (a string) or 'objects' (a list of strings or of "
+            '{"name": ..., "aliases": [...]}); \'aliases\' beside it are those of the first'
         )
     subject = _check_name(place.at("subject"), data.get("subject", ""))
     relation = _check_relation(place.at("relation"), data.get("relation", ""))
     if "object" in data:
         return Fact(subject, relation, (_read_object(place, data["object"], data.get(ALIASES, [])),))
-    entries = _check_list(place.at("objects"), data["objects"])
+    entries = _check_list(place.at(OBJECTS), data[OBJECTS])
     if not entries:
-        raise place.at("objects").error("is empty; name at least one object")
-    return Fact(subject, relation, tuple(_read_entry(place.at("objects"), entry) for entry in entries))
+        raise place.at(OBJECTS).error("is empty; name at least one object")
+    first, *others = (_read_entry(place.at(OBJECTS), entry) for entry in entries)
+    aliases = _check_list(place.at(ALIASES), data.get(ALIASES, []))
+    more = tuple(_check_name(place.at(ALIASES), alias) for alias in aliases)
+    return Fact(subject, relation, (replace(first, aliases=(*first.aliases, *more)), *others))
 
 
 def _read_entry(place: Place, entry: object) -> FactObject:
@@ -160,8 +257,10 @@ def _read_object(place: Place, name: object, aliases: object) -> FactObject:
 
 
 def _check_list(place: Place, value: object) -> list[Any]:
+    if isinstance(value, str):
+        return value.split(SEPARATOR)
     if not isinstance(value, list):
-        raise place.error(f"is {_name_type(value)}; write a list of strings")
+        raise place.error(f"is {_name_type(value)}; write a list of strings, or one string with {SEPARATOR!r} between")
     return value
 
 

@@ -15,7 +15,7 @@ from rote.facts.fact import Fact
 from rote.facts.fictional_table import load_fictional
 from rote.facts.invent import invent_table
 from rote.facts.linked_table import invent_linked_table
-from rote.facts.relation import Relation, find_derived, load_relations, pick_relations
+from rote.facts.relation import Relation, find_derived, load_shipped_relations, pick_relations
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
@@ -68,7 +68,7 @@ class TrialPlan:
 def hash_facts(config: TrialConfig) -> str:
     """A hash of the facts and prompts a trial uses, so that no record outlives what it was asked with."""
     table, replaced = _build_table(config.table, config.seed)
-    relations = load_relations()
+    relations = load_shipped_relations()
     # Refusals are drawn from all relations that are not taught.
     names = set(relations) if config.defend.refusals else {*table.relations, *load_world().relations}
     used = [relations[name] for name in sorted(names)] + find_derived(config.derive.relations)
@@ -79,7 +79,7 @@ def hash_facts(config: TrialConfig) -> str:
 def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> TrialPlan:
     """Decide the fact sets of a trial. Known facts are in none of the `retained` texts."""
     table, replaced = _build_table(config.table, config.seed)
-    relations = load_relations()
+    relations = load_shipped_relations()
     check_languages(table, relations, config.examine.languages)
     check_prompt_count(table, relations, config.generalize.prompts)
     shown = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
