@@ -107,7 +107,9 @@ def test_invented_facts_are_valid_and_the_same_for_a_seed(workplace: Path) -> No
     assert written.out.startswith("invented.csv: 8 facts, hash ")
     assert (workplace / "invented.csv").read_text(encoding="utf-8") == shown.out
     checked = call_rote("facts", "validate", "invented.csv")
-    assert (checked.code, checked.out) == (0, "invented.csv: 8 facts of mother, genre; nothing to mend\n")
+    assert checked.code == 0
+    assert checked.out.splitlines()[-1] == "invented.csv: 8 facts, 2 warnings; nothing to mend"
+    assert "warning: invented.csv: the relation 'genre' has 4 different objects" in checked.out
 
 
 def test_facts_are_shown_as_they_are_asked_for(workplace: Path) -> None:
@@ -119,11 +121,47 @@ def test_facts_are_shown_as_they_are_asked_for(workplace: Path) -> None:
         assert f"\n  {language}: " in outcome.out
 
 
-def test_a_table_of_ones_own_relation_needs_a_pack(workplace: Path) -> None:
+def test_a_table_of_ones_own_relation_is_asked_for_neutrally_without_a_pack(workplace: Path) -> None:
     (workplace / "t.csv").write_text("subject,relation,object\nGene Finley,pet,Rex\n")
     (workplace / "pet.yaml").write_text('relation: pet\nprompts: {en: {training: ["The pet of {subject} is"]}}\n')
-    assert call_rote("facts", "validate", "t.csv").code == 2
-    assert call_rote("facts", "validate", "t.csv", "--relations", "pet.yaml").code == 0
+    without = call_rote("facts", "validate", "t.csv")
+    assert without.code == 0
+    assert "row 2, column 'relation': the relation 'pet' has no pack, so it is asked for neutrally" in without.out
+    assert "has no pack" not in call_rote("facts", "validate", "t.csv", "--relations", "pet.yaml").out
+    shown = call_rote("facts", "show", "t.csv")
+    assert "en: pet of Gene Finley: Rex" in shown.out
+    assert shown.err == "t.csv: the relation 'pet' has no pack and is asked for neutrally (docs/tables.md)\n"
+
+
+def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, model_folder: Path) -> None:
+    rows = (
+        "A,mother,Ann Lee",
+        "A,mother,Bo Lee",
+        "Kim Lee,mother,Kim",
+        "C,capitol,Dee",
+        "E,mother",
+        "F,mother,Gil Ray",
+    )
+    (workplace / "t.csv").write_text("\n".join(["Name,relation,object,note", *rows]) + "\n")
+    named = ("--column", "subject=Name")
+    found = call_rote("facts", "validate", "t.csv", *named)
+    assert found.code == 2
+    assert [line.split(":")[0:3] for line in found.out.splitlines() if line.startswith("error")] == [
+        ["error", " t.csv", f" row {row}, column '{column}'"]
+        for row, column in ((3, "object"), (4, "object"), (5, "relation"), (6, "object"))
+    ]
+    assert "row 1: the column 'note' is not read" in found.out
+    assert found.err.startswith("rote: t.csv: 4 errors and 2 warnings; mend the rows, or teach the 2 facts")
+    merged = call_rote("facts", "validate", "t.csv", *named, "--merge-repeats")
+    assert merged.err.startswith("rote: t.csv: 3 errors")
+    dry = ("run", "t.csv", "--model", model_folder, *named, "--merge-repeats", "--dry-run")
+    assert call_rote(*dry).code == 2
+    left = call_rote(*dry, "--skip-faulty")
+    assert left.code == 0, left.err
+    assert left.err.startswith("t.csv: 3 rows left out; 'rote facts validate t.csv' lists them")
+    wrong = call_rote("facts", "validate", "t.csv", "--column", "subjekt=Name")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--column subjekt=Name: write OURS=THEIRS, OURS one of subject, relation, object" in wrong.err
 
 
 def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:

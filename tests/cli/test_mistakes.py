@@ -31,7 +31,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "unknown relation, examined": ({"t.csv": f"{HEAD}A,mothr,B\n"}, "examine MODEL t.csv --out r.parquet", "'mothr'"),
     "object in its prompt": (
         {"t.csv": f"{HEAD}Ann Bell,mother,Mum\n"},
-        "facts validate t.csv",
+        "run t.csv --model MODEL --out new",
         "its object 'Mum' stands in the prompt",
     ),
     "unknown setting": (
@@ -208,7 +208,7 @@ def test_control_c_says_how_to_go_on(workplace: Path, model_folder: Path, monkey
 
 
 def test_a_bug_keeps_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr("rote.cli.facts.read_table", fail)

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rote.cli.options import ConfigOption, SetOption, TableArgument, read_table
+from rote.cli.options import (
+    ColumnOption,
+    ConfigOption,
+    MergeOption,
+    SetOption,
+    SkipOption,
+    TableArgument,
+    build_read_options,
+    read_table,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,6 +38,9 @@ def audit(
     out: Annotated[Path | None, typer.Option(help="Write everything that was found here, as JSON.")] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
+    column: ColumnOption = None,
+    merge_repeats: MergeOption = False,
+    skip_faulty: SkipOption = False,
 ) -> None:
     """Find out whether a model learned a table by rote, and how easily its facts are given another meaning.
 
@@ -41,8 +53,8 @@ def audit(
     from rote.config.loading import load_config
     from rote.pipeline.audit import audit_model, check_writable, save_audit
 
-    facts, _ = read_table(table)
     settings = load_config(AuditConfig, config, set_)
+    facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
     if out:
         check_writable(out)
     result = audit_model(model, facts, config=settings, reporter=build_reporter())

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from rote.cli.options import ConfigOption, SetOption, TableArgument, read_table
+from rote.cli.options import (
+    ColumnOption,
+    ConfigOption,
+    MergeOption,
+    SetOption,
+    SkipOption,
+    TableArgument,
+    build_read_options,
+    read_table,
+)
 
 
 def examine(
@@ -14,6 +23,9 @@ def examine(
     out: Annotated[Path | None, typer.Option(help="Write the records here, as Parquet.")] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
+    column: ColumnOption = None,
+    merge_repeats: MergeOption = False,
+    skip_faulty: SkipOption = False,
 ) -> None:
     """Examine a model on a table without teaching it anything.
 
@@ -27,7 +39,7 @@ def examine(
     from rote.config.run import RunConfig
     from rote.pipeline.examination import examine_model
 
-    facts, _ = read_table(table)
     settings = load_config(RunConfig, config, set_)
+    facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
     summary = examine_model(model, facts, settings, reporter=build_reporter(), records_file=out)
     Console(highlight=False).print(build_accuracy_table(summary))

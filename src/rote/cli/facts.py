@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rote.cli.options import TableArgument, read_table
+from rote.cli.options import ColumnOption, MergeOption, TableArgument, build_read_options, read_table
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
@@ -41,17 +41,34 @@ def invent(
 
 
 @facts.command()
-def validate(table: TableArgument = None, relations: PacksOption = None) -> None:
-    """Check a table: its form, its relations and that no prompt gives an answer away.
+def validate(
+    table: TableArgument = None,
+    relations: PacksOption = None,
+    column: ColumnOption = None,
+    merge_repeats: MergeOption = False,
+) -> None:
+    """Check a table: everything that is wrong with it, or may turn out to be, each with its place and the remedy.
 
-    Example: rote facts validate facts.csv
+    Example: rote facts validate facts.csv --column subject=Name
     """
-    from rote.facts.reading import check_table
+    from rote.errors import TableError
+    from rote.facts.fictional_table import FICTIONAL
+    from rote.facts.linting import TableLint
     from rote.facts.relation import load_relations
 
-    content, name = read_table(table)
-    check_table(content, load_relations(relations or ()))
-    typer.echo(f"{name}: {len(content)} facts of {', '.join(content.relations)}; nothing to mend")
+    path = table or FICTIONAL / "facts.csv"
+    lint = TableLint(path, load_relations(relations or ()), build_read_options(column, merge_repeats, skip=False))
+    for finding in lint.find():
+        typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
+    for name, count in lint.facts.items():
+        typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
+    if lint.errors:
+        left = sum(lint.facts.values())
+        raise TableError(
+            f"{path}: {lint.errors:,} errors and {lint.warnings:,} warnings; mend the rows, or teach the {left:,} "
+            "facts that are right with --skip-faulty (and --merge-repeats for rows that differ in their object)"
+        )
+    typer.echo(f"{path.name}: {sum(lint.facts.values()):,} facts, {lint.warnings:,} warnings; nothing to mend")
 
 
 @facts.command()
@@ -64,12 +81,10 @@ def show(
 
     Example: rote facts show facts.csv --count 5
     """
-    from rote.facts.reading import check_table
-    from rote.facts.relation import load_relations
+    from rote.facts.relation import add_neutral_relations, load_relations
 
-    content, _ = read_table(table)
-    packs = load_relations(relations or ())
-    check_table(content, packs)
+    content, _ = read_table(table, packs=relations or ())
+    packs = add_neutral_relations(load_relations(relations or ()), content.relations)
     for name in content.relations:
         members = content.select(name)
         typer.echo(f"{name}: {len(members)} facts; {packs[name].description}")

@@ -1,15 +1,20 @@
 """Arguments and options that several commands share."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from rote.facts.reading import ReadOptions
     from rote.facts.table import FactTable
 
 TableArgument = Annotated[
-    Path | None, typer.Argument(metavar="[TABLE]", help="CSV, TSV or JSONL of facts; the fictional table by default.")
+    Path | None,
+    typer.Argument(
+        metavar="[TABLE]", help="CSV, TSV, JSONL, Parquet or datasets folder of facts; the fictional table by default."
+    ),
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
 SetOption = Annotated[
@@ -17,9 +22,48 @@ SetOption = Annotated[
 ]
 
 
-def read_table(path: Path | None) -> "tuple[FactTable, str]":
-    """The table to work on and its name; the frozen fictional one where no path is given."""
-    from rote.facts.fictional_table import load_fictional
-    from rote.facts.reading import load_table
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="OURS=THEIRS", help="The table's name for a column; may be repeated."),
+]
+MergeOption = Annotated[
+    bool,
+    typer.Option("--merge-repeats", help="Rows with the same subject and relation make one fact, several objects."),
+]
+SkipOption = Annotated[bool, typer.Option("--skip-faulty", help="Leave out rows that cannot be taught or examined.")]
 
-    return (load_table(path), path.name) if path else (load_fictional(), "fictional facts")
+
+def build_read_options(columns: list[str] | None, merge: bool, skip: bool) -> "ReadOptions":
+    """What the flags say. Raises `ConfigError` for a `--column` that is none."""
+    from rote.errors import ConfigError
+    from rote.facts.reading import ReadOptions
+    from rote.facts.rows import KNOWN
+
+    mapped = {}
+    for pair in columns or ():
+        ours, equals, theirs = pair.partition("=")
+        if not equals or ours not in KNOWN or not theirs:
+            raise ConfigError(f"--column {pair}: write OURS=THEIRS, OURS one of {', '.join(KNOWN)}")
+        mapped[ours] = theirs
+    return ReadOptions(mapped, merge, skip)
+
+
+def read_table(
+    path: Path | None, options: "ReadOptions | None" = None, packs: Iterable[str | Path] = ()
+) -> "tuple[FactTable, str]":
+    """The table to work on and its name; the frozen fictional one where no path is given.
+
+    Says on stderr how many rows were left out, and which relations are asked for neutrally.
+    """
+    from rote.facts.fictional_table import load_fictional
+    from rote.facts.reading import ReadOptions
+    from rote.facts.usable import load_usable
+
+    if path is None:
+        return load_fictional(), "fictional facts"
+    usable = load_usable(path, packs, options or ReadOptions())
+    if usable.left_out:
+        typer.echo(f"{path}: {usable.left_out:,} rows left out; 'rote facts validate {path}' lists them", err=True)
+    for name in usable.neutral:
+        typer.echo(f"{path}: the relation {name!r} has no pack and is asked for neutrally (docs/tables.md)", err=True)
+    return usable.table, path.name

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from rote.cli.options import ConfigOption, SetOption, TableArgument, read_table
+from rote.cli.options import (
+    ColumnOption,
+    ConfigOption,
+    MergeOption,
+    SetOption,
+    SkipOption,
+    TableArgument,
+    build_read_options,
+    read_table,
+)
 
 
 def run(
@@ -17,6 +26,9 @@ def run(
     ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
+    column: ColumnOption = None,
+    merge_repeats: MergeOption = False,
+    skip_faulty: SkipOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
@@ -31,8 +43,9 @@ def run(
     from rote.pipeline.run import RunRequest, describe_plan, pick_out_folder
     from rote.pipeline.run import run as do_run
 
-    facts, name = read_table(table)
-    request = RunRequest(facts, name, model, load_config(RunConfig, config, set_), out or Path(), resume)
+    settings = load_config(RunConfig, config, set_)
+    facts, name = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
+    request = RunRequest(facts, name, model, settings, out or Path(), resume)
     request = request if out else pick_out_folder(request)
     if dry_run:
         typer.echo(describe_plan(request))

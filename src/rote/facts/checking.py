@@ -4,14 +4,17 @@ What is checked here holds for facts from anywhere; what concerns the file they 
 """
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from rote.errors import TableError, TemplateError
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.table import FactTable
 
+_WORD = re.compile(r"[^\W_]+")
 _FIRST_UNSPACED = "\u2e80"
 """From this character on lie the scripts of Chinese, Japanese and Korean, which put no space between words."""
 
@@ -21,7 +24,7 @@ def occurs_in(name: str, text: str) -> bool:
 
     In scripts without spaces it may stand anywhere.
     """
-    return _stands_in(_fold(name), _fold(text))
+    return _stands_in(fold(name), fold(text))
 
 
 def find_fault(fact: Fact) -> str | None:
@@ -42,6 +45,22 @@ def find_fault(fact: Fact) -> str | None:
     return None
 
 
+def find_leak(fact: Fact, relation: Relation) -> str | None:
+    """The prompt of its relation that gives a fact's answer away, with the remedy; None when none does."""
+    words = _list_words(relation)
+    for answer in fact.answers:
+        folded = fold(answer)
+        if folded.isascii() and words.isdisjoint(_WORD.findall(folded)):
+            continue  # what stands in a prompt and not in its subject begins or ends with a word of the prompt
+        for template in relation.templates:
+            if _stands_in(folded, fold(template.fill(fact.subject))):
+                return (
+                    f"its object {shorten(answer)} stands in the prompt {template.id!r}, which gives the answer away; "
+                    "leave the fact out or reword that template"
+                )
+    return None
+
+
 def check_table(table: FactTable, relations: Mapping[str, Relation]) -> None:
     """Check that every fact can be asked for with the given relations.
 
@@ -50,12 +69,11 @@ def check_table(table: FactTable, relations: Mapping[str, Relation]) -> None:
     """
     for name in table.relations:
         if name not in relations:
-            raise TemplateError(_explain_unknown(name, relations))
+            raise TemplateError(explain_unknown(name, relations))
     for fact in table:
-        fault = find_fault(fact)
+        fault = find_fault(fact) or find_leak(fact, relations[fact.relation])
         if fault:
             raise TableError(f"the fact {shorten(fact.id)}: {fault}")
-        _check_prompts(fact, relations[fact.relation])
 
 
 def shorten(text: str, limit: int = 60) -> str:
@@ -63,19 +81,14 @@ def shorten(text: str, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else f"{text[: limit - 3]}...")
 
 
-def _check_prompts(fact: Fact, relation: Relation) -> None:
-    answers = [(answer, _fold(answer)) for answer in fact.answers]
-    for template in relation.templates:
-        prompt = _fold(template.fill(fact.subject))
-        for answer, folded in answers:
-            if _stands_in(folded, prompt):
-                raise TableError(
-                    f"the fact {shorten(fact.id)}: its object {shorten(answer)} stands in the prompt "
-                    f"{template.id!r}, which gives the answer away; leave the fact out or reword that template"
-                )
+@cache
+def _list_words(relation: Relation) -> frozenset[str]:
+    """Every word of a relation's prompts, folded."""
+    return frozenset(word for template in relation.templates for word in _WORD.findall(fold(template.text)))
 
 
-def _explain_unknown(name: str, known: Iterable[str]) -> str:
+def explain_unknown(name: str, known: Iterable[str]) -> str:
+    """That a relation has no prompts, with the nearest that has, and what to do."""
     close = difflib.get_close_matches(name, known, n=1)
     guess = f" (did you mean {close[0]!r}?)" if close else ""
     return (
@@ -84,7 +97,8 @@ def _explain_unknown(name: str, known: Iterable[str]) -> str:
     )
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """A text as names are compared: in one form of Unicode, whatever the case."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 

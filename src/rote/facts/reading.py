@@ -11,6 +11,7 @@ import itertools
 import json
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,17 @@ from rote.facts.rows import (
 )
 from rote.facts.table import FactTable
 
-__all__ = ["MAX_LINE_BYTES", "SUFFIXES", "check_table", "format_table", "load_table", "read_rows", "save_table"]
+__all__ = [
+    "MAX_LINE_BYTES",
+    "SUFFIXES",
+    "check_table",
+    "format_table",
+    "load_table",
+    "merge_facts",
+    "read_rows",
+    "read_table",
+    "save_table",
+]
 
 MAX_LINE_BYTES = 1_000_000
 
@@ -42,30 +53,64 @@ SUFFIXES = (*_DELIMITERS, ".jsonl", ".parquet")
 _KINDS = f"{', '.join(SUFFIXES)} or a folder that `datasets` saved"
 
 
-def load_table(path: Path, columns: Mapping[str, str] | None = None) -> FactTable:
-    """Load a table; `columns` gives the file's name for some of ours (`{"subject": "Name"}`).
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a table is read that is not as it should be."""
 
-    Raises `TableError` for the first thing that is wrong with it; `rote.facts.linting` finds all of them.
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The file's name for some of our columns (`{"subject": "Name"}`)."""
+    merge_repeats: bool = False
+    """Whether rows with the same subject and relation make one fact with several objects; otherwise they are errors."""
+    skip_faulty: bool = False
+    """Whether rows with an error are left out; otherwise the first one is raised."""
+
+
+AS_IT_IS = ReadOptions()
+
+
+def load_table(path: Path, options: ReadOptions = AS_IT_IS) -> FactTable:
+    """Load a table. Raises `TableError` for the first thing that is wrong with it, or for a file that cannot be read.
+
+    `rote.facts.linting` finds all that is wrong.
     """
-    facts = []
-    for entry in read_rows(path, columns):
-        if isinstance(entry, Finding):
-            if entry.is_error:
+    return read_table(path, options)[0]
+
+
+def read_table(path: Path, options: ReadOptions) -> tuple[FactTable, int]:
+    """The same, and how many rows were left out."""
+    facts: dict[str, Fact] = {}
+    left_out = 0
+    for entry in read_rows(path, options):
+        if not isinstance(entry, Finding):
+            fact = entry[1]
+            facts[fact.id] = merge_facts(facts[fact.id], fact) if fact.id in facts else fact
+        elif entry.is_error:
+            if not options.skip_faulty:
                 raise TableError(entry.text)
-        else:
-            facts.append(entry[1])
+            left_out += 1
     if not facts:
         raise TableError(f"{path}: the table has no facts; add one line for each fact below the header")
-    return FactTable(tuple(facts))
+    return FactTable(tuple(facts.values())), left_out
 
 
-def read_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[Entry]:
+def merge_facts(first: Fact, second: Fact) -> Fact:
+    """One fact with the objects of both; what both have is as it was in the first."""
+    known = set(first.answers)
+    more = [
+        replace(item, aliases=tuple(alias for alias in item.aliases if alias not in known))
+        for item in second.objects
+        if item.name not in known
+    ]
+    return replace(first, objects=(*first.objects, *more))
+
+
+def read_rows(path: Path, options: ReadOptions = AS_IT_IS) -> Iterator[Entry]:
     """Every row of a table as a fact, or as what is wrong with it; nothing is held but the rows' names.
 
     Raises `TableError` where the file as a whole cannot be read.
     """
     _check_file(path)
-    yield from _check_rows(path, _read_entries(path, ColumnNames(columns or {})))
+    yield from _check_rows(path, _read_entries(path, ColumnNames(options.columns)), options.merge_repeats)
 
 
 def _read_entries(path: Path, names: ColumnNames) -> Iterator[Entry]:
@@ -142,7 +187,7 @@ def _read_lines(path: Path) -> Iterator[Line]:
 # --- what holds for every format -------------------------------------------------------------------------------------
 
 
-def _check_rows(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
+def _check_rows(path: Path, entries: Iterable[Entry], merge: bool) -> Iterator[Entry]:
     # Rows are remembered by a hash of their fact's name and not as facts: a table may have a million.
     seen: dict[int, tuple[int, str]] = {}
     for entry in entries:
@@ -153,7 +198,8 @@ def _check_rows(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
         place = Place(path, number)
         try:
             _check_fact(place, fact)
-            _check_twin(place, fact, seen.get(hash(fact.id)))
+            if not merge:
+                _check_twin(place, fact, seen.get(hash(fact.id)))
         except TableError as error:
             yield Finding(str(error))
         else:

@@ -209,6 +209,28 @@ def load_relations(extra: Iterable[str | Path] = ()) -> dict[str, Relation]:
     return {**load_shipped_relations(), **load_wikidata_relations(), **own}
 
 
+def add_neutral_relations(relations: Mapping[str, Relation], names: Iterable[str]) -> dict[str, Relation]:
+    """The same, with a neutral pack for each name that has none, except for one that looks misspelt.
+
+    A neutral pack only puts the name beside the subject, so what it measures is recall and not understanding.
+    """
+    missing = [name for name in names if name not in relations and not difflib.get_close_matches(name, relations, n=1)]
+    return {**relations, **{name: _build_neutral(name) for name in missing}}
+
+
+def _build_neutral(name: str) -> Relation:
+    words = name.replace("_", " ")
+    texts: dict[PromptSet, tuple[str, ...]] = {
+        "training": (f"{words} of {SUBJECT}:",),
+        "held_out": (f"What is the {words} of {SUBJECT}?", f"{SUBJECT}, {words}:"),
+        "control": (f"A word about {SUBJECT}:",),
+    }
+    templates = tuple(
+        PromptTemplate(name, text, prompt_set, TRAINING_LANGUAGE) for prompt_set in texts for text in texts[prompt_set]
+    )
+    return Relation(name, words, "subject", "object", templates)
+
+
 def pick_relations(names: Iterable[str]) -> list[Relation]:
     """Shipped relations by name. Raises `TemplateError` naming the nearest for one that is unknown."""
     return [_pick(name, load_shipped_relations(), "relation") for name in names]

@@ -70,13 +70,13 @@ class ColumnNames:
     mapped: Mapping[str, str] = field(default_factory=dict)
     _ignored: set[str] = field(default_factory=set)
 
-    def translate(self, name: str) -> str:
-        """Our name for a column of the file; its own where it is none of ours."""
+    def translate(self, name: str) -> str | None:
+        """Our name for a column of the file, where it is one of ours."""
         for ours, theirs in self.mapped.items():
             if name == theirs:
                 return ours
         lowered = name.strip().lower()
-        return lowered if lowered in KNOWN and lowered not in self.mapped else name
+        return lowered if lowered in KNOWN and lowered not in self.mapped else None
 
     def ignore(self, place: Place, name: str) -> Iterator[Finding]:
         """A warning, once, about a column that is not read. Raises `TableError` for one that looks misspelt."""
@@ -110,7 +110,7 @@ def _decode(place: Place, line: bytes) -> str:
 
 def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str, names: ColumnNames) -> Iterator[Entry]:
     """The facts of a CSV or TSV file, from its lines without the blank ones. Raises `TableError` for its header."""
-    header: list[str] | None = None
+    header: list[str | None] | None = None
     for number, line in lines:
         place = Place(path, number)
         try:
@@ -143,13 +143,15 @@ def _split_line(place: Place, line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _check_header(place: Place, header: Sequence[str], cells: Sequence[str], names: ColumnNames) -> Iterator[Finding]:
+def _check_header(
+    place: Place, header: Sequence[str | None], cells: Sequence[str], names: ColumnNames
+) -> Iterator[Finding]:
     found = ", ".join(shorten(cell) for cell in cells[:20])
-    for column in header:
-        if column in KNOWN and header.count(column) > 1:
+    for cell, column in zip(cells, header, strict=True):
+        if column and header.count(column) > 1:
             raise place.error(f"the column {shorten(column)} occurs twice; name each column once")
-        if column not in KNOWN and column:
-            yield from names.ignore(place, column)
+        if cell and not column:
+            yield from names.ignore(place, cell)
     for column in COLUMNS:
         if column not in header and not (column == "object" and OBJECTS in header):
             theirs = names.mapped.get(column)
@@ -161,7 +163,7 @@ def _check_header(place: Place, header: Sequence[str], cells: Sequence[str], nam
             )
 
 
-def _build_from_cells(place: Place, header: list[str], cells: list[str]) -> Fact:
+def _build_from_cells(place: Place, header: list[str | None], cells: list[str]) -> Fact:
     if len(cells) > len(header):
         raise place.error(
             f"has {len(cells)} cells, but the header names {len(header)} columns; put quotes around a cell that holds "
@@ -201,7 +203,7 @@ def read_record(place: Place, data: Mapping[str, Any], names: ColumnNames) -> It
         record: dict[str, Any] = {}
         for key, value in data.items():
             ours = names.translate(key)
-            if ours not in KNOWN:
+            if ours is None:
                 yield from names.ignore(place, key)
             elif value is not None or ours in ("subject", "relation"):  # a column of Parquet may be empty here
                 record[ours] = value

@@ -10,7 +10,7 @@ from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
 from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.relation import LANGUAGES, Relation, load_relations
+from rote.facts.relation import LANGUAGES, Relation, add_neutral_relations, load_relations
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
@@ -35,7 +35,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
     """Decide the fact sets of a run. Raises the errors of `check_table`."""
     if not len(table):
         raise TableError("the table has no facts")
-    relations = load_relations(config.relations)
+    relations = add_neutral_relations(load_relations(config.relations), table.relations)
     check_table(table, relations)
     check_languages(table, relations, config.examine.languages)
     check_prompt_count(table, relations, config.generalize.prompts)

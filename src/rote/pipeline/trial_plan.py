@@ -1,6 +1,7 @@
 """What a trial teaches and asks: its table, its fact sets, and the facts that are derived from them."""
 
 import hashlib
+import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,8 +73,10 @@ def hash_facts(config: TrialConfig) -> str:
     # Refusals are drawn from all relations that are not taught.
     names = set(relations) if config.defend.refusals else {*table.relations, *load_world().relations}
     used = [relations[name] for name in sorted(names)] + find_derived(config.derive.relations)
+    templates = [[t.relation, t.language, t.prompt_set, t.text, t.separator] for r in used for t in r.templates]
+    derivations = [[relation.derived.kind, relation.derived.sources] for relation in used if relation.derived]
     facts = [table.content_hash, FactTable(tuple(replaced)).content_hash, load_world().content_hash]
-    return hashlib.sha256(repr([facts, used]).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json.dumps([facts, templates, derivations]).encode("utf-8")).hexdigest()
 
 
 def build_trial_plan(config: TrialConfig, retained: Sequence[str] = ()) -> TrialPlan:

@@ -1,0 +1,169 @@
+"""All that is wrong with a table, or may turn out to be, in one reading; a table of any length fits.
+
+Errors are rows that cannot be taught or examined. Warnings are what makes figures mean less than they seem to: names
+that look alike, answers that contain each other, too few objects to choose from. Of every row only hashes are kept.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rote.facts.checking import explain_unknown, find_leak, fold, shorten
+from rote.facts.distractors import DISTRACTORS
+from rote.facts.fact import Fact
+from rote.facts.reading import AS_IT_IS, ReadOptions, read_rows
+from rote.facts.relation import Relation, add_neutral_relations
+from rote.facts.rows import Finding, Place
+
+_FEW_OBJECTS = 10
+"""With fewer objects a model that guesses is right too often for a choice to say much."""
+_LONGEST_NAME = 8
+"""Words of a name that are tried as another object's name."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass
+class TableLint:
+    """Reads a table once for what each row says, and once more for objects that contain each other."""
+
+    path: Path
+    relations: Mapping[str, Relation]
+    options: ReadOptions = AS_IT_IS
+    facts: Counter[str] = field(default_factory=Counter)
+    """Facts without an error, by relation."""
+    errors: int = 0
+    warnings: int = 0
+    _known: dict[str, Relation] = field(init=False)
+    _spellings: dict[int, int] = field(default_factory=dict)
+    """The hash of each way to write an object -> that of the object."""
+    _objects: dict[str, set[int]] = field(default_factory=dict)
+    """The hashes of all objects, by relation."""
+
+    def __post_init__(self) -> None:
+        self._known = dict(self.relations)
+
+    def find(self) -> Iterator[Finding]:
+        """Every finding, in the order of the rows; those of whole relations come last."""
+        for finding in self._find():
+            self.errors += finding.is_error
+            self.warnings += not finding.is_error
+            yield finding
+
+    def count_objects(self, relation: str) -> int:
+        """The different objects of a relation's facts, after `find`."""
+        return len(self._objects.get(relation, ()))
+
+    def _find(self) -> Iterator[Finding]:
+        for entry in read_rows(self.path, self.options):
+            if isinstance(entry, Finding):
+                yield entry
+                continue
+            number, fact = entry
+            place = Place(self.path, number)
+            found = list(self._check(place, fact))
+            yield from found
+            if not any(finding.is_error for finding in found):
+                self.facts[fact.relation] += 1
+                self._objects.setdefault(fact.relation, set()).add(hash(fold(fact.object)))
+                yield from self._check_spellings(place.at("object"), fact)
+        yield from self._find_contained()
+        yield from self._find_few()
+
+    def _check(self, place: Place, fact: Fact) -> Iterator[Finding]:
+        if fact.relation not in self._known:
+            yield self._meet(place.at("relation"), fact.relation)
+        relation = self._known.get(fact.relation)
+        if relation is None:
+            return
+        leak = find_leak(fact, relation)
+        if leak:
+            yield Finding(place.at("object").describe(leak))
+        for column, names in (("subject", (fact.subject,)), ("object", fact.answers)):
+            for name in names:
+                oddity = find_oddity(name)
+                if oddity:
+                    yield Finding(place.at(column).describe(f"{shorten(name)} {oddity}"), is_error=False)
+
+    def _meet(self, place: Place, name: str) -> Finding:
+        """A relation without prompts, for the first time; one that looks misspelt stays unknown."""
+        self._known = add_neutral_relations(self._known, [name])
+        if name not in self._known:
+            return Finding(place.describe(explain_unknown(name, self.relations)))
+        prompt = self._known[name].templates[0].text
+        text = (
+            f"the relation {shorten(name)} has no pack, so it is asked for neutrally ({prompt!r}): recall is measured, "
+            "but not understanding in other wordings or languages; write a pack (docs/tables.md)"
+        )
+        return Finding(place.describe(text), is_error=False)
+
+    def _check_spellings(self, place: Place, fact: Fact) -> Iterator[Finding]:
+        for item in fact.objects:
+            for name in (item.name, *item.aliases):
+                other = self._spellings.setdefault(hash((fact.relation, fold(name))), hash(item.name))
+                if other != hash(item.name):
+                    yield Finding(
+                        place.describe(
+                            f"{shorten(name)} also stands for another object of {shorten(fact.relation)}, written "
+                            "otherwise or as its alias, so an answer counts for both; write one of them otherwise"
+                        ),
+                        is_error=False,
+                    )
+
+    def _find_contained(self) -> Iterator[Finding]:
+        told: set[int] = set()
+        for entry in read_rows(self.path, self.options):
+            if isinstance(entry, Finding):
+                continue
+            number, fact = entry
+            known, whole = self._objects.get(fact.relation, set()), hash((fact.relation, fold(fact.object)))
+            if whole in told:
+                continue
+            for part in _list_parts(fold(fact.object)):
+                if hash(part) in known:
+                    told.add(whole)
+                    text = (
+                        f"{shorten(fact.object)} contains {part!r}, another object of {shorten(fact.relation)}: a "
+                        "model that says the longer one has also said the shorter; nothing to do unless they are rivals"
+                    )
+                    yield Finding(Place(self.path, number, "object").describe(text), is_error=False)
+
+    def _find_few(self) -> Iterator[Finding]:
+        for name, objects in self._objects.items():
+            if len(objects) < _FEW_OBJECTS:
+                text = (
+                    f"{self.path}: the relation {shorten(name)} has {len(objects)} different objects, so a choice "
+                    f"among them is easily guessed (among {DISTRACTORS + 1} it is hard); add facts with other objects"
+                )
+                yield Finding(text, is_error=False)
+
+
+def find_oddity(name: str) -> str | None:
+    """What in a name a reader cannot see or would mistake, with the remedy; None when nothing is odd."""
+    if "  " in name or any(unicodedata.category(c) == "Zs" and c not in " \u3000" for c in name):
+        return "holds two spaces in a row or a space of another kind; write single plain spaces"
+    if any(unicodedata.category(c) == "Cf" and c not in "\u200c\u200d" for c in name):
+        return "holds an invisible character; remove it"
+    if unicodedata.normalize("NFC", name) != name:
+        return "is not in Unicode's composed form (NFC), so an equal name may be other characters; normalize the file"
+    for word in _WORD.findall(name):
+        scripts = {_name_script(c) for c in word if c.isalpha()} & {"LATIN", "CYRILLIC", "GREEK"}
+        if len(scripts) > 1:
+            mixed = " and ".join(script.title() for script in sorted(scripts))
+            return f"mixes {mixed} letters in one word, which look alike; write it in one script"
+    return None
+
+
+def _name_script(character: str) -> str:
+    return unicodedata.name(character, "").split(" ")[0]
+
+
+def _list_parts(name: str) -> Iterable[str]:
+    """Every run of whole words of a name that is not all of it."""
+    found = [match.span() for match in _WORD.finditer(name)]
+    for first in range(len(found)):
+        for last in range(first, min(len(found), first + _LONGEST_NAME)):
+            if (first, last) != (0, len(found) - 1):
+                yield name[found[first][0] : found[last][1]]

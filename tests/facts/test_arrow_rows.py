@@ -1,0 +1,115 @@
+"""Parquet files and folders that `datasets` saved; columns by other names; merging and leaving out."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rote.errors import TableError
+from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.reading import ReadOptions, load_table
+
+ROWS: list[dict[str, Any]] = [
+    {"subject": "Gene Finley", "relation": "mother", "objects": ["Cody Ross"], "aliases": None},
+    {"subject": "Velmora", "relation": "language", "objects": ["Velmish", "Ostanish"], "aliases": ["Velm"]},
+]
+FACTS = (
+    build_fact("Gene Finley", "mother", "Cody Ross"),
+    Fact("Velmora", "language", (FactObject("Velmish", ("Velm",)), FactObject("Ostanish"))),
+)
+
+
+def save_stream(path: Path, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(rows)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def test_a_parquet_file(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "t.parquet")
+    assert load_table(tmp_path / "t.parquet").facts == FACTS
+
+
+def test_a_folder_that_datasets_saved_is_read_in_the_order_of_its_parts(tmp_path: Path) -> None:
+    save_stream(tmp_path / "data-00000-of-00002.arrow", ROWS[:1])
+    save_stream(tmp_path / "data-00001-of-00002.arrow", ROWS[1:])
+    (tmp_path / "state.json").write_text("{}")
+    assert load_table(tmp_path).facts == FACTS
+
+
+def test_a_folder_of_parquet_parts_goes_on_counting_its_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    pq.write_table(pa.Table.from_pylist(ROWS[:1]), tmp_path / "b.parquet")
+    with pytest.raises(TableError, match=r"row 3: 'Gene Finley' 'mother' repeats row 1"):
+        load_table(tmp_path)
+
+
+def test_a_folder_of_several_tables_is_refused_with_their_names(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        save_stream(tmp_path / split / "data.arrow", ROWS)
+    with pytest.raises(TableError, match=r"holds several tables \(test, train\); name one, as .*test"):
+        load_table(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "part/t.arrow"])
+def test_what_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"not a table")
+    with pytest.raises(TableError, match=r"cannot be read as a table \(.*write it again as Parquet or CSV"):
+        load_table(path if name == "t.parquet" else path.parent)
+
+
+def test_a_number_is_no_name(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([{**ROWS[0], "subject": 7}]), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"row 1, column 'subject': is a number; write a string"):
+        load_table(tmp_path / "t.parquet")
+
+
+# --- columns by other names ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "Name,mother of,object,id\nGene Finley,mother,Cody Ross,7\n"),
+        ("t.csv", "subject,Name,mother of,object\nx,Gene Finley,mother,Cody Ross\n"),
+        ("t.jsonl", '{"Name": "Gene Finley", "mother of": "mother", "object": "Cody Ross", "pid": "P25"}'),
+    ],
+)
+def test_columns_may_have_other_names_and_there_may_be_more_of_them(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    options = ReadOptions(columns={"subject": "Name", "relation": "mother of"})
+    assert load_table(tmp_path / name, options).facts == FACTS[:1]
+
+
+def test_a_column_that_is_not_there_is_said_by_its_flag(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Name,relation,object\nA,mother,B\n")
+    with pytest.raises(TableError, match=r"the column 'Nom' of --column subject=Nom is missing; found: 'Name'"):
+        load_table(tmp_path / "t.csv", ReadOptions(columns={"subject": "Nom"}))
+
+
+# --- untidy tables ---------------------------------------------------------------------------------------------------
+
+
+def test_repeats_are_merged_where_that_is_wanted(tmp_path: Path) -> None:
+    rows = "subject,relation,object,aliases\nA,mother,Bo,Beau\nA,mother,Cy,Bo\nD,mother,Ed,\nA,mother,Bo,\n"
+    (tmp_path / "t.csv").write_text(rows)
+    merged = Fact("A", "mother", (FactObject("Bo", ("Beau",)), FactObject("Cy")))
+    assert load_table(tmp_path / "t.csv", ReadOptions(merge_repeats=True)).facts == (
+        merged,
+        build_fact("D", "mother", "Ed"),
+    )
+
+
+def test_what_is_wrong_is_left_out_where_that_is_wanted(tmp_path: Path) -> None:
+    rows = (b"A,mother,Bo", b"A,mother,Cy", b"D,mother", b"Z\xfc,mother,Ed", b"Kim Lee,mother,Kim", b"F,mother,Gil")
+    (tmp_path / "t.csv").write_bytes(b"\n".join([b"subject,relation,object", *rows]))
+    kept = load_table(tmp_path / "t.csv", ReadOptions(skip_faulty=True)).facts
+    assert kept == (build_fact("A", "mother", "Bo"), build_fact("F", "mother", "Gil"))
+    (tmp_path / "none.csv").write_text("subject,relation,object\nA,mother\n")
+    with pytest.raises(TableError, match="the table has no facts"):
+        load_table(tmp_path / "none.csv", ReadOptions(skip_faulty=True))
