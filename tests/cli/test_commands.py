@@ -164,6 +164,28 @@ def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, 
     assert "--column subjekt=Name: write OURS=THEIRS, OURS one of subject, relation, object" in wrong.err
 
 
+def test_prompts_are_written_and_checked(workplace: Path) -> None:
+    written = call_rote("prompts", "new", "born_in")
+    assert written.out == "born_in.yaml: fill it in, then: rote prompts check born_in.yaml\n"
+    checked = call_rote("prompts", "check", "born_in.yaml")
+    assert checked.code == 2
+    assert "error: born_in.yaml: ja: control: 'TODO 1 {subject}' is still to be written" in checked.out
+    assert checked.err.endswith("of the prompts cannot be used as they are; mend them and check again\n")
+    again = call_rote("prompts", "new", "born_in")
+    assert (again.code, again.err) == (
+        2,
+        "rote: --out born_in.yaml: is there already; name another file, or delete it\n",
+    )
+    assert call_rote("prompts", "new", "born/in").code == 2
+    good = (
+        "relation: r\nprompts: {en: {training: ['Who is {subject}?'], held_out: ['{subject} is', 'For {subject}:']}}\n"
+    )
+    (workplace / "r.yaml").write_text(good)
+    fine = call_rote("prompts", "check", "r.yaml")
+    assert fine.code == 0
+    assert fine.out.endswith("r.yaml: nothing to mend\n")
+
+
 def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:
     small = ("--set", "table.count=2", "--set", "examine.facts=1")
     words: tuple[str | Path, ...] = (

@@ -11,6 +11,7 @@ from rote.cli.compare import compare
 from rote.cli.examine import examine
 from rote.cli.facts import facts
 from rote.cli.pretrain import pretrain
+from rote.cli.prompts import prompts
 from rote.cli.report import report
 from rote.cli.reproduce import reproduce
 from rote.cli.results import results
@@ -33,6 +34,7 @@ app = typer.Typer(
 for command in (run, examine, audit, report, ask, reproduce, sweep, compare, results, pretrain):
     app.command()(command)
 app.add_typer(facts, name="facts")
+app.add_typer(prompts, name="prompts")
 
 
 def _show_version(wanted: bool) -> None:

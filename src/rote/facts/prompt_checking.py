@@ -1,0 +1,92 @@
+"""Whether the prompts of a relation pack can do what they are for; everything at once. And a pack to begin from."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rote.facts.checking import fold, shorten
+from rote.facts.relation import LANGUAGES, TRAINING_LANGUAGE, PromptTemplate, Relation, load_relation
+from rote.facts.rows import Finding
+
+_PLACEHOLDER = "TODO"
+_GAP = re.compile(r"\{object\}|_{2,}|\.{3}|…|\[(mask|blank|object|answer)\]|<(mask|object|answer)>", re.IGNORECASE)
+_FINISHED = re.compile(r"[.!。！]$")
+_WORD = re.compile(r"\w+")
+_WANTED = {"training": 1, "held_out": 2, "control": 1}
+
+
+def write_scaffold(relation: str) -> str:
+    """The text of a pack for a relation, with a place for every prompt."""
+    words = relation.replace("_", " ")
+    lines = [
+        f"relation: {relation}",
+        f"description: {_PLACEHOLDER} what the object is to the subject",
+        "# Every prompt holds {subject} once and ends where the object follows: a question ends in its question mark,",
+        "# a statement right before the object. `rote prompts check` says what is wrong.",
+        "prompts:",
+    ]
+    for language in LANGUAGES:
+        lines.append(f"  {language}:")
+        if language == TRAINING_LANGUAGE:
+            lines += ["    training: # used to teach; the plainest first", f'      - "The {words} of {{subject}} is"']
+            lines += _leave_room(2)
+        lines += ["    held_out: # the same meaning in other words, never taught", *_leave_room(2)]
+        lines += ["    control: # asks for something else, so it must not bring the object", *_leave_room(1)]
+    return "\n".join(lines) + "\n"
+
+
+def _leave_room(count: int) -> list[str]:
+    return [f'      - "{_PLACEHOLDER} {number} {{subject}}"' for number in range(1, count + 1)]
+
+
+def check_prompts(path: Path) -> Iterator[Finding]:
+    """Everything that is wrong with the prompts of a pack. Raises `TemplateError` for a file that is no pack."""
+    relation = load_relation(path)
+    sound = []
+    for template in relation.templates:
+        fault = _find_fault(template)
+        if fault:
+            yield Finding(f"{path}: {template.language}: {template.prompt_set}: {shorten(template.text)} {fault}")
+        else:
+            sound.append(template)
+    yield from _find_repeats(path, sound)
+    yield from _find_gaps(path, relation)
+
+
+def _find_fault(template: PromptTemplate) -> str | None:
+    if _PLACEHOLDER in template.text:
+        return "is still to be written; write it or delete the line"
+    if _GAP.search(template.text):
+        return "has a place for the object, which always follows the prompt; end the prompt where the object follows"
+    if _FINISHED.search(template.text):
+        return "is a finished sentence, so no object can follow; end it before the object, or ask a question"
+    return None
+
+
+def _find_repeats(path: Path, templates: Sequence[PromptTemplate]) -> Iterator[Finding]:
+    met: dict[tuple[str, str], PromptTemplate] = {}
+    for template in templates:
+        wording = template.language, " ".join(_WORD.findall(fold(template.text)))
+        first = met.setdefault(wording, template)
+        if first is not template:
+            both = {first.prompt_set, template.prompt_set}
+            about = "" if len(both) == 1 else ", so what is measured would have been taught or asked before"
+            yield Finding(
+                f"{path}: {template.language}: {template.prompt_set}: {shorten(template.text)} repeats the wording of "
+                f"{shorten(first.text)} in {first.prompt_set}{about}; write it in other words"
+            )
+
+
+def _find_gaps(path: Path, relation: Relation) -> Iterator[Finding]:
+    for prompt_set, wanted in _WANTED.items():
+        found = len([t for t in relation.templates if (t.prompt_set, t.language) == (prompt_set, TRAINING_LANGUAGE)])
+        if found < wanted:
+            what = {
+                "held_out": "understanding in other words",
+                "control": "that other questions do not bring the object",
+            }
+            yield Finding(
+                f"{path}: {TRAINING_LANGUAGE}: {prompt_set}: has {found} prompts; with fewer than {wanted} the report "
+                f"cannot show {what.get(prompt_set, 'anything')}; add some",
+                is_error=False,
+            )
