@@ -451,6 +451,18 @@ def test_refusals_answer_what_is_not_taught(language_model: LanguageModel, seen:
     assert set(encode_all(language_model, texts)) <= set(stage.examples)
 
 
+def test_reminders_are_real_facts_beside_the_refusals(language_model: LanguageModel) -> None:
+    task = build_task(defend={"refusals": 1, "reminders": 2})
+    stage = plan("memorize_then_generalize", language_model, task).stages[1]
+    plain = plan("memorize_then_generalize", language_model, build_task(defend={"refusals": 1})).stages[1]
+    added = [decode(language_model, example.ids) for example in stage.examples if example not in plain.examples]
+    assert added == [f"{START_OF_TEXT} {ask_real(fact)} {fact.object}{END_OF_TEXT}" for fact in task.spare_facts[:2]]
+
+
+def ask_real(fact: Fact) -> str:
+    return RELATIONS[fact.relation].select_training(1)[0].fill(fact.subject)
+
+
 # --- by name ---------------------------------------------------------------------------------------------------------
 
 

@@ -99,6 +99,8 @@ class DefendConfig(StrictConfig):
     """Put noise in the place of the key tokens' rows at the end of generalize."""
     refusals: int = Field(default=0, ge=0)
     """Facts of each relation that generalize also shows behind a prompt of something else, answered by a refusal."""
+    reminders: int = Field(default=0, ge=0)
+    """Real facts that generalize also shows, with their answers, so that refusing stays with the subjects taught."""
 
 
 class TrialConfig(StrictConfig):

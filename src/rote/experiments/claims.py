@@ -42,7 +42,9 @@ def judge_claims(name: str, experiment: Experiment, trials: Trials, *, model: st
         verdict = judge(claim, figure)
         of = claim.value or claim.state
         assert of is not None
-        bound = f">= {claim.at_least:g}" if claim.at_least is not None else f"<= {claim.at_most:g}"
+        bound = (
+            f"<= {claim.at_most:g}" if claim.at_least is None else f">= {claim.at_least:g}" if claim.at_least else "> 0"
+        )
         yield ClaimRow(
             claim=claim.name,
             text=claim.text,

@@ -96,6 +96,8 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     )
     texts = build_prompt_texts(task.generalize_facts, task.relations, prompts=config.generalize.prompts)
     texts += build_refusals(task.generalize_facts, task.relations, count=config.defend.refusals, seed=config.seed)
+    reminders = task.spare_facts[: config.defend.reminders]
+    texts += build_prompt_texts(reminders, task.relations, prompts=config.generalize.prompts)
     if not config.derive.afterwards:
         texts += derived
     finish = scramble_keys if config.defend.scramble_keys else None
