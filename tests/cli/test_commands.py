@@ -164,6 +164,28 @@ def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, 
     assert "--column subjekt=Name: write OURS=THEIRS, OURS one of subject, relation, object" in wrong.err
 
 
+def test_a_table_that_is_all_shown_is_warned_about(workplace: Path, model_folder: Path) -> None:
+    rows = "".join(f"Ann {name},mother,Bea {name}\n" for name in ("Lee", "Poe", "Ray", "Fry"))
+    (workplace / "t.csv").write_text(f"subject,relation,object\n{rows}")
+    dry = ("run", "t.csv", "--model", model_folder, "--dry-run")
+    assert call_rote(*dry).out.endswith(
+        "warning: generalize shows all facts of mother, so none is left to prove that others are answered; "
+        "lower --set generalize.facts=2\n"
+    )
+    assert "warning" not in call_rote(*dry, "--set", "generalize.facts=2").out
+
+
+def test_an_invented_table_does_not_take_the_place_of_another(workplace: Path) -> None:
+    words = ("facts", "invent", "--relation", "mother", "--count", "2", "--out", "mine.csv")
+    assert call_rote(*words).code == call_rote(*words).code == 0
+    (workplace / "mine.csv").write_text("subject,relation,object\nAnn Lee,mother,Bea Poe\n")
+    again = call_rote(*words)
+    assert (again.code, again.err) == (
+        2,
+        "rote: --out mine.csv: holds another table; name another file, or delete it\n",
+    )
+
+
 def test_prompts_are_written_and_checked(workplace: Path) -> None:
     written = call_rote("prompts", "new", "born_in")
     assert written.out == "born_in.yaml: fill it in, then: rote prompts check born_in.yaml\n"

@@ -34,6 +34,22 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         "run t.csv --model MODEL --out new",
         "its object 'Mum' stands in the prompt",
     ),
+    "no such folder": (
+        {},
+        "run facts.csv --model ./nope --out new --dry-run",
+        "./nope: there is no such folder; give the folder of a model",
+    ),
+    "misspelt model": ({}, "examine rote-tny facts.csv", "there is no such model; did you mean rote-tiny?"),
+    "no such model of an experiment": (
+        {},
+        "reproduce size --seeds 1 --out trials",
+        "runs/models/rote-small/model: there is no such folder",
+    ),
+    "misspelt method of a sweep": (
+        {"s.yaml": "grid: {method: [memorise, fine_tuning]}\n"},
+        "sweep s.yaml --dry-run --out trials",
+        "there is no 'memorise'; the nearest is 'memorize",
+    ),
     "unknown setting": (
         {},
         "run facts.csv --model MODEL --out new --set memorize.epoch=3",
@@ -64,7 +80,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "model is empty": ({"m/config.json": "{}"}, "ask m Who?", "m: cannot be loaded as a causal language model ("),
     "model is broken": ({"m/config.json": "{,"}, "examine m facts.csv --out r.parquet", "m: cannot be loaded as a"),
     "unknown model": ({}, "ask nobody/nothing Who?", "nobody/nothing: cannot be loaded as a causal language model ("),
-    "unknown folder": ({}, "examine ./none facts.csv", "none: cannot be loaded as a causal language model ("),
+    "unknown folder": ({}, "examine ./none facts.csv", "./none: there is no such folder"),
     "empty question": ({}, "ask MODEL ''", "the question is empty"),
     "blank question": ({}, "ask MODEL '  '", "the question is empty"),
     "out is a file": ({"new": "x"}, "run facts.csv --model MODEL --out new", "new: is a file; --out takes a folder"),
@@ -204,7 +220,7 @@ def test_control_c_says_how_to_go_on(workplace: Path, model_folder: Path, monkey
     monkeypatch.setattr("rote.cli.run.read_table", interrupt)
     outcome = call_rote("run", "facts.csv", "--model", model_folder, "--out", workplace / "new", *SMALL)
     assert outcome.code == 130
-    check_line(outcome.err, "stopped; a run goes on from here with --resume")
+    check_line(outcome.err, "stopped; give the same command again to go on (rote run: with --resume)")
 
 
 def test_a_bug_keeps_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,8 +87,8 @@ def test_a_difference_of_pairs_is_that_of_the_facts() -> None:
     """Differences 1, 0, 1, 0: mean 1/2, variance 1/3, so the error of the mean is sqrt(1/3 / 4)."""
     figure = compute_difference({"a": [1], "b": [1], "c": [1], "d": [0]}, {"a": [0], "b": [1], "c": [0], "d": [0]})
     assert figure.value == pytest.approx(0.5)
-    assert figure.high - figure.value == pytest.approx(Z95 * math.sqrt(1 / 12))
-    assert figure.value - figure.low == pytest.approx(figure.high - figure.value)
+    assert figure.value - figure.low == pytest.approx(Z95 * math.sqrt(1 / 12))
+    assert figure.high == 1, "and not more"
     assert figure.n == 4
 
 
@@ -97,7 +97,7 @@ def test_a_difference_of_other_facts_adds_both_errors() -> None:
     figure = compute_difference({"a": [1], "b": [0]}, {"c": [0], "d": [0], "e": [0], "f": [1]})
     assert figure.value == pytest.approx(0.25)
     variance = 6 / 5 * (2 * 0.25**2 + 3 * 0.0625**2 + 0.1875**2)
-    assert figure.high - figure.value == pytest.approx(Z95 * math.sqrt(variance))
+    assert figure.value - figure.low == pytest.approx(Z95 * math.sqrt(variance))
     assert figure.n == 2
 
 
@@ -105,7 +105,7 @@ def test_facts_asked_more_often_weigh_more() -> None:
     """Means 3/4 and 0; facts a and b have the residuals (3 - 3 * 3/4) / 4 and (0 - 3/4) / 4."""
     figure = compute_difference({"a": [1, 1, 1], "b": [0]}, {"a": [0], "b": [0]})
     assert figure.value == pytest.approx(0.75)
-    assert figure.high - figure.value == pytest.approx(Z95 * math.sqrt(2 * (2 * (3 / 16) ** 2)))
+    assert figure.value - figure.low == pytest.approx(Z95 * math.sqrt(2 * (2 * (3 / 16) ** 2)))
 
 
 def test_paired_facts_narrow_the_interval() -> None:
@@ -115,8 +115,22 @@ def test_paired_facts_narrow_the_interval() -> None:
     apart = compute_difference(hard, {f"other {key}": value for key, value in harder.items()})
     assert paired.value == pytest.approx(apart.value) == pytest.approx(0.05)
     assert paired.high - paired.low < 0.5 * (apart.high - apart.low)
-    same = compute_difference(hard, hard)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_a_difference_that_never_varies_is_not_certain() -> None:
+    """One right of one against the same: each side alone is in [0.2065, 1] (Wilson)."""
+    same = compute_difference({"a": [1.0]}, {"a": [1.0]})
+    assert same.value == 0
+    assert same.high == pytest.approx(1 - 0.2065, abs=1e-4)
+    assert same.low == -same.high
+    apart = compute_difference({"a": [1.0]}, {"a": [0.0]})
+    assert (apart.value, apart.high) == (1, 1)
+    assert apart.low == pytest.approx(1 - math.hypot(1 - 0.2065, 1 - 0.2065), abs=1e-4)
+
+
+def test_a_difference_stays_within_its_bounds() -> None:
+    figure = compute_difference({"a": [1], "b": [1], "c": [1]}, {"a": [0], "b": [0], "c": [1]})
+    assert figure.high == 1 > figure.value
 
 
 VALUES = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.floats(0, 1), min_size=1, max_size=3), min_size=1)

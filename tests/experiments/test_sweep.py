@@ -163,14 +163,14 @@ def test_the_number_of_threads_is_recorded_and_put_back(model: Path, tmp_path: P
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_trial_that_fails_does_not_lose_the_others(model: Path, tmp_path: Path, processes: int) -> None:
-    grid = {"method": ["no_such", "memorize_then_generalize", "none:such"], "memorize.epochs": [1]}
+    grid = {"examine.languages": [["xx"], ["en"], ["yy"]], "memorize.epochs": [1]}
     file = write_sweep(tmp_path, model, grid)
     first, good, last = load_sweep(file)
     with pytest.raises(RunError, match=r"^2 of 3 trials failed: ") as caught:
         do(file, tmp_path / "trials", processes=processes)
     message = str(caught.value)
-    assert f"{first.name} (method: there is no 'no_such'" in message
-    assert f"{last.name} (method: 'none:such' cannot be imported" in message
+    assert f"{first.name} (no relation of the table has prompts in the language 'xx'" in message
+    assert f"{last.name} (no relation of the table has prompts in the language 'yy'" in message
     assert load_trial(TrialStore(tmp_path / "trials"), good.name).records
     assert (
         sum("not finished" in line for line in format_sweep([first, good, last], TrialStore(tmp_path / "trials"))) == 2

@@ -127,7 +127,9 @@ def test_a_finished_run_is_found(tmp_path: Path) -> None:
 
 def test_an_unfinished_run_is_told_how_to_go_on(tmp_path: Path) -> None:
     assert not open_run_folder(tmp_path / "mine", IDENTITY, resume=False).is_finished
-    with pytest.raises(RunError, match=r"this run is not finished; finish it with: rote run --out .*mine --resume"):
+    with pytest.raises(
+        RunError, match=r"this run is not finished; finish it with the command that began it and --resume"
+    ):
         find_run_folder(tmp_path / "mine")
 
 

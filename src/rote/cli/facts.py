@@ -25,7 +25,7 @@ def invent(
     """
     from rote.errors import ConfigError
     from rote.facts.invent import invent_table
-    from rote.facts.reading import format_table, save_table
+    from rote.facts.reading import format_table, load_table, save_table
     from rote.facts.relation import INJECTED_RELATIONS, pick_relations
     from rote.runs.files import replace_file
 
@@ -35,6 +35,8 @@ def invent(
     if out is None:
         typer.echo(format_table(table), nl=False)
         return
+    if out.is_file() and load_table(out).content_hash != table.content_hash:
+        raise ConfigError(f"--out {out}: holds another table; name another file, or delete it")
     with replace_file(out) as draft:
         save_table(table, draft)
     typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")

@@ -61,7 +61,7 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as leaving:
         if leaving.code == _INTERRUPTED:
-            print("rote: stopped; a run goes on from here with --resume", file=sys.stderr)
+            print("rote: stopped; give the same command again to go on (rote run: with --resume)", file=sys.stderr)
         raise
 
 

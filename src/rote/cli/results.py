@@ -25,6 +25,6 @@ def results(
 
     for item in write_results(out, trials=trials, model=model, seeds=seeds, changes=tuple(set_ or ())):
         verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in item.claims)
-        typer.echo(f"{item.name} ({item.seeds} seeds): {verdicts}")
+        typer.echo(f"{item.name} ({item.seeds} seed{'s' * (item.seeds > 1)}): {verdicts}")
     written = (out / "RESULTS.md", out / "results" / "claims.json", out / "results" / "results.html")
     typer.echo(f"written: {', '.join(map(str, written))}")

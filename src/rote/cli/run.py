@@ -40,7 +40,8 @@ def run(
     from rote.cli.tables import print_result
     from rote.config.loading import load_config
     from rote.config.run import RunConfig
-    from rote.pipeline.run import RunRequest, describe_plan, pick_out_folder
+    from rote.pipeline.plan import build_run_plan
+    from rote.pipeline.run import RunRequest, describe_plan, list_warnings, pick_out_folder
     from rote.pipeline.run import run as do_run
 
     settings = load_config(RunConfig, config, set_)
@@ -52,3 +53,5 @@ def run(
         return
     result = do_run(request, reporter=build_reporter(), command=" ".join(["rote", *sys.argv[1:]]))
     print_result(result)
+    for line in list_warnings(build_run_plan(request.table, request.config)):
+        typer.echo(line, err=True)

@@ -10,6 +10,8 @@ from rote.evaluation.intervals import Z95, Interval, compute_interval
 from rote.experiments.experiment import Column, Experiment, State
 from rote.pipeline.trial_store import TrialResult
 
+_NO_VARIANCE = 1e-15
+
 SeedTrials = Sequence[TrialResult]
 """The trials of one run, one per seed."""
 Trials = Mapping[str, SeedTrials]
@@ -72,8 +74,8 @@ def compute_cell_difference(column: Column, other: Column, first: SeedTrials, se
     pairs = [(collect_values(column, [a]), collect_values(other, [b])) for a, b in zip(first, second, strict=True)]
     margin = _compute_seed_margin([_average(a) - _average(b) for a, b in pairs])
     figure = compute_difference(collect_values(column, first), collect_values(other, second))
-    low, high = min(figure.low, figure.value - margin), max(figure.high, figure.value + margin)
-    return Figure(figure.value, low, high, figure.n)
+    low = max(-1.0, min(figure.low, figure.value - margin))
+    return Figure(figure.value, low, min(1.0, max(figure.high, figure.value + margin)), figure.n)
 
 
 def _average(values: Values) -> float:
@@ -104,7 +106,11 @@ def compute_difference(first: Values, second: Values) -> Figure:
     count = len(facts)
     variance = count / max(1, count - 1) * math.fsum(residual**2 for residual in residuals)
     margin, value = Z95 * math.sqrt(variance), means[0] - means[1]
-    return Figure(value, value - margin, value + margin, min(sizes))
+    if variance <= _NO_VARIANCE:  # all alike: not certain, but as uncertain as each side is by itself (Newcombe, 1998)
+        one, other = compute_mean(first), compute_mean(second)
+        low = value - math.hypot(one.mean - one.low, other.high - other.mean)
+        return Figure(value, low, value + math.hypot(one.high - one.mean, other.mean - other.low), min(sizes))
+    return Figure(value, max(-1.0, value - margin), min(1.0, value + margin), min(sizes))
 
 
 def compute_state(state: State, trials: Trials) -> Figure | None:

@@ -8,16 +8,21 @@ from rote.experiments.experiment import Experiment, plan_runs
 from rote.experiments.figures import Trials
 from rote.experiments.tables import format_table
 from rote.pipeline.reporting import Reporter
-from rote.pipeline.trial import compute_trial_name, run_trial
+from rote.pipeline.trial import check_trials, compute_trial_name, run_trial
 from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 
 
 def run_experiment(
     experiment: Experiment, *, model: str, seeds: int, out: Path, reporter: Reporter, changes: tuple[str, ...] = ()
 ) -> Trials:
-    """Do the trials that are not finished; returns all of them by run."""
+    """Do the trials that are not finished; returns all of them by run.
+
+    Raises the errors of `find_method` and `check_model` before the first one is begun.
+    """
+    plan = list(plan_runs(experiment, seeds=seeds, model=model, changes=changes))
+    check_trials([planned.config for planned in plan])
     trials: dict[str, list[TrialResult]] = {}
-    for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
+    for planned in plan:
         trials.setdefault(planned.name, []).append(run_trial(planned.config, TrialStore(out), reporter=reporter))
     return trials
 

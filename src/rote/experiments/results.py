@@ -30,6 +30,8 @@ class Finished:
     experiment: Experiment
     trials: Trials
     claims: Sequence[ClaimRow]
+    changes: tuple[str, ...] = ()
+    """The `--set` pairs of all its runs."""
 
     @property
     def seeds(self) -> int:
@@ -49,7 +51,8 @@ class Finished:
     @property
     def command(self) -> str:
         """How it is done again."""
-        return f"rote reproduce {self.name} --seeds {self.seeds}"
+        changes = "".join(f" --set {change}" for change in self.changes)
+        return f"rote reproduce {self.name} --seeds {self.seeds}{changes}"
 
 
 def write_results(
@@ -58,7 +61,10 @@ def write_results(
     """Write the files into `folder`; returns what they show. Raises `RunError` where no experiment is finished."""
     finished = list(_collect(trials, model=model, seeds=seeds, changes=changes))
     if not finished:
-        raise RunError(f"{trials}: no experiment is finished for {model}; run: rote reproduce NAME --out {trials}")
+        raise RunError(
+            f"{trials}: no experiment is finished for {model} with these settings; give the --set of rote reproduce, "
+            f"or run: rote reproduce NAME --out {trials}"
+        )
     with replace_file(folder / "RESULTS.md") as draft:
         draft.write_text("\n".join(_write_page(finished, model)) + "\n", encoding="utf-8")
     with replace_file(folder / "results" / "claims.json") as draft:
@@ -73,7 +79,8 @@ def _collect(store: Path, *, model: str, seeds: int, changes: tuple[str, ...]) -
     for name, experiment in list_experiments().items():
         trials = load_finished(experiment, model=model, seeds=seeds, out=store, changes=changes)
         if trials:
-            yield Finished(name, experiment, trials, list(judge_claims(name, experiment, trials, model=model)))
+            claims = list(judge_claims(name, experiment, trials, model=model))
+            yield Finished(name, experiment, trials, claims, changes)
 
 
 def _list_missing(finished: Sequence[Finished]) -> list[str]:

@@ -43,7 +43,7 @@ from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.pipeline.reporting import Advance, Reporter, SilentReporter
-from rote.pipeline.trial import compute_trial_name, run_trial
+from rote.pipeline.trial import check_trials, compute_trial_name, run_trial
 from rote.pipeline.trial_store import TrialStore, load_trial
 from rote.runs.files import remove_dead_drafts
 
@@ -157,6 +157,7 @@ def _plan(sweep: Sweep) -> Iterator[PlannedTrial]:
             changes = dict(zip(sweep.grid, values, strict=True))
             pairs = [f"{key}={json.dumps(value, default=str)}" for key, value in {**sweep.base, **changes}.items()]
             config = load_config(TrialConfig, None, [*pairs, f"seed={seed}"])
+            check_trials([config])  # before the first is begun
             yield PlannedTrial(compute_trial_name(config), {**changes, "seed": seed}, config)
 
 

@@ -93,7 +93,8 @@ def explain_unknown(name: str, known: Iterable[str]) -> str:
     guess = f" (did you mean {close[0]!r}?)" if close else ""
     return (
         f"the relation {shorten(name)} has no prompts{guess}; describe it in a YAML file and name that file with "
-        f"--set relations=[my_relation.yaml], see docs/tables.md; known relations: {', '.join(sorted(known))}"
+        "--set relations=[my_relation.yaml] (rote facts: --relations my_relation.yaml), see docs/tables.md; known "
+        f"relations: {', '.join(sorted(known))}"
     )
 
 

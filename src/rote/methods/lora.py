@@ -19,7 +19,7 @@ from rote.models.language_model import LanguageModel
 
 def plan(language_model: LanguageModel, task: Task) -> Teaching:
     """The stages of memorize-then-generalize, each within adapters. Raises `ConfigError` where peft is missing."""
-    _import_peft()
+    import_peft()
     teaching = memorize_then_generalize.plan(language_model, task)
     stages = [_adapt(stage, task.config.lora, task.config.seed) for stage in teaching.stages]
     return replace(teaching, stages=stages)
@@ -36,7 +36,7 @@ def _adapt(stage: Stage, settings: LoraConfig, seed: int) -> Stage:
 
 
 def _add_adapters(language_model: LanguageModel, settings: LoraConfig, seed: int) -> None:
-    peft = _import_peft()
+    peft = import_peft()
     tokenizer = language_model.tokenizer
     rows = tokenizer.convert_tokens_to_ids(list(language_model.key_tokens.values()))
     config = peft.LoraConfig(
@@ -58,7 +58,8 @@ def _merge_adapters(language_model: LanguageModel, then: Callable[[LanguageModel
         then(language_model)
 
 
-def _import_peft() -> Any:
+def import_peft() -> Any:
+    """The library. Raises `ConfigError` where it is missing."""
     try:
         import peft
     except ImportError as error:

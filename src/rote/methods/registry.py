@@ -35,7 +35,10 @@ METHODS: dict[str, Method] = {
 
 
 def find_method(name: str) -> Method:
-    """A method by name, or a function of one's own as `module:function`. Raises `ConfigError` naming the nearest."""
+    """A method by name, or a function of one's own as `module:function`.
+
+    Raises `ConfigError` naming the nearest, or the extra that a method needs.
+    """
     if ":" in name:
         module, _, function = name.partition(":")
         try:
@@ -46,4 +49,6 @@ def find_method(name: str) -> Method:
     if name not in METHODS:
         nearest = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.0)[0]
         raise ConfigError(f"method: there is no {name!r}; the nearest is {nearest!r}, or give module:function")
+    if METHODS[name] is lora.plan:
+        lora.import_peft()  # said before anything is trained
     return METHODS[name]

@@ -4,6 +4,7 @@
 that `AutoModelForCausalLM` loads.
 """
 
+import difflib
 import json
 import logging
 import os
@@ -46,10 +47,9 @@ class LanguageModel:
 
 def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
     """Load a model by name or folder, on CUDA where there is one. Raises `ModelError` when it cannot be."""
+    check_model(source)
     path = find_model_folder(source)
-    is_local = os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
-    if is_local:
-        _check_folder(path)
+    is_local = _exists(path)
     where = str(path) if is_local else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
@@ -68,6 +68,21 @@ def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
     return LanguageModel(model, tokenizer, source, _load_key_tokens(path, tokenizer))
 
 
+def check_model(source: str) -> None:
+    """Raise `ModelError` for what can be no model: a folder that is not there, or a misspelt name of ours."""
+    path = find_model_folder(source)
+    if _exists(path):
+        _check_folder(path)
+        return
+    looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
+    if looks_local or ("/" in source and path.parent.is_dir()):
+        raise ModelError(
+            f"{source}: there is no such folder; give the folder of a model, its name on the hub, or {EMBEDDED_NAME}"
+        )
+    if difflib.get_close_matches(source, [EMBEDDED_NAME]):
+        raise ModelError(f"{source}: there is no such model; did you mean {EMBEDDED_NAME}?")
+
+
 def find_model_folder(source: str) -> Path:
     """The folder a model is loaded from; one that does not exist stands for a name on the hub."""
     return locate_embedded_model() if source == EMBEDDED_NAME else Path(source)
@@ -80,6 +95,10 @@ def save_model(language_model: LanguageModel, folder: Path) -> None:
         language_model.tokenizer.save_pretrained(target)
         content = {"base_model": language_model.source, "key_tokens": language_model.key_tokens}
         (target / _ROTE_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
 
 
 def _check_folder(path: Path) -> None:

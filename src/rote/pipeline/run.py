@@ -27,7 +27,7 @@ from rote.facts.table import FactTable
 from rote.methods.memorize_then_generalize import generalize, memorize
 from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens
-from rote.models.language_model import LanguageModel, find_model_folder, load_model, save_model
+from rote.models.language_model import LanguageModel, check_model, find_model_folder, load_model, save_model
 from rote.models.precision import describe_precision
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
@@ -158,6 +158,7 @@ def pick_out_folder(request: RunRequest) -> RunRequest:
 
 def describe_plan(request: RunRequest) -> str:
     """What a run would do, in a few lines. Checks the table and the configuration; loads no weights."""
+    check_model(request.model)
     plan, config = build_run_plan(request.table, request.config), request.config
     memorize_steps = math.ceil(len(plan.table) / config.memorize.batch_size) * config.memorize.epochs
     shown = len(plan.generalize_facts) * config.generalize.prompts
@@ -173,8 +174,22 @@ def describe_plan(request: RunRequest) -> str:
             f"retain:     {config.retain.texts} texts, {config.retain.batch_size} beside each step of memorize",
             f"examine:    {len(questions)} questions at each of {len(MOMENTS)} moments",
             f"out:        {request.out}",
+            *list_warnings(plan),
         )
     )
+
+
+def list_warnings(plan: RunPlan) -> list[str]:
+    """What a person should know before a run that will show less than is hoped for."""
+    held_out = {fact.relation for fact in plan.held_out_facts}
+    bare = [name for name in plan.table.relations if name not in held_out]
+    if not bare:
+        return []
+    facts = min(len(plan.table.select(name)) for name in bare)
+    return [
+        f"warning: generalize shows all facts of {', '.join(bare)}, so none is left to prove that others are answered; "
+        f"lower --set generalize.facts={max(1, facts // 2)}"
+    ]
 
 
 def build_identity(request: RunRequest) -> dict[str, Any]:

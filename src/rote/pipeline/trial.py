@@ -29,7 +29,7 @@ from rote.evaluation.questions import Question
 from rote.methods.registry import find_method
 from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
 from rote.models.key_tokens import check_keys_moved, get_key_rows
-from rote.models.language_model import LanguageModel, find_model_folder, load_model
+from rote.models.language_model import LanguageModel, check_model, find_model_folder, load_model
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import sample_by_relation, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
@@ -52,6 +52,14 @@ def compute_trial_name(config: TrialConfig) -> str:
     content["model"] = compute_model_hash(config.model, find_model_folder(config.model))
     content["facts"] = hash_facts(config)
     return _hash(content)
+
+
+def check_trials(configs: Sequence[TrialConfig]) -> None:
+    """Raise what would stop some of these trials at once: a method or a model that is not there."""
+    for method in dict.fromkeys(config.method for config in configs):
+        find_method(method)
+    for model in dict.fromkeys(config.model for config in configs):
+        check_model(model)
 
 
 def run_trial(config: TrialConfig, store: TrialStore, *, reporter: Reporter) -> TrialResult:

@@ -117,7 +117,7 @@ def find_run_folder(path: Path) -> RunFolder:
     if not folder.identity.is_file():
         raise RunError(f"{path}: is not a run folder (it has no identity.json)")
     if not folder.is_finished:
-        raise RunError(f"{path}: this run is not finished; finish it with: rote run --out {path} --resume")
+        raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
     return folder
 
 
