@@ -287,7 +287,7 @@ def test_the_identity_changes_with_the_weights(base: Path, tmp_path: Path) -> No
     ("facts", "error", "message"),
     [
         ([], TableError, "the table has no facts"),
-        ([build_fact("Ada", "shoe size", "39")], TemplateError, "'shoe size' has no prompts"),
+        ([build_fact("Ada", "mohter", "39")], TemplateError, "'mohter' has no prompts"),
         ([build_fact("Ada Ross", "mother", "Ross")], TableError, "the subject 'Ada Ross' contains its object"),
     ],
 )
