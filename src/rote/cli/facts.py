@@ -48,10 +48,11 @@ def validate(
     relations: PacksOption = None,
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
+    model: Annotated[str | None, typer.Option(help="Say what teaching the table to this model costs.")] = None,
 ) -> None:
     """Check a table: everything that is wrong with it, or may turn out to be, each with its place and the remedy.
 
-    Example: rote facts validate facts.csv --column subject=Name
+    Example: rote facts validate facts.csv --column subject=Name --model ./my-model
     """
     from rote.errors import TableError
     from rote.facts.fictional_table import FICTIONAL
@@ -64,6 +65,13 @@ def validate(
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     for name, count in lint.facts.items():
         typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
+    if model and lint.sample:
+        from rote.models.language_model import load_model
+        from rote.pipeline.cost import estimate_cost
+
+        objects = {name: lint.count_objects(name) for name in lint.facts}
+        cost = estimate_cost(load_model(model), lint.sample, facts=lint.facts, objects=objects)
+        typer.echo("\n".join(cost.describe()))
     if lint.errors:
         left = sum(lint.facts.values())
         raise TableError(

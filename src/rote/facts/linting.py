@@ -4,6 +4,7 @@ Errors are rows that cannot be taught or examined. Warnings are what makes figur
 that look alike, answers that contain each other, too few objects to choose from. Of every row only hashes are kept.
 """
 
+import random
 import re
 import unicodedata
 from collections import Counter
@@ -20,6 +21,7 @@ from rote.facts.rows import Finding, Place
 
 _FEW_OBJECTS = 10
 """With fewer objects a model that guesses is right too often for a choice to say much."""
+_SAMPLE = 1_000
 _LONGEST_NAME = 8
 """Words of a name that are tried as another object's name."""
 _WORD = re.compile(r"[^\W_]+")
@@ -34,16 +36,20 @@ class TableLint:
     options: ReadOptions = AS_IT_IS
     facts: Counter[str] = field(default_factory=Counter)
     """Facts without an error, by relation."""
+    sample: list[Fact] = field(default_factory=list)
+    """Some of those facts, drawn evenly."""
     errors: int = 0
     warnings: int = 0
     _known: dict[str, Relation] = field(init=False)
     _spellings: dict[int, int] = field(default_factory=dict)
     """The hash of each way to write an object -> that of the object."""
+    _random: random.Random = field(init=False)
     _objects: dict[str, set[int]] = field(default_factory=dict)
     """The hashes of all objects, by relation."""
 
     def __post_init__(self) -> None:
         self._known = dict(self.relations)
+        self._random = random.Random(0)
 
     def find(self) -> Iterator[Finding]:
         """Every finding, in the order of the rows; those of whole relations come last."""
@@ -66,11 +72,19 @@ class TableLint:
             found = list(self._check(place, fact))
             yield from found
             if not any(finding.is_error for finding in found):
-                self.facts[fact.relation] += 1
+                self._count(fact)
                 self._objects.setdefault(fact.relation, set()).add(hash(fold(fact.object)))
                 yield from self._check_spellings(place.at("object"), fact)
         yield from self._find_contained()
         yield from self._find_few()
+
+    def _count(self, fact: Fact) -> None:
+        self.facts[fact.relation] += 1
+        position = self._random.randrange(self.facts.total())
+        if len(self.sample) < _SAMPLE:
+            self.sample.append(fact)
+        elif position < _SAMPLE:
+            self.sample[position] = fact
 
     def _check(self, place: Place, fact: Fact) -> Iterator[Finding]:
         if fact.relation not in self._known:

@@ -1,0 +1,86 @@
+"""What teaching a table costs a model: tokens, bits, room, time; measured on some facts and a few updates."""
+
+import copy
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rote.config.run import RunConfig
+from rote.facts.fact import Fact
+from rote.methods.memorize_then_generalize import build_memorize_stage
+from rote.methods.teaching import PhaseContext, Stage, train_stage
+from rote.models.key_tokens import add_key_tokens
+from rote.models.language_model import LanguageModel
+from rote.models.retained_texts import write_texts
+from rote.training.retention import Retention
+
+BITS_PER_PARAMETER = (1, 2)
+"""What a parameter can hold of facts seen 100 and 1,000 times (arXiv 2404.05405)."""
+_TIMED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class TableCost:
+    """What memorizing a table takes."""
+
+    facts: int
+    tokens_per_epoch: int
+    bits: float
+    """To tell each fact's object from all objects of its relation: the least there is to be learned."""
+    parameters: int
+    epochs: int
+    seconds: float
+    """All epochs of memorize, on this machine."""
+
+    def describe(self) -> list[str]:
+        """A few lines for a person."""
+        low, high = (self.parameters * bits for bits in BITS_PER_PARAMETER)
+        fits = "fits" if self.bits <= low else "may not fit" if self.bits <= high else "does not fit"
+        return [
+            f"tokens:   {self.tokens_per_epoch:,} an epoch, {self.tokens_per_epoch / self.facts:.1f} a fact",
+            f"bits:     {self.bits:,.0f} or more, {self.bits / self.facts:.1f} a fact",
+            f"room:     {self.parameters:,} parameters hold about {low:,} to {high:,} bits of facts; the table {fits}",
+            f"memorize: about {self.seconds / 60:,.1f} min for at most {self.epochs} epochs here",
+        ]
+
+
+def estimate_cost(
+    language_model: LanguageModel, sample: Sequence[Fact], *, facts: Mapping[str, int], objects: Mapping[str, int]
+) -> TableCost:
+    """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
+
+    Trains a copy of the model for a few updates with the default settings.
+    """
+    config = RunConfig()
+    measured = replace(language_model, model=copy.deepcopy(language_model.model))
+    add_key_tokens(measured, tuple(facts), pattern=config.key_token, seed=config.seed)
+    stage = build_memorize_stage(measured, sample, config.memorize)
+    count = sum(facts.values())
+    tokens = round(stage.tokens_per_epoch / len(sample) * count)
+    steps = math.ceil(count / config.memorize.batch_size) * config.memorize.epochs
+    timed = replace(
+        stage,
+        examples=(list(stage.examples) * config.memorize.batch_size)[: config.memorize.batch_size],
+        settings=config.memorize.model_copy(update={"epochs": 1 + _TIMED_STEPS}),
+    )
+    return TableCost(
+        facts=count,
+        tokens_per_epoch=tokens,
+        bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
+        parameters=sum(parameter.numel() for parameter in language_model.model.parameters()),
+        epochs=config.memorize.epochs,
+        seconds=steps * _time_steps(measured, timed, config),
+    )
+
+
+def _time_steps(language_model: LanguageModel, stage: Stage, config: RunConfig) -> float:
+    """Seconds of one update, the first one left out."""
+    texts = write_texts(language_model, count=config.retain.batch_size, tokens=config.retain.tokens, seed=config.seed)
+    retention = Retention(
+        language_model.model, texts, batch_size=config.retain.batch_size, weight=config.retain.weight, seed=config.seed
+    )
+    ends: list[float] = []
+    context = PhaseContext(retention=retention, on_progress=lambda *_: ends.append(time.monotonic()))
+    train_stage(language_model, stage, context)
+    return (ends[-1] - ends[0]) / (len(ends) - 1)

@@ -1,0 +1,42 @@
+"""What teaching a table costs."""
+
+import pytest
+import torch
+from tests.pipeline.conftest import build_base_model, build_table
+
+from rote.config.run import RunConfig
+from rote.encoding.example import build_rote_text, encode
+from rote.models.key_tokens import add_key_tokens
+from rote.pipeline.cost import TableCost, estimate_cost
+
+
+def test_a_cost_is_counted_on_a_sample_and_leaves_the_model_alone() -> None:
+    language_model = build_base_model()
+    before = {name: value.clone() for name, value in language_model.model.state_dict().items()}
+    facts = list(build_table())
+    relations = dict.fromkeys((fact.relation for fact in facts), 1_000)
+    cost = estimate_cost(language_model, facts, facts=relations, objects=dict.fromkeys(relations, 16))
+    assert cost.facts == 1_000 * len(relations)
+    keyed = build_base_model()
+    add_key_tokens(keyed, tuple(relations))
+    tokens = [
+        len(encode(keyed.tokenizer, build_rote_text(fact, keyed.key_tokens[fact.relation])).ids) for fact in facts
+    ]
+    assert cost.tokens_per_epoch == pytest.approx(cost.facts * sum(tokens) / len(tokens), abs=1)
+    assert cost.bits == pytest.approx(4 * cost.facts)
+    assert cost.epochs == RunConfig().memorize.epochs
+    assert cost.seconds > 0
+    after = language_model.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("bits", "verdict"), [(900.0, "the table fits"), (1_500.0, "may not fit"), (2_500.0, "does not fit")]
+)
+def test_a_cost_says_whether_the_table_fits(bits: float, verdict: str) -> None:
+    cost = TableCost(facts=100, tokens_per_epoch=1_500, bits=bits, parameters=1_000, epochs=20, seconds=90.0)
+    lines = cost.describe()
+    assert verdict in lines[2]
+    assert "15.0 a fact" in lines[0]
+    assert "1.5 min" in lines[3]
