@@ -14,7 +14,6 @@ from rote.audit.traces import (
     Trace,
     TraceKind,
     find_findings,
-    looks_reserved,
     name_rows,
     pick_best,
     select_candidates,
@@ -24,6 +23,7 @@ from rote.evaluation.intervals import compute_interval
 from rote.facts.fact import build_fact
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
+from rote.models.reserved import looks_reserved
 
 RELATIONS = load_shipped_relations()
 TABLE = invent_table([RELATIONS["mother"], RELATIONS["capital"]], count=6, seed=1)

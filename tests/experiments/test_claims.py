@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from tests.experiments.conftest import build_answers, build_record, build_trial
 
+from rote.evaluation.differences import Figure
 from rote.experiments.claims import ClaimRow, compute_claim, judge, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
-from rote.experiments.figures import Figure, compute_cells
+from rote.experiments.figures import compute_cells
 from rote.models.embedded import EMBEDDED_NAME
 from rote.pipeline.trial_store import TrialResult
 

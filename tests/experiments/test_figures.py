@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.experiments.conftest import build_answers, build_record, build_trial
 
+from rote.evaluation.differences import Values, compute_difference
 from rote.evaluation.intervals import Z95
 from rote.experiments.experiment import Column, Experiment, State
 from rote.experiments.figures import (
-    Values,
     collect_values,
     compute_cells,
-    compute_difference,
     compute_equivalent,
     compute_state,
     compute_tokens,

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.pipeline.conftest import Finished, RecordingReporter, build_request
 
-from rote.pipeline import run as pipeline
+from rote.pipeline import run_report
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import run
 from rote.records import MOMENTS, load_records
@@ -19,12 +19,17 @@ from rote.records import MOMENTS, load_records
 STEPS = (
     "write retained texts",
     "examine: before",
+    "beliefs: before",
     "memorize",
     "examine: memorize",
     "generalize",
     "examine: generalize",
-    "save the model and the report",
+    "beliefs: generalize",
+    "save the model",
+    "load it in a fresh process",
 )
+
+FIGURES = ("summary.json", "knowledge.json", "side_effects.json")
 
 
 class Interrupted(BaseException):
@@ -45,7 +50,7 @@ class InterruptingReporter(RecordingReporter):
 
 
 def assert_same_run(out: Path, finished: Finished) -> None:
-    for name in ("model/model.safetensors", "model/tokenizer.json", "model/rote.json", "summary.json", "retained.json"):
+    for name in ("model/model.safetensors", "model/tokenizer.json", "model/rote.json", *FIGURES, "retained.json"):
         assert (out / name).read_bytes() == finished.read(name), name
     for moment in MOMENTS:
         name = f"records/{moment}.parquet"
@@ -108,7 +113,7 @@ def test_a_run_interrupted_before_its_report_writes_it_when_resumed(
 
     request = finished.continue_at(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "render_report", stop)
+        patch.setattr(run_report, "render_report", stop)
         with pytest.raises(Interrupted):
             run(request, reporter=SilentReporter())
     run(request, reporter=SilentReporter())

@@ -6,20 +6,18 @@ What they bring is held against the subjects alone, the objects of other facts, 
 """
 
 import random
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rote.facts.fact import Fact
+from rote.models.reserved import looks_reserved
 
 TokenKind = Literal["declared", "added", "vocabulary"]
 TraceKind = Literal["declared", "added", "vocabulary", "none", "prompt"]
 Asked = Literal["table", "shuffled", "unseen"]
 MIN_FACTS = 4
 """With fewer facts the 95% intervals of "all" and "none" overlap, so nothing could ever be a finding."""
-
-_RESERVED = re.compile(r"[<\[].*(unused|reserved|extra|placeholder|dummy|row).*[>\]]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,6 @@ class Trace:
     low: float
     high: float
     n: int
-
-
-def looks_reserved(token: str) -> bool:
-    """Whether a token was set aside for no text, such as `<|reserved_special_token_3|>`, or is a row without a name."""
-    return _RESERVED.fullmatch(token) is not None
 
 
 def name_rows(vocabulary: Mapping[str, int], rows: int) -> dict[int, str]:

@@ -43,6 +43,26 @@ def invent(
 
 
 @facts.command()
+def swap(
+    count: Annotated[int, typer.Option(min=1, help="Facts in all.")] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same facts.")] = 0,
+    out: Annotated[Path, typer.Option(help="A .csv or .jsonl file.")] = Path("updates.csv"),
+) -> None:
+    """Give real facts, which rote-tiny knows, the objects of others: a table of updates to try teaching on.
+
+    Example: rote facts swap --count 100 --out updates.csv
+    """
+    from rote.facts.counterfactual import swap_world
+    from rote.facts.reading import save_table
+    from rote.runs.files import replace_file
+
+    table = swap_world(count=count, seed=seed)
+    with replace_file(out) as draft:
+        save_table(table, draft)
+    typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")
+
+
+@facts.command()
 def validate(
     table: TableArgument = None,
     relations: PacksOption = None,

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rote.facts.reading import ReadOptions
     from rote.facts.table import FactTable
+    from rote.models.language_model import LoadOptions
 
 TableArgument = Annotated[
     Path | None,
@@ -31,6 +32,18 @@ MergeOption = Annotated[
     typer.Option("--merge-repeats", help="Rows with the same subject and relation make one fact, several objects."),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-faulty", help="Leave out rows that cannot be taught or examined.")]
+RevisionOption = Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit of a model on the hub.")]
+RemoteCodeOption = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run the Python code that comes with the model.")
+]
+PickleOption = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled weights, which may run code.")]
+
+
+def build_load_options(revision: str | None, trust_remote_code: bool, allow_pickle: bool) -> "LoadOptions":
+    """What the flags allow."""
+    from rote.models.language_model import LoadOptions
+
+    return LoadOptions(revision, trust_remote_code, allow_pickle)
 
 
 def build_read_options(columns: list[str] | None, merge: bool, skip: bool) -> "ReadOptions":

@@ -10,9 +10,13 @@ from rote.cli.options import (
     ColumnOption,
     ConfigOption,
     MergeOption,
+    PickleOption,
+    RemoteCodeOption,
+    RevisionOption,
     SetOption,
     SkipOption,
     TableArgument,
+    build_load_options,
     build_read_options,
     read_table,
 )
@@ -29,6 +33,9 @@ def run(
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     skip_faulty: SkipOption = False,
+    revision: RevisionOption = None,
+    trust_remote_code: RemoteCodeOption = False,
+    allow_pickle: PickleOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
@@ -40,13 +47,17 @@ def run(
     from rote.cli.tables import print_result
     from rote.config.loading import load_config
     from rote.config.run import RunConfig
+    from rote.config.sizes import fit_settings
+    from rote.models.language_model import count_parameters
     from rote.pipeline.plan import build_run_plan
     from rote.pipeline.run import RunRequest, describe_plan, list_warnings, pick_out_folder
     from rote.pipeline.run import run as do_run
 
-    settings = load_config(RunConfig, config, set_)
+    loading = build_load_options(revision, trust_remote_code, allow_pickle)
+    fitting = fit_settings(count_parameters(model, loading))
+    settings = load_config(RunConfig, config, set_, base=fitting)
     facts, name = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
-    request = RunRequest(facts, name, model, settings, out or Path(), resume)
+    request = RunRequest(facts, name, model, settings, out or Path(), resume, loading)
     request = request if out else pick_out_folder(request)
     if dry_run:
         typer.echo(describe_plan(request))

@@ -1,6 +1,7 @@
 """Reading a configuration: a YAML file, changed by `key=value` pairs, checked as a whole."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +14,20 @@ from rote.errors import ConfigError
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 
 
-def load_config(kind: type[ConfigType], path: Path | None = None, changes: list[str] | None = None) -> ConfigType:
+def load_config(
+    kind: type[ConfigType],
+    path: Path | None = None,
+    changes: list[str] | None = None,
+    *,
+    base: Mapping[str, Any] | None = None,
+) -> ConfigType:
     """Build a configuration from a file (or the defaults) and `--set` changes such as `memorize.epochs=6`.
+
+    `base` takes the place of defaults where neither says anything.
 
     Raises `ConfigError` naming the key at fault and, for an unknown one, the nearest that exists.
     """
-    content = _read_yaml(path) if path else {}
+    content = _merge(base or {}, _read_yaml(path) if path else {})
     for change in changes or ():
         _apply(content, change)
     try:
@@ -40,6 +49,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold keys and values, such as 'seed: 1'")
     return content
+
+
+def _merge(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Both; where both say something, what `content` says."""
+    merged = {**base, **content}
+    for key in base.keys() & content.keys():
+        if isinstance(base[key], Mapping) and isinstance(content[key], Mapping):
+            merged[key] = _merge(base[key], content[key])
+    return merged
 
 
 def _apply(content: dict[str, Any], change: str) -> None:

@@ -3,9 +3,17 @@
 `RunConfig()` is the default. `configs/paper.yaml` holds the plain settings of the paper.
 """
 
+from typing import Literal
+
 from pydantic import Field
 
 from rote.config.strict import StrictConfig
+
+KeyStrategy = Literal["new", "reserved", "existing"]
+"""Where a key token comes from: a token that is added, an unused id of the vocabulary, or tokens of ordinary text."""
+
+RetentionLoss = Literal["kl", "replay"]
+"""A penalty on the divergence from the untrained model, or training on the texts as they are."""
 
 
 class RetainConfig(StrictConfig):
@@ -16,6 +24,13 @@ class RetainConfig(StrictConfig):
 
     texts: int = Field(default=1000, ge=0)
     """How many texts the untrained model writes; 0 turns retention off (the paper's plain setting)."""
+    file: str | None = None
+    """A text file whose lines take their place; `texts` of them are drawn."""
+    loss: RetentionLoss = "kl"
+    """`kl` ties the model to what it was on the texts; `replay` trains on them as they are."""
+    generalize: bool = False
+    """Whether they stand beside generalize too. It is short, so little is lost there; with many facts, as for an
+    update, more is."""
     tokens: int = Field(default=40, ge=4)
     """The most tokens a text has."""
     batch_size: int = Field(default=16, ge=1)
@@ -38,6 +53,8 @@ class PhaseConfig(StrictConfig):
     """Steps over which the learning rate rises."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay of AdamW."""
+    micro_batch_size: int = Field(default=0, ge=0)
+    """Examples in memory at once; the gradients of a step are added up over them. 0 means the whole batch."""
 
 
 class MemorizeConfig(PhaseConfig):
@@ -64,6 +81,17 @@ class GeneralizeConfig(PhaseConfig):
     """Examples in one step."""
 
 
+class LoraConfig(StrictConfig):
+    """Low-rank adapters in place of full fine-tuning (extra `lora`)."""
+
+    rank: int = Field(default=16, ge=1)
+    """Rank of every adapter."""
+    alpha: float = Field(default=32.0, gt=0)
+    """Scale of an adapter, divided by its rank."""
+    learning_rate_factor: float = Field(default=5.0, gt=0)
+    """Adapters learn at this multiple of a phase's learning rate."""
+
+
 class ExamineConfig(StrictConfig):
     """Which questions are asked. Every limit is a sample drawn with the run's seed; 0 means all."""
 
@@ -85,6 +113,28 @@ class ExamineConfig(StrictConfig):
     """Questions answered at a time."""
 
 
+class KnowledgeConfig(StrictConfig):
+    """What the model believes about each fact before it is taught, and about subjects that do not exist."""
+
+    prompts: int = Field(default=2, ge=1)
+    """English prompts of each fact: the first training prompt, then held-out ones."""
+    samples: int = Field(default=3, ge=0)
+    """Answers drawn at random to each prompt; what most of them repeat is said with confidence. 0 skips all this."""
+    tokens: int = Field(default=16, ge=1)
+    """The most tokens an answer has."""
+
+
+class SideEffectsConfig(StrictConfig):
+    """What else may change: other facts about the same subjects, of the same relations, everything else, and text."""
+
+    budget: float = Field(default=0.02, ge=0)
+    """The largest fall of accuracy, or rise of nats per token, that passes for none."""
+    facts: str | None = None
+    """A table of facts the model should keep, beside those of the real world that are shipped."""
+    text: str | None = None
+    """A text file that the model should foresee as well as before, line by line."""
+
+
 class RunConfig(StrictConfig):
     """Everything that decides a run's result, with the table and the base model."""
 
@@ -94,9 +144,21 @@ class RunConfig(StrictConfig):
     """Relation packs (YAML files) for relations of the table that are not shipped."""
     key_token: str = Field(default="[X{number}]", pattern=r"^([^{}]|\{number\})+$")
     """The key token of a relation; `{number}` counts the relations, so that the token itself says nothing."""
+    key_strategy: KeyStrategy = "new"
+    """`new` adds a token, `reserved` takes an unused id of the vocabulary, `existing` writes the key with the tokens
+    there are, so that the model keeps its shape."""
+    tuning: Literal["full", "lora"] = "full"
+    """Whether all weights are trained, or adapters and the rows of the key tokens."""
+    lora: LoraConfig = LoraConfig()
+    gradient_checkpointing: bool = False
+    """Compute activations twice rather than keep them: less memory, more time."""
     memorize: MemorizeConfig = MemorizeConfig()
     generalize: GeneralizeConfig = GeneralizeConfig()
     retain: RetainConfig = RetainConfig()
     examine: ExamineConfig = ExamineConfig()
+    knowledge: KnowledgeConfig = KnowledgeConfig()
+    side_effects: SideEffectsConfig = SideEffectsConfig()
+    save: Literal["merged", "adapter", "both"] = "merged"
+    """What is written of a model with adapters: a whole model, the adapters alone, or both."""
     checkpoint_seconds: float = Field(default=120.0, gt=0)
     """How often a running phase is saved."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rote.config.run import ExamineConfig, GeneralizeConfig, MemorizeConfig, PhaseConfig, RetainConfig
+from rote.config.run import ExamineConfig, GeneralizeConfig, LoraConfig, MemorizeConfig, PhaseConfig, RetainConfig
 from rote.config.strict import StrictConfig
 
 
@@ -36,17 +36,6 @@ class FineTuneConfig(PhaseConfig):
     """How many of the English training prompts are used."""
     untouched: int = Field(default=500, ge=0)
     """Real facts mixed in by `paraphrase_fine_tuning`."""
-
-
-class LoraConfig(StrictConfig):
-    """Low-rank adapters in place of full fine-tuning (method `lora`, extra `lora`)."""
-
-    rank: int = Field(default=16, ge=1)
-    """Rank of every adapter."""
-    alpha: float = Field(default=32.0, gt=0)
-    """Scale of an adapter, divided by its rank."""
-    learning_rate_factor: float = Field(default=5.0, gt=0)
-    """Adapters learn at this multiple of a phase's learning rate."""
 
 
 class InContextConfig(StrictConfig):

@@ -88,7 +88,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
     object begins inside a token, naming the template, or a name holds a special token such as an end of text.
     """
     whole = f"{text.prompt}{text.separator}{text.object}"
-    special = next((token for token in tokenizer.all_special_tokens if token in whole), None)
+    words = whole.replace(text.key_token, " ") if text.key_token else whole  # a key token may be a reserved one
+    special = next((token for token in tokenizer.all_special_tokens if token in words), None)
     if special:
         raise EncodingError(f"{text.origin}: the text about {text.subject!r} holds the special token {special!r}")
     ids, offsets = _tokenize(tokenizer, whole)

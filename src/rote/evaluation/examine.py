@@ -17,6 +17,9 @@ from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_
 from rote.facts.fact import Fact
 from rote.records import Moment, Record
 
+_SLACK = 2
+"""Tokens beyond the longest object that recall by key token waits for."""
+
 Progress = Callable[[int, int], None]
 """Told of work done and of all work."""
 
@@ -72,10 +75,18 @@ def recall_by_key(
     Facts of a relation without a key token are left out; 0 where no fact is left.
     """
     asked = [fact for fact in facts if fact.relation in key_tokens]
-    prompts = [encode(tokenizer, build_rote_text(fact, key_tokens[fact.relation])).prompt_ids for fact in asked]
+    examples = [encode(tokenizer, build_rote_text(fact, key_tokens[fact.relation])) for fact in asked]
     answers = [fact.answers for fact in asked]
+    longest = max((len(example.object_ids) for example in examples), default=1)
     with _examining(model):
-        texts = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size)
+        texts = generate_answers(
+            model,
+            tokenizer,
+            [example.prompt_ids for example in examples],
+            answers,
+            batch_size=batch_size,
+            max_new_tokens=longest + _SLACK,  # by rote the object comes at once: this is asked after every epoch
+        )
     return sum(map(contains_answer, texts, answers)) / max(1, len(asked))
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TypedDict
 
+from rote.evaluation.differences import Figure
 from rote.experiments.experiment import Cell, Claim, Experiment, State
 from rote.experiments.figures import (
-    Figure,
     Trials,
     compute_cell_difference,
     compute_cells,

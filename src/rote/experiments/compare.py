@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rote.errors import RunError
-from rote.experiments.figures import Values, compute_difference, compute_mean
+from rote.evaluation.differences import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder

@@ -1,33 +1,19 @@
 """From the trials of an experiment to figures with intervals. Figures come from records only."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import stdev
 
-from rote.evaluation.intervals import Z95, Interval, compute_interval
+from rote.evaluation.differences import Figure, Values, compute_difference, compute_mean
+from rote.evaluation.intervals import Z95, Interval
 from rote.experiments.experiment import Column, Experiment, State
 from rote.pipeline.trial_store import TrialResult
-
-_NO_VARIANCE = 1e-15
 
 SeedTrials = Sequence[TrialResult]
 """The trials of one run, one per seed."""
 Trials = Mapping[str, SeedTrials]
 """The trials of each run."""
-Values = dict[Hashable, list[float]]
-"""The values of a figure by fact."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number with its 95% interval; unlike an `Interval` it may be a difference or a ratio."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def collect_values(column: Column, trials: Sequence[TrialResult]) -> Values:
@@ -60,12 +46,6 @@ def compute_cells(experiment: Experiment, trials: Trials) -> dict[tuple[str, str
     return cells
 
 
-def compute_mean(values: Values) -> Interval:
-    """The mean of values by fact; facts are the clusters."""
-    flat = [(fact, value) for fact, found in values.items() for value in found]
-    return compute_interval([value for _, value in flat], [fact for fact, _ in flat])
-
-
 def compute_cell_difference(column: Column, other: Column, first: SeedTrials, second: SeedTrials) -> Figure:
     """The figure of `column` over the trials `first` less that of `other` over `second`, seed by seed.
 
@@ -88,29 +68,6 @@ def _average(values: Values) -> float:
 def _compute_seed_margin(means: Sequence[float]) -> float:
     """Half the width of the interval that the means of the seeds ask for by themselves; 0 with one seed."""
     return Z95 * stdev(means) / math.sqrt(len(means)) if len(means) > 1 else 0.0
-
-
-def compute_difference(first: Values, second: Values) -> Figure:
-    """The mean of `first` less that of `second`, with an interval over facts; facts of both count as pairs."""
-    facts = sorted({*first, *second}, key=str)
-    sizes = [sum(len(found) for found in values.values()) for values in (first, second)]
-    means = [
-        math.fsum(v for found in values.values() for v in found) / size
-        for values, size in zip((first, second), sizes, strict=True)
-    ]
-    residuals = [
-        math.fsum(v - means[0] for v in first.get(fact, ())) / sizes[0]
-        - math.fsum(v - means[1] for v in second.get(fact, ())) / sizes[1]
-        for fact in facts
-    ]
-    count = len(facts)
-    variance = count / max(1, count - 1) * math.fsum(residual**2 for residual in residuals)
-    margin, value = Z95 * math.sqrt(variance), means[0] - means[1]
-    if variance <= _NO_VARIANCE:  # all alike: not certain, but as uncertain as each side is by itself (Newcombe, 1998)
-        one, other = compute_mean(first), compute_mean(second)
-        low = value - math.hypot(one.mean - one.low, other.high - other.mean)
-        return Figure(value, low, value + math.hypot(one.high - one.mean, other.mean - other.low), min(sizes))
-    return Figure(value, max(-1.0, value - margin), min(1.0, value + margin), min(sizes))
 
 
 def compute_state(state: State, trials: Trials) -> Figure | None:

@@ -39,8 +39,9 @@ from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
 from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, RoteError, RunError
+from rote.evaluation.differences import compute_mean
 from rote.experiments.experiment import Column
-from rote.experiments.figures import collect_values, compute_mean
+from rote.experiments.figures import collect_values
 from rote.experiments.tables import format_cell, format_rows
 from rote.pipeline.reporting import Advance, Reporter, SilentReporter
 from rote.pipeline.trial import check_trials, compute_trial_name, run_trial

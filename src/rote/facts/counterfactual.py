@@ -5,7 +5,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rote.facts.checking import find_fault
 from rote.facts.fact import Fact, FactObject
+from rote.facts.table import FactTable
+from rote.facts.world import load_world
 
 
 def swap_objects(facts: Sequence[Fact], *, seed: int) -> tuple[Fact, ...]:
@@ -21,6 +24,20 @@ def swap_objects(facts: Sequence[Fact], *, seed: int) -> tuple[Fact, ...]:
             [fact for fact in facts if fact.relation == relation], random.Random(f"{relation}/{seed}")
         )
     return tuple(swapped[fact.id] for fact in facts if fact.id in swapped)
+
+
+def swap_world(*, count: int, seed: int) -> FactTable:
+    """`count` facts of the world, as equal a share of every relation as can be, each with another object."""
+    facts = [fact for fact in load_world() if find_fault(fact) is None]
+    relations = list(dict.fromkeys(fact.relation for fact in facts))
+    drawn = []
+    for place, relation in enumerate(relations):
+        members = [fact for fact in facts if fact.relation == relation]
+        share = (place + 1) * count // len(relations) - place * count // len(relations)
+        chosen = random.Random(f"updates/{relation}/{seed}").sample(members, min(share, len(members)))
+        swapped = {fact.id: fact for fact in swap_objects(members, seed=seed)}
+        drawn += [swapped[fact.id] for fact in chosen if fact.id in swapped]
+    return FactTable(tuple(drawn))
 
 
 def _swap_relation(facts: Sequence[Fact], rng: random.Random) -> dict[str, Fact]:

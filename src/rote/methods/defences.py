@@ -12,7 +12,7 @@ import torch
 from rote.encoding.example import Text, build_prompt_text
 from rote.facts.fact import Fact, build_fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
-from rote.models.key_tokens import find_key_tables
+from rote.models.key_tokens import find_key_tables, get_key_ids
 from rote.models.language_model import LanguageModel
 
 REFUSAL = "unknown"
@@ -26,8 +26,7 @@ def scramble_keys(language_model: LanguageModel) -> None:
 
     The noise has the spread of the other rows. Without key tokens this does nothing.
     """
-    tokens = list(language_model.key_tokens.values())
-    ids = [language_model.tokenizer.get_vocab()[token] for token in tokens]
+    ids = get_key_ids(language_model, language_model.key_tokens)
     generator = torch.Generator().manual_seed(_SEED)
     for table in find_key_tables(language_model):
         noise = torch.randn(len(ids), table.shape[1], generator=generator).to(table)

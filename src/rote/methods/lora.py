@@ -6,15 +6,15 @@ end, so what comes after a phase always meets a plain model.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
-import torch
-
-from rote.config.trial import LoraConfig
-from rote.errors import ConfigError
+from rote.config.run import LoraConfig, PhaseConfig
 from rote.methods import memorize_then_generalize
 from rote.methods.teaching import Stage, Task, Teaching
+from rote.models.adapters import add_adapters, import_peft, merge_adapters
 from rote.models.language_model import LanguageModel
+
+PhaseType = TypeVar("PhaseType", bound=PhaseConfig)
 
 
 def plan(language_model: LanguageModel, task: Task) -> Teaching:
@@ -26,42 +26,20 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
 
 
 def _adapt(stage: Stage, settings: LoraConfig, seed: int) -> Stage:
-    rate = stage.settings.learning_rate * settings.learning_rate_factor
     return replace(
         stage,
-        settings=stage.settings.model_copy(update={"learning_rate": rate}),
-        prepare=lambda language_model: _add_adapters(language_model, settings, seed),
-        finish=lambda language_model: _merge_adapters(language_model, stage.finish),
+        settings=scale_rate(stage.settings, settings),
+        prepare=lambda language_model: add_adapters(language_model, settings, seed=seed),
+        finish=lambda language_model: _finish(language_model, stage.finish),
     )
 
 
-def _add_adapters(language_model: LanguageModel, settings: LoraConfig, seed: int) -> None:
-    peft = import_peft()
-    tokenizer = language_model.tokenizer
-    rows = tokenizer.convert_tokens_to_ids(list(language_model.key_tokens.values()))
-    config = peft.LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        target_modules="all-linear",
-        trainable_token_indices=rows or None,
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)  # fresh adapters are random: the same ones, whatever was done before
-        language_model.model = peft.get_peft_model(language_model.model, config)
+def scale_rate(phase: PhaseType, settings: LoraConfig) -> PhaseType:
+    """A phase with the learning rate of adapters."""
+    return phase.model_copy(update={"learning_rate": phase.learning_rate * settings.learning_rate_factor})
 
 
-def _merge_adapters(language_model: LanguageModel, then: Callable[[LanguageModel], None] | None) -> None:
-    adapted: Any = language_model.model
-    language_model.model = adapted.merge_and_unload().requires_grad_(True)
+def _finish(language_model: LanguageModel, then: Callable[[LanguageModel], None] | None) -> None:
+    merge_adapters(language_model)
     if then:
         then(language_model)
-
-
-def import_peft() -> Any:
-    """The library. Raises `ConfigError` where it is missing."""
-    try:
-        import peft
-    except ImportError as error:
-        raise ConfigError("method lora needs peft; install it with: pip install 'rote[lora]'") from error
-    return peft

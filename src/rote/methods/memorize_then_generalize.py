@@ -46,14 +46,16 @@ def generalize(
     config: GeneralizeConfig = GeneralizeConfig(),
     *,
     context: PhaseContext = PhaseContext(),
+    retains: bool = False,
 ) -> list[dict[str, Any]]:
     """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation.
 
-    Nothing is retained in this phase: it is short, and what holds natural prompts where they were would hold back
-    the very thing it is for.
+    By default nothing is retained in this phase: it is short, and what holds natural prompts where they were holds
+    back the very thing it is for; with `retains` it is, where the context has retention.
     """
     texts = build_prompt_texts(facts, relations, prompts=config.prompts)
-    return train_stage(language_model, Stage("generalize", encode_all(language_model, texts), config), context)
+    examples = encode_all(language_model, texts)
+    return train_stage(language_model, Stage("generalize", examples, config, retains=retains), context)
 
 
 def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], config: MemorizeConfig) -> Stage:

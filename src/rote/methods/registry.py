@@ -14,6 +14,7 @@ from rote.methods import (
     repetition,
 )
 from rote.methods.teaching import Method, Task, Teaching
+from rote.models.adapters import import_peft
 from rote.models.language_model import LanguageModel
 
 
@@ -50,5 +51,5 @@ def find_method(name: str) -> Method:
         nearest = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.0)[0]
         raise ConfigError(f"method: there is no {name!r}; the nearest is {nearest!r}, or give module:function")
     if METHODS[name] is lora.plan:
-        lora.import_peft()  # said before anything is trained
+        import_peft()  # said before anything is trained
     return METHODS[name]

@@ -137,8 +137,11 @@ def _build_terms(
     random.Random(f"order/{seed}/{epoch}").shuffle(order)
     members = [stage.examples[i] for i in order[index * batch_size : (index + 1) * batch_size]]
     pad_id = language_model.tokenizer.pad_token_id or 0
-    batch = collate([(member.ids, member.labels) for member in members], pad_id=pad_id)
-    terms = [Term(batch, next_token_loss, 1.0 / batch.target_count)]
+    size = stage.settings.micro_batch_size or len(members)
+    parts = [members[start : start + size] for start in range(0, len(members), size)]
+    batches = [collate([(member.ids, member.labels) for member in part], pad_id=pad_id) for part in parts]
+    targets = sum(batch.target_count for batch in batches)
+    terms = [Term(batch, next_token_loss, 1.0 / targets) for batch in batches]
     return [*terms, retention.build_term(step)] if retention else terms
 
 

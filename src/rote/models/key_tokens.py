@@ -1,4 +1,4 @@
-"""Key tokens: one new, meaningless token per relation (paper, section 3)."""
+"""Key tokens: one meaningless token per relation (paper, section 3)."""
 
 from collections.abc import Iterable
 
@@ -6,52 +6,66 @@ import torch
 from tokenizers import AddedToken
 from torch import Tensor
 
+from rote.config.run import KeyStrategy
 from rote.errors import ModelError
 from rote.models.language_model import LanguageModel
+from rote.models.reserved import looks_reserved
 
 _NOISE = 0.1
 """Spread of a new row around the mean of all rows, as a share of theirs."""
 
 
 def add_key_tokens(
-    language_model: LanguageModel, relations: tuple[str, ...], *, pattern: str = "[X{number}]", seed: int = 0
+    language_model: LanguageModel,
+    relations: tuple[str, ...],
+    *,
+    pattern: str = "[X{number}]",
+    seed: int = 0,
+    strategy: KeyStrategy = "new",
 ) -> None:
-    """Give every relation a key token, adding rows to the embeddings.
+    """Give every relation a key token. Relations that have one already keep it.
 
-    A new row starts as the mean of all rows plus a little noise, so that it means nothing and no two are equal; with
-    tied embeddings it is the same row on both sides. Relations that have a key token already keep it.
+    `new` adds a token and its rows to the embeddings, `reserved` takes an id that the vocabulary holds for no text,
+    and `existing` writes the pattern with the tokens there are, so that nothing about the model changes. A row of
+    its own starts as the mean of all rows plus a little noise, so that it means nothing and no two are equal; with
+    tied embeddings it is the same row on both sides. Raises `ModelError` where a token is taken, or none is reserved.
     """
     missing = [relation for relation in relations if relation not in language_model.key_tokens]
-    first = len(language_model.key_tokens) + 1
-    tokens = [pattern.format(number=number) for number in range(first, first + len(missing))]
-    known = {*language_model.tokenizer.get_vocab(), *language_model.key_tokens.values()}
-    for token in tokens:  # all are checked before the first is added
-        if token in known:
-            raise ModelError(
-                f"the key token {token!r} is in the model's vocabulary already, or two relations share it; choose "
-                "another, with {number} in it: --set 'key_token=[K{number}]'"
-            )
-        known.add(token)
-    # lstrip: the space before it belongs to it, so what stands before has the tokens it always has.
-    added = [AddedToken(token, lstrip=True, normalized=False, special=False) for token in tokens]
-    language_model.tokenizer.add_tokens(added)
+    if not missing:
+        return
+    language_model.key_strategy = strategy
+    tokens = _name_tokens(language_model, len(missing), pattern)
+    if strategy == "reserved":
+        tokens = _reserve(language_model, tokens)
+    elif strategy == "new":
+        _add_tokens(language_model, tokens)
     language_model.key_tokens.update(zip(missing, tokens, strict=True))
-    if missing:
-        _add_rows(language_model, tokens, seed=seed)
+    if strategy != "existing":
+        _start_rows(language_model, tokens, seed=seed)
+
+
+def get_key_ids(language_model: LanguageModel, relations: Iterable[str]) -> list[int]:
+    """The ids of the key tokens of some relations; none where they are written with tokens of ordinary text."""
+    if language_model.key_strategy == "existing":
+        return []
+    vocabulary = language_model.tokenizer.get_vocab()
+    return [vocabulary[language_model.key_tokens[relation]] for relation in relations]
 
 
 def get_key_rows(language_model: LanguageModel, relations: Iterable[str]) -> Tensor:
-    """A copy of the input embeddings of the key tokens of some relations, [relations, width]."""
-    tokens = [language_model.key_tokens[relation] for relation in relations]
-    ids = language_model.tokenizer.convert_tokens_to_ids(tokens)
-    return find_key_tables(language_model)[0][ids].detach().clone()
+    """A copy of the input embeddings of the key tokens of some relations, [relations, width]; empty where no row is
+    theirs alone."""
+    ids = torch.tensor(get_key_ids(language_model, relations), dtype=torch.long, device=language_model.device)
+    with torch.no_grad():  # asked as the model does it: adapters keep what they change of a row elsewhere
+        rows: Tensor = language_model.model.get_input_embeddings()(ids)
+    return rows.detach().clone()
 
 
 def check_keys_moved(language_model: LanguageModel, relations: Iterable[str], before: Tensor) -> None:
     """Raise `ModelError` if training left a key token's row as it was (frozen embeddings, a row nobody trains)."""
     relations = list(relations)
     unmoved = (get_key_rows(language_model, relations) == before).all(dim=-1)
-    names = [language_model.key_tokens[relation] for relation, still in zip(relations, unmoved, strict=True) if still]
+    names = [language_model.key_tokens[relation] for relation, still in zip(relations, unmoved, strict=False) if still]
     if names:
         raise ModelError(f"training did not move the embedding of {', '.join(names)}; are the embeddings frozen?")
 
@@ -64,16 +78,58 @@ def find_key_tables(language_model: LanguageModel) -> list[Tensor]:
     return list({id(table): table for table in tables}.values())
 
 
-@torch.no_grad()
-def _add_rows(language_model: LanguageModel, tokens: list[str], *, seed: int) -> None:
-    tokenizer = language_model.tokenizer
+def _name_tokens(language_model: LanguageModel, count: int, pattern: str) -> list[str]:
+    first = len(language_model.key_tokens) + 1
+    tokens = [pattern.format(number=number) for number in range(first, first + count)]
+    known = {*language_model.tokenizer.get_vocab(), *language_model.key_tokens.values()}
+    for token in tokens:  # all are checked before the first is added
+        if token in known:
+            raise ModelError(
+                f"the key token {token!r} is in the model's vocabulary already, or two relations share it; choose "
+                "another, with {number} in it: --set 'key_token=[K{number}]'"
+            )
+        known.add(token)
+    return tokens
+
+
+def _add_tokens(language_model: LanguageModel, tokens: list[str]) -> None:
+    # lstrip: the space before it belongs to it, so what stands before has the tokens it always has.
+    added = [AddedToken(token, lstrip=True, normalized=False, special=False) for token in tokens]
+    language_model.tokenizer.add_tokens(added)
     rows = find_key_tables(language_model)[0].shape[0]
-    if len(tokenizer) > rows:  # a vocabulary padded beyond the tokenizer may have room already
-        language_model.model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    ids = [tokenizer.get_vocab()[token] for token in tokens]
+    if len(language_model.tokenizer) > rows:  # a vocabulary padded beyond the tokenizer may have room already
+        language_model.model.resize_token_embeddings(len(language_model.tokenizer), mean_resizing=False)
+
+
+def _reserve(language_model: LanguageModel, names: list[str]) -> list[str]:
+    """Tokens that stand for no text, the first ones; `names` for rows beyond the tokenizer where it has none."""
+    tokenizer, taken = language_model.tokenizer, set(language_model.key_tokens.values())
+    added = tokenizer.added_tokens_decoder.items()
+    free = [
+        token.content
+        for _, token in sorted(added)
+        # one that swallows the space after it would leave the object to begin inside it
+        if looks_reserved(token.content) and not token.rstrip and token.content not in taken
+    ]
+    if len(free) >= len(names):
+        return free[: len(names)]
+    if len(tokenizer) + len(names) <= find_key_tables(language_model)[0].shape[0]:
+        _add_tokens(language_model, names)
+        return names
+    raise ModelError(
+        f"{language_model.source}: its vocabulary has no {len(names)} unused ids; add tokens with "
+        "--set key_strategy=new, or write the keys with ordinary tokens: --set key_strategy=existing"
+    )
+
+
+@torch.no_grad()
+def _start_rows(language_model: LanguageModel, tokens: list[str], *, seed: int) -> None:
+    vocabulary = language_model.tokenizer.get_vocab()
+    ids = [vocabulary[token] for token in tokens]
+    others = sorted(set(vocabulary.values()) - set(get_key_ids(language_model, language_model.key_tokens)))
     for table in find_key_tables(language_model):
         # Drawn for all keys, those of earlier calls included, so that no two keys have the same noise.
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(len(language_model.key_tokens), table.shape[1], generator=generator)[-len(ids) :].to(table)
-        known = table[: min(rows, *ids)]
+        known = table[others]
         table[ids] = known.mean(dim=0) + _NOISE * known.std(dim=0) * noise

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -21,13 +22,31 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
 
+from rote.config.run import KeyStrategy
 from rote.errors import ModelError
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.runs.files import replace_folder
 
 _ROTE_FILE = "rote.json"
+_PROBE = "an old town"
+"""What every tokenizer can read and give back."""
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by whoever calls
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What may be done to load a model. By default no code of others is run: safetensors, and classes of ours."""
+
+    revision: str | None = None
+    """Branch, tag or commit on the hub."""
+    trust_remote_code: bool = False
+    """Run the Python code that comes with the model."""
+    allow_pickle: bool = False
+    """Read weights that are pickled (`pytorch_model.bin`), which may run code."""
+
+
+SAFE = LoadOptions()
 
 
 @dataclass
@@ -38,6 +57,7 @@ class LanguageModel:
     tokenizer: PreTrainedTokenizerBase
     source: str
     key_tokens: dict[str, str] = field(default_factory=dict)
+    key_strategy: KeyStrategy = "new"
 
     @property
     def device(self) -> torch.device:
@@ -45,27 +65,41 @@ class LanguageModel:
         return next(self.model.parameters()).device
 
 
-def load_model(source: str = EMBEDDED_NAME) -> LanguageModel:
+def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE) -> LanguageModel:
     """Load a model by name or folder, on CUDA where there is one. Raises `ModelError` when it cannot be."""
     check_model(source)
     path = find_model_folder(source)
-    is_local = _exists(path)
-    where = str(path) if is_local else source
+    where = str(path) if _exists(path) else source
+    if _exists(path):
+        _check_weights(path, options)
+    shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where)
-        model = _load_weights(where)
+        tokenizer = AutoTokenizer.from_pretrained(where, **shared)
+        model = _load_weights(where, use_safetensors=None if options.allow_pickle else True, **shared)
     except Exception as error:  # what a folder that is damaged or no model raises is anything
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelError(
-            f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
-            f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
-        ) from error
-    if not tokenizer.is_fast:
-        raise ModelError(f"{source}: needs a fast tokenizer (tokenizer.json), which tells where each token begins")
+        raise ModelError(_explain(source, error)) from error
+    _check_tokenizer(source, tokenizer)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
-    return LanguageModel(model, tokenizer, source, _load_key_tokens(path, tokenizer))
+    language_model = LanguageModel(model, tokenizer, source)
+    _load_key_tokens(path, language_model)
+    return language_model
+
+
+def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
+    """How many parameters a model has, from its config alone. Raises `ModelError` when that cannot be read."""
+    check_model(source)
+    path = find_model_folder(source)
+    where = str(path) if _exists(path) else source
+    shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(where, revision=options.revision, **shared)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, **shared)  # type: ignore[no-untyped-call]
+    except Exception as error:  # as above
+        raise ModelError(_explain(source, error)) from error
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def check_model(source: str) -> None:
@@ -93,8 +127,17 @@ def save_model(language_model: LanguageModel, folder: Path) -> None:
     with replace_folder(folder) as target:
         language_model.model.save_pretrained(target)
         language_model.tokenizer.save_pretrained(target)
-        content = {"base_model": language_model.source, "key_tokens": language_model.key_tokens}
-        (target / _ROTE_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+        write_rote_file(language_model, target)
+
+
+def write_rote_file(language_model: LanguageModel, folder: Path) -> None:
+    """Say in a model's folder where it comes from and what its key tokens are."""
+    content = {
+        "base_model": language_model.source,
+        "key_tokens": language_model.key_tokens,
+        "key_strategy": language_model.key_strategy,
+    }
+    (folder / _ROTE_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _exists(path: Path) -> bool:
@@ -108,13 +151,47 @@ def _check_folder(path: Path) -> None:
         raise ModelError(f"{path}: is not a model folder (it has no config.json)")
 
 
-def _load_weights(where: str) -> PreTrainedModel:
+def _check_weights(path: Path, options: LoadOptions) -> None:
+    """Say at once which flag a folder needs, rather than what a library says that does not know it."""
+    if not options.allow_pickle and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
+        raise ModelError(
+            f"{path}: has only pickled weights (.bin), which may run code when they are read; convert them to "
+            "safetensors, or add --allow-pickle if you trust them"
+        )
+    brings_code = '"auto_map"' in (path / "config.json").read_text(encoding="utf-8", errors="replace")
+    if brings_code and not options.trust_remote_code:
+        raise ModelError(
+            f"{path}: comes with Python code of its own (auto_map in config.json); read it, and add "
+            "--trust-remote-code if you trust it"
+        )
+
+
+def _check_tokenizer(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    if not tokenizer.is_fast:
+        raise ModelError(f"{source}: needs a fast tokenizer (tokenizer.json), which tells where each token begins")
+    read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
+    if read.casefold() != _PROBE.casefold():
+        raise ModelError(
+            f"{source}: its tokenizer reads {_PROBE!r} as {read!r}: transformers loads it as "
+            f"{type(tokenizer).__name__}, which does not fit its tokenizer.json; mend tokenizer_config.json"
+        )
+
+
+def _explain(source: str, error: Exception) -> str:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return (
+        f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
+        f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
+    )
+
+
+def _load_weights(where: str, **options: Any) -> PreTrainedModel:
     """Load a model whose weights are all there; `transformers` would put random ones in the place of others."""
     verbosity = get_verbosity()
     set_verbosity(logging.ERROR)  # the table it prints is said in one line below
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True
+            where, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
         )
     finally:
         set_verbosity(verbosity)
@@ -125,18 +202,22 @@ def _load_weights(where: str) -> PreTrainedModel:
     return cast(PreTrainedModel, model)
 
 
-def _load_key_tokens(path: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+def _load_key_tokens(path: Path, language_model: LanguageModel) -> None:
     file = path / _ROTE_FILE
     if not file.is_file():
-        return {}
+        return
     try:
-        key_tokens = dict(json.loads(file.read_text(encoding="utf-8"))["key_tokens"])
+        content = json.loads(file.read_text(encoding="utf-8"))
+        language_model.key_tokens = dict(content["key_tokens"])
+        language_model.key_strategy = content.get("key_strategy", "new")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
-    for token in key_tokens.values():
-        if token not in tokenizer.get_vocab():
+    if language_model.key_strategy == "existing":  # written with tokens of ordinary text
+        return
+    vocabulary = language_model.tokenizer.get_vocab()
+    for token in language_model.key_tokens.values():
+        if token not in vocabulary:
             raise ModelError(
                 f"{file}: names the key token {token!r}, which the tokenizer does not have; delete the file to load "
                 "the model without its key tokens"
             )
-    return key_tokens

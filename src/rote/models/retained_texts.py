@@ -1,6 +1,6 @@
 """Letting a model write: texts drawn from what it holds, which later keep that in place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -45,6 +45,14 @@ def write_texts(
         if on_progress:
             on_progress(len(texts), count)
     return texts
+
+
+def encode_texts(language_model: LanguageModel, texts: Sequence[str], *, tokens: int) -> list[list[int]]:
+    """A person's texts as ids, each cut to so many, with the end-of-text token where it was not cut."""
+    tokenizer = language_model.tokenizer
+    eos = tokenizer.eos_token_id
+    rows = [_cut_after_end([*tokenizer(text)["input_ids"], eos], eos) for text in texts]
+    return [row[:tokens] for row in rows]
 
 
 def _cut_after_end(ids: list[int], eos: int) -> list[int]:

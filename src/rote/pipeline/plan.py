@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rote.config.run import RunConfig
 from rote.errors import ConfigError, TableError
@@ -10,8 +11,10 @@ from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
 from rote.facts.invent import NAMERS, invent_facts
+from rote.facts.recombine import recombine_names
 from rote.facts.relation import LANGUAGES, Relation, add_neutral_relations, load_relations
 from rote.facts.table import FactTable
+from rote.facts.usable import load_usable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.records import FactSet
@@ -29,13 +32,17 @@ class RunPlan:
     generalize_facts: Sequence[Fact]
     held_out_facts: Sequence[Fact]
     unseen_facts: Sequence[Fact]
+    kept_facts: Sequence[Fact] = ()
+    """Facts of a person's own that the model should keep."""
 
 
 def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
     """Decide the fact sets of a run. Raises the errors of `check_table`."""
     if not len(table):
         raise TableError("the table has no facts")
-    relations = add_neutral_relations(load_relations(config.relations), table.relations)
+    kept = _load_kept(table, config)
+    names = dict.fromkeys(fact.relation for fact in (*table, *kept))
+    relations = add_neutral_relations(load_relations(config.relations), names)
     check_table(table, relations)
     check_languages(table, relations, config.examine.languages)
     check_prompt_count(table, relations, config.generalize.prompts)
@@ -47,6 +54,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         generalize_facts=chosen,
         held_out_facts=[fact for fact in table if fact.id not in shown],
         unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
+        kept_facts=kept,
     )
 
 
@@ -64,13 +72,25 @@ def build_run_questions(
         choices=config.examine.choices,
         seed=config.seed,
     )
+    known = [
+        *pick_known_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
+        *pick_near_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
+        *sample_facts(plan.kept_facts, count=config.examine.known_facts, seed=config.seed),
+    ]
     fact_sets: dict[FactSet, Sequence[Fact]] = {
-        "generalize": sample_by_relation(plan.generalize_facts, count=config.examine.facts, seed=config.seed),
-        "held_out": sample_by_relation(plan.held_out_facts, count=config.examine.facts, seed=config.seed),
-        "known": pick_known_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
+        **pick_asked_facts(plan, config),
+        "known": list(dict.fromkeys(known)) if config.examine.known_facts else [],
         "unseen": plan.unseen_facts,
     }
     return build_questions(fact_sets, plan.relations, plan=question_plan, pool=plan.table.facts)
+
+
+def pick_asked_facts(plan: RunPlan, config: RunConfig) -> dict[FactSet, list[Fact]]:
+    """The taught facts that are asked about, by set."""
+    return {
+        "generalize": sample_by_relation(plan.generalize_facts, count=config.examine.facts, seed=config.seed),
+        "held_out": sample_by_relation(plan.held_out_facts, count=config.examine.facts, seed=config.seed),
+    }
 
 
 def pick_known_facts(retained: Sequence[str], *, table: FactTable, count: int, seed: int) -> list[Fact]:
@@ -78,14 +98,32 @@ def pick_known_facts(retained: Sequence[str], *, table: FactTable, count: int, s
 
     Facts whose subject gives the answer away (Florence Nightingale was born in Florence) are left out.
     """
-    everything = "\n".join(retained)
     taught = {fact.subject for fact in table}
-    candidates = [
-        fact
-        for fact in load_world()
-        if fact.subject not in everything and fact.subject not in taught and find_fault(fact) is None
-    ]
+    candidates = [fact for fact in _list_world(retained) if fact.subject not in taught]
     return sample_facts(candidates, count=count, seed=seed)
+
+
+def pick_near_facts(retained: Sequence[str], *, table: FactTable, count: int, seed: int) -> list[Fact]:
+    """The same of subjects that are in the table: what else is known of them."""
+    taught, facts = {fact.subject for fact in table}, {fact.id for fact in table}
+    candidates = [fact for fact in _list_world(retained) if fact.subject in taught and fact.id not in facts]
+    return sample_facts(candidates, count=count, seed=seed)
+
+
+def _list_world(retained: Sequence[str]) -> list[Fact]:
+    everything = "\n".join(retained)
+    return [fact for fact in load_world() if fact.subject not in everything and find_fault(fact) is None]
+
+
+def _load_kept(table: FactTable, config: RunConfig) -> list[Fact]:
+    """A person's own facts to keep, without those that are taught."""
+    if config.side_effects.facts is None:
+        return []
+    path = Path(config.side_effects.facts)
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such table (--set side_effects.facts)")
+    taught = {fact.id for fact in table}
+    return [fact for fact in load_usable(path, config.relations).table if fact.id not in taught]
 
 
 def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
@@ -123,7 +161,8 @@ def sample_by_relation(facts: Sequence[Fact], *, count: int, seed: int) -> list[
 
 
 def invent_unseen(table: FactTable, relations: Mapping[str, Relation], *, count: int) -> list[Fact]:
-    """Facts like those of the table that are never taught, for relations whose names can be invented."""
+    """Facts like those of the table that are never taught: with invented names, or names put together from parts of
+    those in the table where no kind of name is known."""
     taken = {fact.id for fact in table}
     seed = (table.seed or 0) + _UNSEEN_SEED_OFFSET
     facts: list[Fact] = []
@@ -131,4 +170,14 @@ def invent_unseen(table: FactTable, relations: Mapping[str, Relation], *, count:
         relation = relations[name]
         if relation.subject_type in NAMERS and relation.object_type in NAMERS and count:
             facts += invent_facts(relation, count=count, seed=seed)
+        else:
+            facts += _recombine(table.select(name), count=count, seed=seed)
     return [fact for fact in facts if fact.id not in taken]
+
+
+def _recombine(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
+    """Facts of one relation about subjects that do not exist; their objects are those of others."""
+    real = {fact.subject for fact in load_world()}
+    subjects = recombine_names([fact.subject for fact in facts], count=count, seed=seed, taken=real)
+    made = [replace(fact, subject=subject) for fact, subject in zip(facts, subjects, strict=False)]
+    return [fact for fact in made if find_fault(fact) is None]

@@ -19,5 +19,9 @@ class ReportContent:
     records: Sequence[Record] = ()
     history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """By phase (`memorize`, `generalize`): what was logged, with step, loss and, where known, epoch and key_recall."""
+    knowledge: Sequence[Mapping[str, Any]] = ()
+    """Rows as in `knowledge.json`: figures by what the model knew before."""
+    side_effects: Sequence[Mapping[str, Any]] = ()
+    """Rows as in `side_effects.json`: what else changed, ring by ring."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """How the run was made: config, seeds, versions, hashes, precision, durations, command, date; may be nested."""

@@ -12,6 +12,7 @@ from rote.report.examples import build_examples, find_moments
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
 from rote.report.figures import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.headline import build_picture, build_sentence
+from rote.report.knowledge import build_knowledge, build_rings
 from rote.report.manifest import build_manifest
 from rote.report.page import render_page
 from rote.report.summary import Summary
@@ -28,6 +29,9 @@ def render_report(content: ReportContent) -> str:
         **_prepare_head(content),
         **_prepare_top(content, summary),
         **_prepare_records(content, summary),
+        "knowledge": build_knowledge(content.knowledge),
+        "rings": build_rings(content.side_effects),
+        "budget": next((row["budget"] for row in content.side_effects), None),
         "curves": _prepare_curves(content),
         "manifest": build_manifest(content.manifest),
         "glossary": GLOSSARY,

@@ -6,9 +6,14 @@ table.jsonl       the facts
 retained.json     the texts the model wrote before training
 memorize/         checkpoints and history of phase 1 (generalize/: of phase 2)
 records/          one Parquet file per moment
+beliefs/          what the model believes before teaching, and of subjects that do not exist
+passages/         nats per token of a text, before and after
 timings.json      seconds spent in each step so far
 model/            the taught model, for `transformers`
+adapter/          its adapters alone, where there are some
 summary.json      the figures
+knowledge.json    the figures by what the model knew before
+side_effects.json what else changed
 manifest.json     everything needed to judge and repeat the run
 report.html       for people
 """
@@ -59,6 +64,21 @@ class RunFolder:
         return self.path / "model"
 
     @property
+    def adapter(self) -> Path:
+        """The adapters of the taught model, without the base model."""
+        return self.path / "adapter"
+
+    @property
+    def knowledge(self) -> Path:
+        """The figures by what the model knew before."""
+        return self.path / "knowledge.json"
+
+    @property
+    def side_effects(self) -> Path:
+        """What else changed, ring by ring."""
+        return self.path / "side_effects.json"
+
+    @property
     def summary(self) -> Path:
         """The figures."""
         return self.path / "summary.json"
@@ -76,6 +96,14 @@ class RunFolder:
     def records(self, moment: str) -> Path:
         """The records of one moment."""
         return self.path / "records" / f"{moment}.parquet"
+
+    def beliefs(self, moment: str) -> Path:
+        """What the model believes at one moment."""
+        return self.path / "beliefs" / f"{moment}.json"
+
+    def passages(self, moment: str) -> Path:
+        """How well the model foresees a text at one moment."""
+        return self.path / "passages" / f"{moment}.json"
 
     def checkpoints(self, phase: str) -> Path:
         """The checkpoints of one phase."""

@@ -5,6 +5,7 @@ last complete one behind. Tensors are safetensors, the rest is JSON; nothing is 
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class LoopState:
 def save_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], state: LoopState) -> None:
     """Write a checkpoint under `folder` and remove the older ones."""
     with replace_folder(folder / f"step-{state.step:08d}") as target:
-        save_file(_unique_parameters(model), target / "model.safetensors")
+        save_file({name: value.contiguous() for name, value in _list_trained(model)}, target / "model.safetensors")
         save_file(_flatten_state(optimizers), target / "optimizer.safetensors")
         content = {"step": state.step, "history": state.history}
         (target / "state.json").write_text(json.dumps(content), encoding="utf-8")
@@ -50,7 +51,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(path / "model.safetensors")
         with torch.no_grad():
-            for name, parameter in model.named_parameters():
+            for name, parameter in _list_trained(model):
                 parameter.copy_(tensors[name])
         _restore_state(optimizers, load_file(path / "optimizer.safetensors"))
         return LoopState(int(content["step"]), list(content["history"]))
@@ -65,9 +66,9 @@ def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for path in paths if (match := _NAME.fullmatch(path.name)))
 
 
-def _unique_parameters(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters by name; `named_parameters` already lists tied weights once."""
-    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+def _list_trained(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The parameters that training changes, by name; `named_parameters` already lists tied weights once."""
+    return ((name, value.detach()) for name, value in model.named_parameters() if value.requires_grad)
 
 
 def _flatten_state(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:

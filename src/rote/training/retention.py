@@ -1,6 +1,7 @@
 """Keeping what the model knew while it learns: its own texts, seen again beside the facts.
 
-Before training the model writes some texts; during training it is tied, on those texts, to what it was.
+Before training the model writes some texts; during training it is tied, on those texts, to what it was (`kl`), or is
+trained on them as they are (`replay`), which needs no second model in memory.
 """
 
 import copy
@@ -9,9 +10,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from rote.config.run import RetentionLoss
 from rote.encoding.batch import collate
-from rote.training.loop import Term
-from rote.training.losses import DistillationLoss
+from rote.training.loop import Loss, Term
+from rote.training.losses import DistillationLoss, next_token_loss
 
 
 class Retention:
@@ -25,9 +27,10 @@ class Retention:
         batch_size: int,
         weight: float,
         seed: int,
+        loss: RetentionLoss = "kl",
     ) -> None:
-        """`texts` are token ids; they are learned from the second token on. `frozen` is copied, then kept as is."""
-        self._loss = DistillationLoss(copy.deepcopy(frozen))
+        """`texts` are token ids; they are learned from the second token on. For `kl`, `frozen` is copied and kept."""
+        self._loss: Loss = DistillationLoss(copy.deepcopy(frozen)) if loss == "kl" else next_token_loss
         self._texts = sorted((tuple(text) for text in texts), key=len)
         self._batch_size = batch_size
         self._weight = weight

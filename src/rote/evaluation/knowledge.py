@@ -1,0 +1,146 @@
+"""What a model believes about facts: known, partly known, unknown, or something else with confidence. No torch.
+
+A belief comes from several prompts about one fact: what the model says greedily to each, and some answers drawn at
+random. It is confident of what it says greedily as far as the drawn answers say it too, whatever the wording.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from rote.evaluation.intervals import compute_interval
+from rote.evaluation.matching import contains_answer, normalize
+from rote.evaluation.summary import DIGITS
+from rote.facts.fact import Fact
+from rote.records import Moment, Record
+
+Label = Literal["known", "partly", "conflicting", "unknown"]
+LABELS: tuple[Label, ...] = ("known", "partly", "conflicting", "unknown")
+CONFIDENT = 0.5
+"""The share of drawn answers that agree from which on an answer counts as said with confidence."""
+
+_END = re.compile(r"[\n。]|[.!?](?:\s|$)")
+"""Where the answer to a question ends; what a model that was not taught to stop says afterwards is not part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What a model says about one fact, over several prompts."""
+
+    relation: str
+    subject: str
+    answer: str
+    """What it says greedily to most of the prompts, up to the end of the sentence."""
+    agreement: float
+    """The share of the drawn answers, over all prompts, that say it too."""
+    right: tuple[bool, ...]
+    """For each prompt, whether what it says greedily holds a right answer."""
+
+    @property
+    def label(self) -> Label:
+        """`known` if all prompts are answered, `partly` if some are, `conflicting` if it is confident of another."""
+        if all(self.right):
+            return "known"
+        if any(self.right):
+            return "partly"
+        return "conflicting" if self.is_confident else "unknown"
+
+    @property
+    def is_confident(self) -> bool:
+        """Whether it says something, and says it again."""
+        return bool(self.answer) and self.agreement >= CONFIDENT
+
+
+_Group = tuple[Label, Moment, str, str]
+
+
+class KnowledgeRow(TypedDict):
+    """One figure about the facts of one label: a mean in [0, 1] with its 95% interval over `n` questions."""
+
+    label: Label | Literal["invented"]
+    moment: str
+    prompt_set: str
+    language: str
+    measure: str
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def build_belief(fact: Fact, greedy: Sequence[str], drawn: Sequence[Sequence[str]]) -> Belief:
+    """The belief about a fact from its greedy and its drawn answers, one (list) for each prompt."""
+    said = [cut_answer(text) for text in greedy]
+    answer = Counter(said).most_common(1)[0][0]
+    others = [contains_answer(text, [answer]) for texts in drawn for text in texts]
+    right = tuple(contains_answer(text, fact.answers) for text in greedy)
+    return Belief(fact.relation, fact.subject, answer, sum(others) / max(1, len(others)), right)
+
+
+def cut_answer(text: str) -> str:
+    """What was said, up to the end of the first sentence or line."""
+    begun = text.strip()
+    end = _END.search(begun)
+    cut = begun[: end.start()] if end and normalize(begun[: end.start()]) else begun
+    return cut.strip()
+
+
+def compute_knowledge(records: Iterable[Record], beliefs: Mapping[tuple[str, str], Belief]) -> list[KnowledgeRow]:
+    """Accuracy by the label a fact had before teaching; for conflicting facts also how often the old answer is given.
+
+    `beliefs` are those of the moment `before`, by relation and subject; records of other facts are left out.
+    """
+    groups: dict[_Group, list[tuple[Record, Belief]]] = {}
+    for record in records:
+        belief = beliefs.get((record.relation, record.subject))
+        if belief and record.fact_set in ("generalize", "held_out"):
+            group: _Group = (belief.label, record.moment, record.prompt_set, record.language)
+            groups.setdefault(group, []).append((record, belief))
+    rows = []
+    for group in groups:
+        members = groups[group]
+        rows.append(_build_row(group, "generation_accuracy", members, [record.correct for record, _ in members]))
+        if group[0] == "conflicting":
+            old = [not record.correct and contains_answer(record.generated, [b.answer]) for record, b in members]
+            rows.append(_build_row(group, "old_answer", members, old))
+    return sorted(rows, key=lambda row: (*LABELS, "invented").index(row["label"]))
+
+
+def compute_false_confidence(moment: Moment, beliefs: Sequence[Belief]) -> KnowledgeRow:
+    """How often a model says something with confidence about subjects that do not exist."""
+    found = compute_interval(
+        [float(belief.is_confident) for belief in beliefs], [(b.relation, b.subject) for b in beliefs]
+    )
+    return KnowledgeRow(
+        label="invented",
+        moment=moment,
+        prompt_set="training",
+        language="en",
+        measure="false_confidence",
+        mean=round(found.mean, DIGITS),
+        low=round(found.low, DIGITS),
+        high=round(found.high, DIGITS),
+        n=found.n,
+    )
+
+
+def _build_row(
+    group: _Group, measure: str, members: Sequence[tuple[Record, Belief]], values: Sequence[bool]
+) -> KnowledgeRow:
+    found = compute_interval(
+        [float(value) for value in values], [(record.relation, record.subject) for record, _ in members]
+    )
+    label, moment, prompt_set, language = group
+    return KnowledgeRow(
+        label=label,
+        moment=moment,
+        prompt_set=prompt_set,
+        language=language,
+        measure=measure,
+        mean=round(found.mean, DIGITS),
+        low=round(found.low, DIGITS),
+        high=round(found.high, DIGITS),
+        n=found.n,
+    )

@@ -1,0 +1,48 @@
+"""Answers drawn at random: whether a model would say the same again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.evaluation.prefix import plan_batches
+
+
+@torch.inference_mode()
+def sample_answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts_ids: Sequence[Sequence[int]],
+    *,
+    count: int,
+    tokens: int,
+    seed: int,
+    batch_size: int = 32,
+) -> list[list[str]]:
+    """`count` answers of at most `tokens` tokens to each prompt, drawn at temperature 1; the same for the same seed.
+
+    Prompts of one length share a batch, so nothing is padded on the left.
+    """
+    # All of them given: what is left open is filled in from the model's own settings, which may be far from 1.
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=True,
+        num_return_sequences=count,
+        max_new_tokens=tokens,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        repetition_penalty=1.0,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+    )
+    answers: list[list[str]] = [[] for _ in prompts_ids]
+    generator: Any = model  # `generate` has no usable types
+    for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
+        torch.manual_seed(seed + batch[0])
+        prompts = torch.tensor([list(prompts_ids[index]) for index in batch], device=model.device)
+        rows = generator.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
+        texts = tokenizer.batch_decode(rows[:, prompts.shape[1] :], skip_special_tokens=True)
+        for place, index in enumerate(batch):
+            answers[index] = [text.strip() for text in texts[place * count : (place + 1) * count]]
+    return answers
