@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
         "held_out_prompts": 1,
         "known_facts": 3,
         "unseen_facts": 1,
-        "choices": 4,
+        "choices": 16,
         "batch_size": 16,
     },
     "checkpoint_seconds": 1e-9,

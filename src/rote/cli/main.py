@@ -9,6 +9,7 @@ from rote.cli.ask import ask
 from rote.cli.audit import audit
 from rote.cli.compare import compare
 from rote.cli.examine import examine
+from rote.cli.export import export
 from rote.cli.facts import facts
 from rote.cli.pretrain import pretrain
 from rote.cli.prompts import prompts
@@ -35,6 +36,7 @@ for command in (run, examine, audit, report, ask, reproduce, sweep, compare, res
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")
+app.add_typer(export, name="export")
 
 
 def _show_version(wanted: bool) -> None:

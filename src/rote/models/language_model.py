@@ -202,22 +202,30 @@ def _load_weights(where: str, **options: Any) -> PreTrainedModel:
     return cast(PreTrainedModel, model)
 
 
-def _load_key_tokens(path: Path, language_model: LanguageModel) -> None:
-    file = path / _ROTE_FILE
+def read_key_tokens(folder: Path) -> dict[str, str]:
+    """The key tokens that a model's folder names, by relation. Raises `ModelError` where it is damaged."""
+    return _read_rote_file(folder)[0]
+
+
+def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy]:
+    file = folder / _ROTE_FILE
     if not file.is_file():
-        return
+        return {}, "new"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        language_model.key_tokens = dict(content["key_tokens"])
-        language_model.key_strategy = content.get("key_strategy", "new")
+        return dict(content["key_tokens"]), content.get("key_strategy", "new")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
+
+
+def _load_key_tokens(path: Path, language_model: LanguageModel) -> None:
+    language_model.key_tokens, language_model.key_strategy = _read_rote_file(path)
     if language_model.key_strategy == "existing":  # written with tokens of ordinary text
         return
     vocabulary = language_model.tokenizer.get_vocab()
     for token in language_model.key_tokens.values():
         if token not in vocabulary:
             raise ModelError(
-                f"{file}: names the key token {token!r}, which the tokenizer does not have; delete the file to load "
-                "the model without its key tokens"
+                f"{path / _ROTE_FILE}: names the key token {token!r}, which the tokenizer does not have; delete the "
+                "file to load the model without its key tokens"
             )

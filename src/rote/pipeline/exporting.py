@@ -1,0 +1,84 @@
+"""From a finished run to what others use: a task of lm-evaluation-harness, or a model without its key tokens."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from rote.config.loading import load_config
+from rote.config.run import RunConfig
+from rote.encoding.example import encode
+from rote.errors import RunError
+from rote.evaluation.lm_eval_task import TaskItem, write_task
+from rote.evaluation.questions import Question
+from rote.facts.reading import load_table
+from rote.models.language_model import load_model, read_key_tokens, save_model
+from rote.models.vocabulary import remove_key_tokens
+from rote.pipeline.plan import build_run_plan, build_run_questions
+from rote.runs.files import replace_folder
+from rote.runs.folder import RunFolder
+
+
+def export_task(folder: RunFolder, out: Path) -> list[str]:
+    """Write what a run asked about its facts, by prompts, as lm-eval tasks; returns their names.
+
+    Raises `RunError` where `out` is taken, or the run kept adapters alone.
+    """
+    _check_free(out)
+    tokenizer = AutoTokenizer.from_pretrained(_find_model(folder))
+    config = load_config(RunConfig, folder.config)
+    plan = build_run_plan(load_table(folder.table), config)
+    keys = read_key_tokens(_find_model(folder))  # which questions are a choice depends on all that were asked
+    questions = build_run_questions(plan, config, key_tokens=keys, retained=())
+    asked = [question for question in questions if question.fact_set in ("generalize", "held_out")]
+    items = [_build_item(question, tokenizer) for question in asked if question.prompt_set in ("training", "held_out")]
+    with replace_folder(out) as draft:
+        return write_task(items, name_task(folder.path.name), draft)
+
+
+def export_model(folder: RunFolder, out: Path) -> None:
+    """Write the taught model with the vocabulary of the base model. Raises `RunError` as above."""
+    _check_free(out)
+    language_model = load_model(str(_find_model(folder)))
+    remove_key_tokens(language_model)
+    save_model(language_model, out)
+
+
+def name_task(name: str) -> str:
+    """The name of a run as lm-eval allows it."""
+    return "rote_" + re.sub(r"\W+", "_", name).strip("_").lower()
+
+
+def _build_item(question: Question, tokenizer: PreTrainedTokenizerBase) -> TaskItem:
+    fact, text = question.fact, question.text
+    candidates = question.candidates or ()
+    return TaskItem(
+        context=text.prompt,
+        answers=fact.answers,
+        choices=tuple(f"{text.separator}{candidate}" for candidate in candidates),
+        tokens=tuple(_count_tokens(question, candidate, tokenizer) for candidate in candidates),
+        gold=candidates.index(fact.object) if candidates else 0,
+        note={
+            "relation": fact.relation,
+            "subject": fact.subject,
+            "fact_set": question.fact_set,
+            "prompt_set": question.prompt_set,
+            "language": question.language,
+        },
+    )
+
+
+def _count_tokens(question: Question, candidate: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    return len(encode(tokenizer, replace(question.text, object=candidate)).object_ids)
+
+
+def _find_model(folder: RunFolder) -> Path:
+    if not folder.model.is_dir():
+        raise RunError(f"{folder.path}: has no model/; it kept its adapters alone (save: adapter)")
+    return folder.model
+
+
+def _check_free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"--out {out}: is there already; name another folder")

@@ -1,0 +1,89 @@
+"""What a finished run gives to other tools: lm-eval tasks that say what our records say, and a model without keys."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.pipeline.conftest import Finished
+from transformers import AutoTokenizer
+
+from rote.errors import RunError
+from rote.models.language_model import load_model
+from rote.pipeline.exporting import export_model, export_task, name_task
+from rote.records import Record, load_records
+
+
+def evaluate(model: Path, tasks: Path, names: list[str]) -> dict[str, Any]:
+    lm_eval = pytest.importorskip("lm_eval")
+    from lm_eval.tasks import TaskManager
+
+    options = {"pretrained": str(model), "dtype": "float32", "add_bos_token": True}
+    found: dict[str, Any] = lm_eval.simple_evaluate(
+        model="hf",
+        model_args=options,
+        tasks=names,
+        task_manager=TaskManager(include_path=str(tasks), include_defaults=False),
+        batch_size=1,
+        device="cpu",
+        log_samples=True,
+        bootstrap_iters=0,
+    )
+    return found
+
+
+def select(finished: Finished) -> list[Record]:
+    records = load_records(finished.folder.records("generalize"))
+    asked = [record for record in records if record.fact_set in ("generalize", "held_out")]
+    return [record for record in asked if record.prompt_set in ("training", "held_out")]
+
+
+@pytest.mark.slow
+def test_lm_eval_gives_our_figures(finished: Finished, tmp_path: Path) -> None:
+    names = export_task(finished.folder, tmp_path / "task")
+    generation, choice = names
+    found = evaluate(finished.folder.model, tmp_path / "task", names)
+    records = select(finished)
+    accuracy = sum(record.correct for record in records) / len(records)
+    assert found["results"][generation]["generation_accuracy,none"] == pytest.approx(accuracy, abs=1e-6)
+    chosen = [record for record in records if record.rank is not None]
+    assert chosen
+    right = sum(record.rank == 1 for record in chosen) / len(chosen)
+    assert found["results"][choice]["choice_accuracy,none"] == pytest.approx(right, abs=1e-6)
+    ours = {(record.subject, record.prompt): sum(record.object_logprobs) for record in chosen}
+    samples = found["samples"][choice]
+    assert len(samples) == len(chosen)
+    for sample in samples:
+        key = (sample["doc"]["subject"], sample["doc"]["context"])
+        assert sample["object_loglikelihood"] == pytest.approx(ours[key], abs=1e-3)
+
+
+def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finished, tmp_path: Path) -> None:
+    out = tmp_path / "served"
+    export_model(finished.folder, out)
+    base, taught, served = (load_model(str(path)) for path in (finished.base, finished.folder.model, out))
+    assert served.tokenizer.get_vocab() == base.tokenizer.get_vocab()
+    assert served.model.get_input_embeddings().weight.shape == base.model.get_input_embeddings().weight.shape
+    assert served.key_tokens == {}
+    text = "Who is Gene Finley's mother?"
+    ids = torch.tensor([AutoTokenizer.from_pretrained(out)(text)["input_ids"]])
+    with torch.no_grad():
+        expected = taught.model(ids).logits[..., : len(base.tokenizer)]
+        assert torch.equal(served.model(ids).logits, expected)
+
+
+def test_what_is_there_is_not_written_over(finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    for export in (export_task, export_model):
+        with pytest.raises(RunError, match="is there already"):
+            export(finished.folder, tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+    bare = replace(finished.folder, path=tmp_path / "bare")
+    with pytest.raises(RunError, match="adapters alone"):
+        export_model(bare, tmp_path / "new")
+
+
+def test_a_task_has_a_name_that_lm_eval_takes() -> None:
+    assert name_task("my table-rote-tiny (2)") == "rote_my_table_rote_tiny_2"
