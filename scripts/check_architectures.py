@@ -128,7 +128,7 @@ def build_config(combination: Combination) -> RunConfig:
             "tuning": combination.tuning,
             "key_strategy": combination.key_strategy,
             "lora": {"rank": 64, "alpha": 128, "learning_rate_factor": 1.0},
-            "memorize": {"epochs": 120, "learning_rate": 5e-3, "stop_at_recall": 1.0},
+            "memorize": {"epochs": 60, "learning_rate": 5e-3, "stop_at_recall": 1.0},
             "generalize": {"facts": 1, "epochs": 1, "learning_rate": 1e-6},
             "retain": {"texts": 0},
             "knowledge": {"samples": 0},

@@ -37,6 +37,8 @@ def sample_answers(
         pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
     )
     answers: list[list[str]] = [[] for _ in prompts_ids]
+    if not count:
+        return answers
     generator: Any = model  # `generate` has no usable types
     for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
         torch.manual_seed(seed + batch[0])

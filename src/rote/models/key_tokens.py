@@ -1,10 +1,12 @@
 """Key tokens: one meaningless token per relation (paper, section 3)."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from tokenizers import AddedToken
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from rote.config.run import KeyStrategy
 from rote.errors import ModelError
@@ -56,8 +58,12 @@ def get_key_rows(language_model: LanguageModel, relations: Iterable[str]) -> Ten
     """A copy of the input embeddings of the key tokens of some relations, [relations, width]; empty where no row is
     theirs alone."""
     ids = torch.tensor(get_key_ids(language_model, relations), dtype=torch.long, device=language_model.device)
-    with torch.no_grad():  # asked as the model does it: adapters keep what they change of a row elsewhere
-        rows: Tensor = language_model.model.get_input_embeddings()(ids)
+    embeddings: Any = language_model.model.get_input_embeddings()
+    with torch.no_grad():
+        if isinstance(embeddings.weight, DTensor):  # spread over processes
+            rows: Tensor = embeddings.weight.full_tensor()[ids]
+        else:  # asked as the model does it: adapters keep what they change of a row elsewhere
+            rows = embeddings(ids)
     return rows.detach().clone()
 
 

@@ -22,12 +22,40 @@ def write_texts(
 ) -> list[list[int]]:
     """Texts of at most `tokens` ids each, sampled at temperature 1 from the start of a text (or its end, for
     models without a start token). A text stops after the end-of-text token."""
+    start = _find_start(language_model)
+    texts: list[list[int]] = []
+    for begin in range(0, count, _BATCH):
+        torch.manual_seed(seed + begin)
+        texts += _continue(language_model, [start], count=min(_BATCH, count - begin), tokens=tokens)
+        if on_progress:
+            on_progress(len(texts), count)
+    return texts
+
+
+@torch.inference_mode()
+def write_about(
+    language_model: LanguageModel, names: Sequence[str], *, count: int, tokens: int, seed: int
+) -> list[list[int]]:
+    """`count` texts that begin with each name, as `write_texts` writes them."""
+    texts: list[list[int]] = []
+    for number, name in enumerate(names):
+        torch.manual_seed(seed + number)
+        begin = language_model.tokenizer(name)["input_ids"]
+        texts += _continue(language_model, begin, count=count, tokens=max(tokens, len(begin) + 2))
+    return texts
+
+
+def _find_start(language_model: LanguageModel) -> int:
     tokenizer = language_model.tokenizer
-    start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    return int(tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id)
+
+
+def _continue(language_model: LanguageModel, begin: Sequence[int], *, count: int, tokens: int) -> list[list[int]]:
+    tokenizer = language_model.tokenizer
     # All of them given: what is left open is filled in from the model's own settings, which may be far from 1.
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
-        max_new_tokens=tokens - 1,
+        max_new_tokens=tokens - len(begin),
         temperature=1.0,
         top_k=0,
         top_p=1.0,
@@ -35,16 +63,10 @@ def write_texts(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
     )
-    texts: list[list[int]] = []
     model: Any = language_model.model  # `generate` has no usable types
-    for begin in range(0, count, _BATCH):
-        torch.manual_seed(seed + begin)
-        prompt = torch.full((min(_BATCH, count - begin), 1), start, device=language_model.device)
-        rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
-        texts += [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
-        if on_progress:
-            on_progress(len(texts), count)
-    return texts
+    prompt = torch.tensor([list(begin)] * count, device=language_model.device)
+    rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
+    return [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
 
 
 def encode_texts(language_model: LanguageModel, texts: Sequence[str], *, tokens: int) -> list[list[int]]:

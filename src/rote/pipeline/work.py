@@ -17,6 +17,7 @@ from rote.config.run import RunConfig
 from rote.encoding.example import build_prompt_text, build_rote_text
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.knowledge import compute_false_confidence, compute_knowledge
+from rote.evaluation.matching import contains_answer
 from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
 from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_text_row
@@ -30,7 +31,7 @@ from rote.models.adapters import add_adapters, merge_adapters, save_adapters
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, LoadOptions, save_model
 from rote.models.precision import describe_precision
-from rote.models.retained_texts import encode_texts, write_texts
+from rote.models.retained_texts import encode_texts, write_about, write_texts
 from rote.pipeline.beliefs import ask_beliefs, load_beliefs, save_beliefs
 from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
@@ -134,7 +135,8 @@ def _write_retained_texts(work: RunWork, language_model: LanguageModel) -> list[
                     seed=work.config.seed,
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
-            write_json(file, _leave_out_taught(work, language_model, texts))
+            texts = _leave_out_taught(work, language_model, texts)
+            write_json(file, [*texts, *_write_about_subjects(work, language_model)])
     retained: list[list[int]] = read_json(file)
     return retained
 
@@ -144,6 +146,21 @@ def _leave_out_taught(work: RunWork, language_model: LanguageModel, texts: list[
     subjects = {fact.subject for fact in work.plan.table}
     read = language_model.tokenizer.batch_decode(texts)
     return [ids for ids, text in zip(texts, read, strict=True) if not any(name in text for name in subjects)]
+
+
+def _write_about_subjects(work: RunWork, language_model: LanguageModel) -> list[list[int]]:
+    """What else the model has to say of the subjects taught, without what it answers to their questions."""
+    settings, facts, tokenizer = work.config.retain, list(work.plan.table), language_model.tokenizer
+    if not settings.subjects:
+        return []
+    names = list(dict.fromkeys(fact.subject for fact in facts))
+    texts = write_about(language_model, names, count=settings.subjects, tokens=settings.tokens, seed=work.config.seed)
+    old: dict[str, list[str]] = {name: [] for name in names}
+    for belief in ask_beliefs(language_model, facts, work.plan.relations, work.config):
+        old[belief.subject].append(belief.answer)
+    about = [name for name in names for _ in range(settings.subjects)]
+    read = tokenizer.batch_decode(texts)
+    return [ids for ids, name, text in zip(texts, about, read, strict=True) if not contains_answer(text, old[name])]
 
 
 def _draw_lines(file: str, config: RunConfig) -> list[str]:

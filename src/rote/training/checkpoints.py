@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from rote.errors import RunError
 from rote.runs.files import replace_folder
+from rote.training.parallel import gather, is_first_process, spread_like, wait_for_all
 
 _NAME = re.compile(r"step-(\d{8})")
 
@@ -30,10 +31,18 @@ class LoopState:
 
 
 def save_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], state: LoopState) -> None:
-    """Write a checkpoint under `folder` and remove the older ones."""
+    """Write a checkpoint under `folder` and remove the older ones; of several processes, the first one writes."""
+    weights = {name: gather(value).contiguous() for name, value in _list_trained(model)}
+    moments = _flatten_state(optimizers)
+    if is_first_process():
+        _write(folder, weights, moments, state)
+    wait_for_all()
+
+
+def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor], state: LoopState) -> None:
     with replace_folder(folder / f"step-{state.step:08d}") as target:
-        save_file({name: value.contiguous() for name, value in _list_trained(model)}, target / "model.safetensors")
-        save_file(_flatten_state(optimizers), target / "optimizer.safetensors")
+        save_file(weights, target / "model.safetensors")
+        save_file(moments, target / "optimizer.safetensors")
         content = {"step": state.step, "history": state.history}
         (target / "state.json").write_text(json.dumps(content), encoding="utf-8")
     for step, path in _list_checkpoints(folder):
@@ -52,7 +61,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim
         tensors = load_file(path / "model.safetensors")
         with torch.no_grad():
             for name, parameter in _list_trained(model):
-                parameter.copy_(tensors[name])
+                parameter.copy_(spread_like(tensors[name], parameter))
         _restore_state(optimizers, load_file(path / "optimizer.safetensors"))
         return LoopState(int(content["step"]), list(content["history"]))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
@@ -73,7 +82,7 @@ def _list_trained(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def _flatten_state(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
     return {
-        f"{number}.{index}.{name}": tensor.contiguous()
+        f"{number}.{index}.{name}": gather(tensor).contiguous()
         for number, optimizer in enumerate(optimizers)
         for index, entry in optimizer.state_dict()["state"].items()
         for name, tensor in entry.items()
@@ -86,5 +95,6 @@ def _restore_state(optimizers: list[torch.optim.Optimizer], tensors: dict[str, T
         for key, tensor in tensors.items():
             owner, index, name = key.split(".", 2)
             if int(owner) == number:
-                state.setdefault(int(index), {})[name] = tensor
+                like = optimizer.param_groups[0]["params"][int(index)]
+                state.setdefault(int(index), {})[name] = spread_like(tensor, like)
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

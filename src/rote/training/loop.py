@@ -19,6 +19,7 @@ from rote.errors import TrainingError
 from rote.models.precision import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.optimizer import OptimizerSettings, build_optimizers, compute_learning_rate
+from rote.training.parallel import add_up, count_processes, gather, take_share
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 
@@ -105,11 +106,11 @@ def _update(
     losses = []
     for term in terms:
         with autocast(device):
-            loss = term.loss(model, term.batch.to(device)) * term.scale
-        torch.autograd.backward(loss)
+            loss = term.loss(model, take_share(term.batch).to(device)) * term.scale
+        torch.autograd.backward(loss * count_processes())  # gradients are averaged over the processes
         losses.append(loss.detach())
-    total = float(torch.stack(losses).sum())
-    norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
+    total = float(add_up(torch.stack(losses).sum()))
+    norm = float(gather(nn.utils.clip_grad_norm_(model.parameters(), clip_norm)))
     if not math.isfinite(total) or not math.isfinite(norm):
         raise TrainingError(
             f"the loss became {total} (gradient norm {norm}) at step {step + 1}; it was not applied. "

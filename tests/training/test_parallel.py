@@ -1,0 +1,103 @@
+"""Two processes that share a model train it as one process does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rote.encoding.batch import IGNORE, collate
+from rote.training import parallel
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import json, sys
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from tests.models.conftest import build_language_model
+from rote.config.run import GeneralizeConfig, MemorizeConfig
+from rote.facts.invent import invent_table
+from rote.facts.relation import load_shipped_relations
+from rote.methods.memorize_then_generalize import generalize, memorize
+from rote.methods.teaching import PhaseContext
+from rote.models import precision
+from rote.models.key_tokens import add_key_tokens
+from rote.training.loop import Checkpointing
+from rote.training.parallel import gather, is_first_process, join_processes, leave_processes, shard
+from rote.training.retention import Retention
+
+precision.has_fast_bf16 = lambda _: False  # in bfloat16 the losses depend on how rows are batched
+out, epochs = Path(sys.argv[1]), int(sys.argv[2])
+join_processes()
+relations = load_shipped_relations()
+table = invent_table([relations["mother"]], count=7, seed=3)
+model = build_language_model(tie_word_embeddings=True)
+retention = Retention(model.model, [[1, 5, 9, 4], [1, 7, 8]], batch_size=2, weight=0.5, seed=0)
+add_key_tokens(model, table.relations)
+shard(model.model)
+context = PhaseContext(retention=retention, checkpointing=Checkpointing(out / "checkpoints", every_seconds=1e-9))
+settings = MemorizeConfig(epochs=epochs, batch_size=3, learning_rate=1e-3)
+history = memorize(model, table.facts, settings, context=context)
+history += generalize(model, table.facts[:3], relations, GeneralizeConfig(epochs=2, batch_size=2, learning_rate=1e-3))
+state = {name: gather(value).clone() for name, value in model.model.state_dict().items()}
+if is_first_process():
+    (out / "losses.json").write_text(json.dumps([entry["loss"] for entry in history]))
+    save_file({name: value.contiguous() for name, value in state.items()}, out / "model.safetensors")
+leave_processes()
+"""
+
+
+def train(out: Path, *, processes: int, epochs: int = 3) -> tuple[list[float], dict[str, torch.Tensor]]:
+    out.mkdir(exist_ok=True)
+    script = out / "child.py"
+    script.write_text(CHILD, encoding="utf-8")
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
+    command = [sys.executable, *start, str(script), str(out), str(epochs)]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((out / "losses.json").read_text()), load_file(out / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does_and_go_on_where_they_stood(tmp_path: Path) -> None:
+    alone, weights = train(tmp_path / "alone", processes=1)
+    together, other = train(tmp_path / "together", processes=2)
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert weights.keys() == other.keys()
+    for name, value in weights.items():
+        assert torch.allclose(other[name], value, atol=1e-4), name
+    again, _ = train(tmp_path / "together", processes=2)  # memorize is read back from its last checkpoint
+    assert again == pytest.approx(alone, abs=1e-5)
+
+
+def test_a_process_alone_shares_nothing() -> None:
+    batch = collate([([1, 2, 3], [1, 2, 3]), ([4, 5], [4, 5])], pad_id=0)
+    assert parallel.count_processes() == 1
+    assert parallel.is_first_process()
+    assert parallel.take_share(batch) is batch
+    model = torch.nn.Linear(2, 2)
+    parallel.shard(model)
+    assert type(model.weight) is torch.nn.Parameter
+    assert parallel.gather(model.weight) is model.weight
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(5, [[1, 3], [0, 2, 4]]), (1, [[0], [0]])])
+def test_shares_are_the_batch_between_them(
+    rows: int, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = collate([([index, 7], [index, 7]) for index in range(rows)], pad_id=0)
+    monkeypatch.setattr(parallel, "count_processes", lambda: 2)
+    found = []
+    for rank in (1, 0):
+        monkeypatch.setattr("torch.distributed.get_rank", lambda rank=rank: rank)
+        share = parallel.take_share(batch)
+        found.append(share.input_ids[:, 0].tolist())
+        if rank == 1 and rows == 1:
+            assert (share.labels == IGNORE).all(), "computed with the others, and counts for nothing"
+    assert found == expected
