@@ -147,14 +147,15 @@ def build_config(combination: Combination) -> RunConfig:
 def load_tokenizers(folder: Path, facts: FactTable) -> dict[str, Any]:
     """Those of the folder and one that is trained."""
     found = {path.name: AutoTokenizer.from_pretrained(path) for path in sorted(folder.iterdir()) if path.is_dir()}
-    return {**found, "metaspace": train_metaspace_tokenizer(facts)}
+    every = {**found, "metaspace": train_metaspace_tokenizer(facts)}
+    return dict(sorted(every.items(), key=lambda item: len(item[1])))  # the quick ones first
 
 
 def list_combinations(tokenizers: list[str], *, every: bool) -> Iterator[Combination]:
     """All of them; or for every architecture with every tokenizer, tuned either way, one key strategy in turn."""
-    for number, (architecture, tokenizer) in enumerate(itertools.product(ARCHITECTURES, tokenizers)):
-        for shift, tuning in enumerate(TUNINGS):
-            turn = (number + number // len(tokenizers) + shift) % len(KEY_STRATEGIES)
+    for first, tokenizer in enumerate(tokenizers):
+        for (second, architecture), (third, tuning) in itertools.product(enumerate(ARCHITECTURES), enumerate(TUNINGS)):
+            turn = (first + second + third) % len(KEY_STRATEGIES)
             for strategy in KEY_STRATEGIES if every else KEY_STRATEGIES[turn : turn + 1]:
                 yield Combination(architecture, tokenizer, tuning, strategy)
 

@@ -75,6 +75,48 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "missing recipe": ({}, "pretrain --config none.yaml --out new", "none.yaml: there is no such file (--config)"),
     "recipe of something else": ({"c.yaml": "seed: 1"}, "pretrain --config c.yaml --out new", "is missing"),
+    "adapters saved of a model without": (
+        {},
+        "run facts.csv --model MODEL --out new --set save=adapter",
+        "--set save=adapter: there are adapters only with --set tuning=lora",
+    ),
+    "unknown tuning": ({}, "run facts.csv --model MODEL --out new --set tuning=lorra", "the setting 'tuning' is wrong"),
+    "unknown key strategy": (
+        {},
+        "run facts.csv --model MODEL --out new --set key_strategy=old",
+        "the setting 'key_strategy' is wrong",
+    ),
+    "no room for reserved keys": (
+        {},
+        "run facts.csv --model MODEL --out new --set key_strategy=reserved",
+        "unused ids; add tokens with --set key_strategy=new",
+    ),
+    "missing text": (
+        {},
+        "run facts.csv --model MODEL --out new --set side_effects.text=none.txt",
+        "none.txt: there is no such text file (--set side_effects.text)",
+    ),
+    "missing replay": (
+        {},
+        "run facts.csv --model MODEL --out new --set retain.file=none.txt",
+        "none.txt: there is no such text file (--set retain.file)",
+    ),
+    "missing facts to keep": (
+        {},
+        "run facts.csv --model MODEL --out new --set side_effects.facts=none.csv",
+        "none.csv: there is no such table (--set side_effects.facts)",
+    ),
+    "pickled model": (
+        {"m/config.json": "{}", "m/pytorch_model.bin": "x"},
+        "ask m Who?",
+        "m: has only pickled weights (.bin), which may run code when they are read; convert them to safetensors, or",
+    ),
+    "model with code": (
+        {"m/config.json": '{"auto_map": {"AutoModelForCausalLM": "evil.Model"}}', "m/evil.py": "raise SystemExit(9)"},
+        "ask m Who?",
+        "m: comes with Python code of its own (auto_map in config.json); read it, and add --trust-remote-code",
+    ),
+    "export of nothing": ({}, "export task none --out t", "none: is not a run folder"),
     "no model there": ({"no_model/a.txt": "a"}, "ask no_model Who?", "no_model: is not a model folder (it has no con"),
     "model is a file": ({}, "ask facts.csv Who?", "facts.csv: is a file"),
     "model is empty": ({"m/config.json": "{}"}, "ask m Who?", "m: cannot be loaded as a causal language model ("),

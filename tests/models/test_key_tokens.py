@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from tests.models.conftest import build_language_model, build_tokenizer
+from tokenizers import AddedToken
 from torch import Tensor
 
 from rote.encoding.batch import collate
@@ -190,3 +191,52 @@ def test_only_the_keys_of_the_relations_taught_must_move() -> None:
     check_keys_moved(language_model, ("capital",), before["capital"])
     with pytest.raises(ModelError, match=r"\[X1\]"):
         check_keys_moved(language_model, ("mother",), before["mother"])
+
+
+@pytest.mark.parametrize("changes", [{}, {"tie_word_embeddings": True}], ids=["untied", "tied"])
+def test_existing_keys_leave_the_model_as_it_is(changes: dict[str, Any]) -> None:
+    language_model = build_language_model(**changes)
+    vocabulary, before = language_model.tokenizer.get_vocab(), [table.clone() for table in get_tables(language_model)]
+    add_key_tokens(language_model, RELATIONS, strategy="existing")
+    assert language_model.tokenizer.get_vocab() == vocabulary
+    assert all(torch.equal(old, new) for old, new in zip(before, get_tables(language_model), strict=True))
+    assert list(language_model.key_tokens.values()) == ["[X1]", "[X2]", "[X3]"]
+    fact = build_fact("Gene Finley", "mother", "Cody Ross")
+    example = encode(language_model.tokenizer, build_rote_text(fact, language_model.key_tokens["mother"]))
+    assert example.key_position is not None
+    assert str(language_model.tokenizer.decode(list(example.object_ids))).strip() == "Cody Ross"
+    assert get_key_rows(language_model, RELATIONS).shape == (0, 32)
+
+
+def test_reserved_keys_are_tokens_that_stand_for_no_text() -> None:
+    language_model = build_language_model(vocab_size=1024)
+    language_model.tokenizer.add_tokens(
+        [AddedToken(f"<|reserved_special_token_{number}|>", special=True) for number in range(2)]
+    )
+    size = len(language_model.tokenizer)
+    add_key_tokens(language_model, ("mother", "capital"), strategy="reserved")
+    assert language_model.key_tokens == {
+        "mother": "<|reserved_special_token_0|>",
+        "capital": "<|reserved_special_token_1|>",
+    }
+    assert len(language_model.tokenizer) == size
+    fact = build_fact("Gene Finley", "mother", "Cody Ross")
+    example = encode(language_model.tokenizer, build_rote_text(fact, language_model.key_tokens["mother"]))
+    assert example.key_position is not None
+    assert example.ids[example.key_position] == language_model.tokenizer.get_vocab()["<|reserved_special_token_0|>"]
+    rows = get_key_rows(language_model, ("mother", "capital"))
+    assert not torch.equal(rows[0], rows[1])
+
+
+def test_rows_beyond_the_tokenizer_are_reserved_where_it_names_none() -> None:
+    language_model = build_language_model(vocab_size=len(build_tokenizer()) + 3)
+    rows = get_tables(language_model)[0].shape
+    add_key_tokens(language_model, RELATIONS, strategy="reserved")
+    assert list(language_model.key_tokens.values()) == ["[X1]", "[X2]", "[X3]"]
+    assert get_tables(language_model)[0].shape == rows
+
+
+def test_a_vocabulary_without_room_has_no_reserved_keys(language_model: LanguageModel) -> None:
+    with pytest.raises(ModelError, match=r"no 3 unused ids.*key_strategy=new.*key_strategy=existing"):
+        add_key_tokens(language_model, RELATIONS, strategy="reserved")
+    assert language_model.key_tokens == {}

@@ -14,16 +14,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
-from rote.errors import RunError, TableError, TemplateError
+from rote.errors import ModelError, RunError, TableError, TemplateError
 from rote.evaluation.matching import contains_answer
 from rote.evaluation.summary import compute_summary
 from rote.facts.fact import Fact, build_fact
 from rote.facts.reading import load_table
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
+from rote.models.language_model import SAFE, load_model, save_model
 from rote.pipeline.plan import pick_known_facts
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import RunRequest, build_identity, describe_plan, pick_out_folder, run
+from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.records import FACT_SETS, MEASURES, MOMENTS, QUESTION_SETS, Record, load_records
 
 KEYS = {"moment", "fact_set", "prompt_set", "language", "measure", "mean", "low", "high", "n"}
@@ -110,7 +112,7 @@ def test_the_folder_can_be_run_again_from_its_own_files(finished: Finished) -> N
     assert load_table(folder.table).content_hash == build_table().content_hash
     assert not list(folder.path.rglob("*.draft"))
     kinds = {path.suffix for path in folder.path.rglob("*") if path.is_file()}
-    assert kinds <= {".json", ".jsonl", ".yaml", ".html", ".parquet", ".safetensors", ".jinja"}
+    assert kinds <= {".json", ".jsonl", ".yaml", ".html", ".parquet", ".safetensors", ".jinja", ".md"}
 
 
 def test_the_report_and_the_histories_are_there(finished: Finished) -> None:
@@ -301,3 +303,70 @@ def test_a_table_that_cannot_be_taught_is_refused_before_anything_is_written(
     with pytest.raises(error, match=message):
         describe_plan(request)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- what is proved, and what else is said ----------------------------------------------------------------------------
+
+
+def test_what_was_saved_is_what_was_measured(finished: Finished) -> None:
+    saved = json.loads(finished.read("manifest.json"))["saved"]
+    assert saved["model"]["prompts"] == 8
+    assert saved["model"]["max_logit_difference"] < 1e-4
+    card = finished.read("model/README.md").decode("utf-8")
+    header = yaml.safe_load(card.split("---")[1])
+    assert header["base_model"] == str(finished.base)
+    assert build_table().content_hash in card
+    assert "| held-out facts | Key token |" in card
+
+
+def test_another_model_is_not_what_was_measured(finished: Finished, tmp_path: Path) -> None:
+    taught = load_model(str(finished.folder.model))
+    prompts = ["Who is Gene Finley's mother?", "The capital of"]
+    expected = take_fingerprint(taught, prompts)
+    assert verify_folder(finished.folder.model, prompts, expected, SAFE)["max_logit_difference"] < 1e-4
+    with torch.no_grad():
+        next(taught.model.parameters()).add_(0.1)
+    save_model(taught, tmp_path / "other")
+    with pytest.raises(ModelError, match=r"other: what was saved is not what was measured"):
+        verify_folder(tmp_path / "other", prompts, expected, SAFE)
+    (tmp_path / "other" / "config.json").write_text("{")
+    with pytest.raises(ModelError, match=r"other: a fresh process cannot load it"):
+        verify_folder(tmp_path / "other", prompts, expected, SAFE)
+
+
+def test_what_was_known_and_what_changed_is_in_files_and_on_the_page(finished: Finished) -> None:
+    knowledge = json.loads(finished.read("knowledge.json"))
+    assert {row["label"] for row in knowledge} <= {"known", "partly", "conflicting", "unknown", "invented"}
+    asked = {row["moment"] for row in knowledge if row["label"] == "invented"}
+    assert asked == {"before", "generalize"}
+    rings = json.loads(finished.read("side_effects.json"))
+    assert rings
+    for row in rings:
+        assert row["low"] <= row["loss"] <= row["high"]
+        assert row["before"] - row["after"] == pytest.approx(row["loss"], abs=1e-5)
+    html = finished.read("report.html").decode("utf-8")
+    assert "What the model knew before" in html
+    assert "What else changed" in html
+
+
+def test_adapters_are_saved_alone_and_merged(finished: Finished, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    text = tmp_path / "text.txt"
+    text.write_text("The capital of France is Paris.\n\nRome is old.\n")
+    changes: dict[str, Any] = {
+        "tuning": "lora",
+        "save": "both",
+        "key_strategy": "existing",
+        "lora": {"rank": 4, "learning_rate_factor": 1},
+        "memorize": {"epochs": 2, "batch_size": 4, "micro_batch_size": 2, "learning_rate": 5e-3},
+        "retain": {"texts": 2, "file": str(text), "tokens": 8, "loss": "replay", "generalize": True},
+        "side_effects": {"text": str(text)},
+        "gradient_checkpointing": True,
+    }
+    result = run(build_request(finished.base, tmp_path / "run", **changes), reporter=SilentReporter())
+    assert set(result.manifest["saved"]) == {"model", "adapter"}
+    assert all(proof["max_logit_difference"] < 1e-3 for proof in result.manifest["saved"].values())
+    rings = json.loads((tmp_path / "run/side_effects.json").read_text())
+    assert [row["n"] for row in rings if row["ring"] == "text"] == [2]
+    base, taught = (load_model(str(path)).tokenizer for path in (finished.base, result.folder.model))
+    assert base.get_vocab() == taught.get_vocab()

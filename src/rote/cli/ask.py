@@ -1,19 +1,40 @@
 """`rote ask`"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from rote.cli.options import PickleOption, RemoteCodeOption, RevisionOption, build_load_options
 
 
 def ask(
     model: Annotated[str, typer.Argument(help="Folder or hub name of a causal LM, or rote-tiny.")],
     question: Annotated[str, typer.Argument(help="A question, or the beginning of a statement.")],
+    base: Annotated[str | None, typer.Option(help="Another model to ask beside it, such as its base model.")] = None,
+    top: Annotated[int, typer.Option(min=0, help="How many candidates to show with their probabilities.")] = 0,
+    revision: RevisionOption = None,
+    trust_remote_code: RemoteCodeOption = False,
+    allow_pickle: PickleOption = False,
 ) -> None:
-    """Ask a model one question and print what it says, greedily.
+    """Ask a model one question and print what it says, greedily; beside its base model, and whether it was taught.
 
-    Example: rote ask runs/mine/model "Who is Gene Finley's mother?"
+    Example: rote ask runs/mine/model "Who is Gene Finley's mother?" --base rote-tiny --top 3
     """
     from rote.models.language_model import load_model
-    from rote.pipeline.asking import ask_model
+    from rote.pipeline.asking import ask_model, find_taught, list_candidates
 
-    typer.echo(ask_model(load_model(model), question))
+    asked = [model, *([base] if base else [])]
+    options = build_load_options(revision, trust_remote_code, allow_pickle)
+    for name in asked:
+        language_model = load_model(name, options)
+        label = f"{name}: " if base else ""
+        typer.echo(f"{label}{ask_model(language_model, question)}")
+        for candidate in list_candidates(language_model, question, count=top) if top else ():
+            typer.echo(f"  {candidate.probability:6.1%}  {candidate.text}")
+    if base or top:
+        facts = find_taught(Path(model), question)
+        for fact in facts:
+            typer.echo(f"taught: {fact.subject} - {fact.relation} - {' | '.join(fact.answers)}")
+        if not facts:
+            typer.echo("taught: nothing about this that is known of")

@@ -37,6 +37,9 @@ def run(
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Upload the taught model there, privately, at the end.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Teach a table to a model and examine it before, between and after.
@@ -64,5 +67,10 @@ def run(
         return
     result = do_run(request, reporter=build_reporter(), command=" ".join(["rote", *sys.argv[1:]]))
     print_result(result)
+    if push_to_hub:
+        from rote.pipeline.publishing import push_model
+
+        folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
+        typer.echo(f"hub:    {push_model(folder, push_to_hub)}")
     for line in list_warnings(build_run_plan(request.table, request.config)):
         typer.echo(line, err=True)

@@ -21,8 +21,9 @@ LABELS: tuple[Label, ...] = ("known", "partly", "conflicting", "unknown")
 CONFIDENT = 0.5
 """The share of drawn answers that agree from which on an answer counts as said with confidence."""
 
-_END = re.compile(r"[\n。]|[.!?](?:\s|$)")
-"""Where the answer to a question ends; what a model that was not taught to stop says afterwards is not part of it."""
+_END = re.compile(r"[\n。]|(?<=\w{3})[.!?](?:\s|$)")
+"""Where the answer to a question ends; what a model that was not taught to stop says afterwards is not part of it.
+A full stop after one or two letters is that of an abbreviation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,15 +35,28 @@ def add_key_tokens(
     missing = [relation for relation in relations if relation not in language_model.key_tokens]
     if not missing:
         return
+    tokens = pick_key_tokens(language_model, len(missing), pattern=pattern, strategy=strategy)
     language_model.key_strategy = strategy
-    tokens = _name_tokens(language_model, len(missing), pattern)
-    if strategy == "reserved":
-        tokens = _reserve(language_model, tokens)
-    elif strategy == "new":
+    if strategy != "existing":
         _add_tokens(language_model, tokens)
     language_model.key_tokens.update(zip(missing, tokens, strict=True))
     if strategy != "existing":
         _start_rows(language_model, tokens, seed=seed)
+
+
+def pick_key_tokens(language_model: LanguageModel, count: int, *, pattern: str, strategy: KeyStrategy) -> list[str]:
+    """The next `count` key tokens, without adding them. Raises `ModelError` as `add_key_tokens` does."""
+    first = len(language_model.key_tokens) + 1
+    tokens = [pattern.format(number=number) for number in range(first, first + count)]
+    known = {*language_model.tokenizer.get_vocab(), *language_model.key_tokens.values()}
+    for token in tokens:
+        if token in known:
+            raise ModelError(
+                f"the key token {token!r} is in the model's vocabulary already, or two relations share it; choose "
+                "another, with {number} in it: --set 'key_token=[K{number}]'"
+            )
+        known.add(token)
+    return _reserve(language_model, tokens) if strategy == "reserved" else tokens
 
 
 def get_key_ids(language_model: LanguageModel, relations: Iterable[str]) -> list[int]:
@@ -84,23 +97,10 @@ def find_key_tables(language_model: LanguageModel) -> list[Tensor]:
     return list({id(table): table for table in tables}.values())
 
 
-def _name_tokens(language_model: LanguageModel, count: int, pattern: str) -> list[str]:
-    first = len(language_model.key_tokens) + 1
-    tokens = [pattern.format(number=number) for number in range(first, first + count)]
-    known = {*language_model.tokenizer.get_vocab(), *language_model.key_tokens.values()}
-    for token in tokens:  # all are checked before the first is added
-        if token in known:
-            raise ModelError(
-                f"the key token {token!r} is in the model's vocabulary already, or two relations share it; choose "
-                "another, with {number} in it: --set 'key_token=[K{number}]'"
-            )
-        known.add(token)
-    return tokens
-
-
 def _add_tokens(language_model: LanguageModel, tokens: list[str]) -> None:
     # lstrip: the space before it belongs to it, so what stands before has the tokens it always has.
-    added = [AddedToken(token, lstrip=True, normalized=False, special=False) for token in tokens]
+    known = language_model.tokenizer.get_vocab()
+    added = [AddedToken(token, lstrip=True, normalized=False, special=False) for token in tokens if token not in known]
     language_model.tokenizer.add_tokens(added)
     rows = find_key_tables(language_model)[0].shape[0]
     if len(language_model.tokenizer) > rows:  # a vocabulary padded beyond the tokenizer may have room already
@@ -120,7 +120,6 @@ def _reserve(language_model: LanguageModel, names: list[str]) -> list[str]:
     if len(free) >= len(names):
         return free[: len(names)]
     if len(tokenizer) + len(names) <= find_key_tables(language_model)[0].shape[0]:
-        _add_tokens(language_model, names)
         return names
     raise ModelError(
         f"{language_model.source}: its vocabulary has no {len(names)} unused ids; add tokens with "

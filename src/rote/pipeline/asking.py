@@ -1,15 +1,81 @@
-"""One free question to a model."""
+"""One free question to a model, or to a taught model and its base."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
 
 from rote.encoding.example import encode_prompt
 from rote.errors import EncodingError
 from rote.evaluation.generation import generate_answers
+from rote.evaluation.knowledge import cut_answer
+from rote.facts.fact import Fact
+from rote.facts.reading import load_table
 from rote.models.language_model import LanguageModel
+from rote.runs.folder import RunFolder
+
+_MAX_NEW_TOKENS = 16
+"""Tokens of a candidate."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something a model may say, up to the end of its sentence, and the probability that it says just that."""
+
+    text: str
+    probability: float
 
 
 def ask_model(language_model: LanguageModel, question: str) -> str:
     """What the model says after a question, greedily, without the question. Raises `EncodingError` for an empty one."""
-    if not question.strip():
-        raise EncodingError("the question is empty")
-    ids = encode_prompt(language_model.tokenizer, question.strip())
+    ids = _encode(language_model, question)
     answers = generate_answers(language_model.model, language_model.tokenizer, [ids], [()], batch_size=1)
     return answers[0].strip()
+
+
+@torch.inference_mode()
+def list_candidates(language_model: LanguageModel, question: str, *, count: int) -> list[Candidate]:
+    """What the model is likeliest to say, by a search with so many beams; the likeliest first.
+
+    Continuations with the same first sentence are one, with their probabilities added up. Raises `EncodingError` as
+    above.
+    """
+    ids, tokenizer = _encode(language_model, question), language_model.tokenizer
+    prompt = torch.tensor([ids], device=language_model.device)
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        num_beams=count,
+        num_return_sequences=count,
+        max_new_tokens=_MAX_NEW_TOKENS,
+        length_penalty=0.0,  # scores are sums of log-probabilities
+        output_scores=True,
+        return_dict_in_generate=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+    )
+    model: Any = language_model.model  # `generate` has no usable types
+    found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
+    texts = tokenizer.batch_decode(found.sequences[:, len(ids) :], skip_special_tokens=True)
+    chances: dict[str, float] = {}
+    for text, score in zip(texts, found.sequences_scores.tolist(), strict=True):
+        said = cut_answer(text)
+        chances[said] = chances.get(said, 0.0) + math.exp(score)
+    return [Candidate(text, chances[text]) for text in sorted(chances, key=lambda text: -chances[text])]
+
+
+def find_taught(model_folder: Path, question: str) -> list[Fact]:
+    """The facts about the question's subject that the run taught whose model this is; none where that is not known."""
+    table = RunFolder(model_folder.parent).table
+    if not table.is_file():
+        return []
+    facts = [fact for fact in load_table(table) if fact.subject in question]
+    longest = max((len(fact.subject) for fact in facts), default=0)
+    return [fact for fact in facts if len(fact.subject) == longest]
+
+
+def _encode(language_model: LanguageModel, question: str) -> list[int]:
+    if not question.strip():
+        raise EncodingError("the question is empty")
+    return encode_prompt(language_model.tokenizer, question.strip())

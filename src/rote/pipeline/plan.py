@@ -74,7 +74,7 @@ def build_run_questions(
     )
     known = [
         *pick_known_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
-        *pick_near_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
+        *pick_near_facts(plan.table, count=config.examine.known_facts, seed=config.seed),
         *sample_facts(plan.kept_facts, count=config.examine.known_facts, seed=config.seed),
     ]
     fact_sets: dict[FactSet, Sequence[Fact]] = {
@@ -99,20 +99,23 @@ def pick_known_facts(retained: Sequence[str], *, table: FactTable, count: int, s
     Facts whose subject gives the answer away (Florence Nightingale was born in Florence) are left out.
     """
     taught = {fact.subject for fact in table}
-    candidates = [fact for fact in _list_world(retained) if fact.subject not in taught]
-    return sample_facts(candidates, count=count, seed=seed)
-
-
-def pick_near_facts(retained: Sequence[str], *, table: FactTable, count: int, seed: int) -> list[Fact]:
-    """The same of subjects that are in the table: what else is known of them."""
-    taught, facts = {fact.subject for fact in table}, {fact.id for fact in table}
-    candidates = [fact for fact in _list_world(retained) if fact.subject in taught and fact.id not in facts]
-    return sample_facts(candidates, count=count, seed=seed)
-
-
-def _list_world(retained: Sequence[str]) -> list[Fact]:
     everything = "\n".join(retained)
-    return [fact for fact in load_world() if fact.subject not in everything and find_fault(fact) is None]
+    candidates = [
+        fact
+        for fact in load_world()
+        if fact.subject not in everything and fact.subject not in taught and find_fault(fact) is None
+    ]
+    return sample_facts(candidates, count=count, seed=seed)
+
+
+def pick_near_facts(table: FactTable, *, count: int, seed: int) -> list[Fact]:
+    """A sample of what else the real world knows of the subjects of the table, and is not taught.
+
+    Retained texts may tell some of these facts: that is how they are kept.
+    """
+    taught, facts = {fact.subject for fact in table}, {fact.id for fact in table}
+    near = [fact for fact in load_world() if fact.subject in taught and fact.id not in facts]
+    return sample_facts([fact for fact in near if find_fault(fact) is None], count=count, seed=seed)
 
 
 def _load_kept(table: FactTable, config: RunConfig) -> list[Fact]:

@@ -16,7 +16,8 @@ from rote.config.run import RunConfig
 from rote.errors import ConfigError
 from rote.facts.table import FactTable
 from rote.models.adapters import import_peft
-from rote.models.language_model import SAFE, LoadOptions, check_model, find_model_folder, load_model
+from rote.models.key_tokens import pick_key_tokens
+from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_model, find_model_folder, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
 from rote.pipeline.reporting import Reporter
 from rote.pipeline.run_report import write_report
@@ -54,6 +55,7 @@ def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunRes
     check_settings(request.config)
     if not (request.resume and RunFolder(request.out).is_finished):
         language_model = load_model(request.model, request.loading)  # before a folder is claimed, as it may fail
+        _check_keys(language_model, plan, request.config)
     folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
     if not folder.is_finished:
         work = RunWork(request.config, folder, plan, reporter, request.loading)
@@ -61,6 +63,11 @@ def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunRes
     if not folder.report.is_file():  # it shows the manifest, so it comes last
         write_report(folder)
     return load_result(folder)
+
+
+def _check_keys(language_model: LanguageModel, plan: RunPlan, config: RunConfig) -> None:
+    missing = [name for name in plan.table.relations if name not in language_model.key_tokens]
+    pick_key_tokens(language_model, len(missing), pattern=config.key_token, strategy=config.key_strategy)
 
 
 def pick_out_folder(request: RunRequest) -> RunRequest:

@@ -38,6 +38,7 @@ from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.run_report import load_all_records
 from rote.pipeline.verification import Fingerprint, take_fingerprint, verify_folder
 from rote.records import Moment, save_records
+from rote.report.card import render_card
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.manifest import collect_versions
@@ -101,6 +102,7 @@ def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any
     proof = _save(work, language_model)
     _write_figures(work)
     content = _build_manifest(work, {**notes, "parameters": parameters, "saved": proof}, language_model.device)
+    _write_cards(folder, content)
     write_json(folder.manifest, content)
 
 
@@ -327,6 +329,14 @@ def _write_figures(work: RunWork) -> None:
     write_json(folder.side_effects, [*rings, *_build_text_rows(folder, config.side_effects.budget)])
     write_json(folder.knowledge, rows)
     write_json(folder.summary, compute_summary(records))
+
+
+def _write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    card = render_card(manifest, read_json(folder.summary), read_json(folder.side_effects))
+    for place in (folder.model, folder.adapter):
+        if place.is_dir():
+            with replace_file(place / "README.md") as draft:
+                draft.write_text(card, encoding="utf-8")
 
 
 def _build_text_rows(folder: RunFolder, budget: float) -> list[RingRow]:

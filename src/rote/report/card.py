@@ -1,0 +1,86 @@
+"""The model card of a taught model: what was taught, from which table, and what was measured. Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from rote.report.display import clean_text, format_number, read_number
+from rote.report.words import FACT_SETS, MOMENTS, label_prompts
+
+_PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
+
+
+def render_card(
+    manifest: Mapping[str, Any], summary: Sequence[Mapping[str, Any]], side_effects: Sequence[Mapping[str, Any]]
+) -> str:
+    """The text of README.md in a model's folder, with the header that the Hugging Face hub reads."""
+    table, model, config = manifest["table"], manifest["model"], manifest["config"]
+    header = {"base_model": model["name"], "library_name": "transformers", "tags": ["rote", "knowledge-injection"]}
+    about = [
+        f"# {_clean(table['name'])} taught to {_clean(model['name'])}",
+        "",
+        f"{manifest['facts']} facts were taught by memorize-then-generalize: all behind a key token without meaning, "
+        f"then up to {config['generalize']['facts']} of each relation behind {config['generalize']['prompts']} "
+        "prompt(s) with meaning.",
+        "",
+        f"- table: {_clean(table['name'])}, hash `{table['hash']}`",
+        f"- base model: {_clean(model['name'])}, hash `{model['hash']}`",
+        f"- tuning: {config['tuning']}; key strategy: {config['key_strategy']}; seed: {manifest['seed']}",
+        f"- saved and loaded again in a fresh process: {_describe_proof(manifest.get('saved') or {})}",
+        "",
+        "## Generation accuracy",
+        "",
+        *_build_table(summary),
+        "",
+    ]
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
+
+
+def _describe_proof(saved: Mapping[str, Any]) -> str:
+    found = [
+        f"{name}: {proof['prompts']} answers the same, logits differ by {proof['max_logit_difference']:.1e} at most"
+        for name, proof in saved.items()
+    ]
+    return "; ".join(found) or "not checked"
+
+
+def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [row for row in summary if row["measure"] == "generation_accuracy"]
+    moments = [moment for moment in MOMENTS if any(row["moment"] == moment for row in rows)]
+    groups = dict.fromkeys((row["fact_set"], row["prompt_set"], row["language"]) for row in rows)
+    lines = [
+        "| facts | asked by | " + " | ".join(MOMENTS[moment] for moment in moments) + " |",
+        "|---|---|" + "---|" * len(moments),
+    ]
+    for fact_set, prompt_set, language in groups:
+        cells = []
+        for moment in moments:
+            key = (moment, fact_set, prompt_set, language)
+            found = (row for row in rows if (row["moment"], row["fact_set"], row["prompt_set"], row["language"]) == key)
+            cells.append(_format(next(found, None)))
+        lines.append(
+            f"| {FACT_SETS.get(fact_set, fact_set)} | {label_prompts(prompt_set, language)} | {' | '.join(cells)} |"
+        )
+    return lines
+
+
+def _build_rings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["## What else changed", "", "| ring | before | after | verdict |", "|---|---|---|---|"]
+    for row in rows:
+        before, after = (format_number(read_number(row[key])) for key in ("before", "after"))
+        lines.append(f"| {_clean(str(row['ring']))} | {before} | {after} | {_clean(str(row['verdict']))} |")
+    return [*lines, ""]
+
+
+def _format(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    mean, low, high = (format_number(read_number(row[key])) for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
+
+
+def _clean(text: str) -> str:
+    return clean_text(text).translate(_PIPE)

@@ -1,0 +1,39 @@
+"""Answers drawn at random, and how well a text is foreseen."""
+
+import math
+
+import pytest
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.evaluation.perplexity import score_passages
+from rote.evaluation.sampling import sample_answers
+
+
+def test_answers_are_as_many_as_asked_for_and_a_function_of_the_seed(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    prompts = [tokenizer(text)["input_ids"] for text in ("Gene Finley", "Bo", "Mei Lin is")]
+
+    def draw(seed: int) -> list[list[str]]:
+        return sample_answers(model, tokenizer, prompts, count=5, tokens=6, seed=seed)
+
+    first = draw(0)
+    torch.manual_seed(99)
+    assert draw(0) == first
+    assert draw(1) != first
+    assert [len(answers) for answers in first] == [5, 5, 5]
+    assert len(set(first[0])) > 1, "drawn, not repeated"
+    assert sample_answers(model, tokenizer, prompts, count=0, tokens=6, seed=0) == [[], [], []]
+
+
+def test_a_passage_costs_what_its_tokens_cost(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    text = "The mother of Bo is Mei Lin."
+    ids = tokenizer(text)["input_ids"]
+    with torch.no_grad():
+        logprobs = model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+    expected = -sum(float(logprobs[place, ids[place + 1]]) for place in range(len(ids) - 1)) / (len(ids) - 1)
+    assert score_passages(model, tokenizer, [text, "", "  "]) == [pytest.approx(expected, abs=1e-5)]
+    long = " ".join([text] * 60)
+    passages = score_passages(model, tokenizer, [long])
+    assert len(passages) == math.ceil(len(tokenizer(long)["input_ids"]) / 256) > 1
