@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 Moment = str
 """`before`, or the name of the stage that was trained last."""
 FactSet = Literal["generalize", "held_out", "known", "unseen", "replaced"]
-QuestionSet = Literal["key", "training", "held_out", "control"]
+QuestionSet = Literal["key", "training", "held_out", "chat", "control"]
 Measure = Literal["generation_accuracy", "choice_accuracy", "object_probability"]
 
 MOMENTS: tuple[Moment, ...] = ("before", "memorize", "generalize")
 """Those of memorize-then-generalize, in order."""
 FACT_SETS: tuple[FactSet, ...] = ("generalize", "held_out", "known", "unseen", "replaced")
-QUESTION_SETS: tuple[QuestionSet, ...] = ("key", "training", "held_out", "control")
+QUESTION_SETS: tuple[QuestionSet, ...] = ("key", "training", "held_out", "chat", "control")
+"""`chat`: the held-out prompts of the training language, put to a chat model as a message."""
 MEASURES: tuple[Measure, ...] = ("generation_accuracy", "choice_accuracy", "object_probability")
 NO_LANGUAGE = "-"
 """The language of a key-token prompt, which has none."""

@@ -15,6 +15,7 @@ _LINES = (
     ("training prompt, facts shown", {"prompt_set": "training"}, ("generalize",)),
     ("training prompt, held-out facts", {"prompt_set": "training"}, ("held_out",)),
     ("held-out prompts, held-out facts", {"prompt_set": "held_out", "language": "en"}, ("held_out",)),
+    ("  in the chat template", {"prompt_set": "chat"}, ("held_out",)),
     ("  German", {"prompt_set": "held_out", "language": "de"}, ("held_out",)),
     ("  Spanish", {"prompt_set": "held_out", "language": "es"}, ("held_out",)),
     ("  Chinese", {"prompt_set": "held_out", "language": "zh"}, ("held_out",)),

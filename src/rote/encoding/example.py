@@ -5,7 +5,7 @@ tokenised apart and glued: that gives other tokens wherever a token would span t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
@@ -31,6 +31,8 @@ class Text:
     """Where the prompt comes from, for messages: the template's id."""
     subject_at: int | None = None
     """The character the subject begins at; without it, where it first occurs (a book may be called `It`)."""
+    in_chat: bool = False
+    """Whether the prompt is put to the model as a message, in the tokenizer's chat template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,10 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
     special = next((token for token in tokenizer.all_special_tokens if token in words), None)
     if special:
         raise EncodingError(f"{text.origin}: the text about {text.subject!r} holds the special token {special!r}")
-    ids, offsets = _tokenize(tokenizer, whole)
+    if text.in_chat:
+        text = _put_in_chat(tokenizer, text)
+    spoken = f"{text.prompt}{text.separator}{text.object}"
+    ids, offsets = _tokenize(tokenizer, spoken, add_special_tokens=not text.in_chat)
     object_start = _find_object(tokenizer, text, ids, offsets)
     subject_at = text.prompt.find(text.subject) if text.subject_at is None else text.subject_at
     key_at = text.prompt.find(text.key_token, subject_at + len(text.subject)) if text.key_token else -1
@@ -107,13 +112,26 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
     )
 
 
+def _put_in_chat(tokenizer: PreTrainedTokenizerBase, text: Text) -> Text:
+    """The text with all of the template, special tokens too, as its prompt; the answer follows at once."""
+    message = [{"role": "user", "content": text.prompt}]
+    prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+    at = prompt.rfind(text.prompt)
+    if at < 0:
+        raise EncodingError(f"{text.origin}: the tokenizer's chat template changes the message {text.prompt!r}")
+    subject_at = at + (text.prompt.find(text.subject) if text.subject_at is None else text.subject_at)
+    return replace(text, prompt=prompt, separator="", subject_at=subject_at)
+
+
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
     """The ids of a prompt whose object is not known, for a person's free question."""
     return _tokenize(tokenizer, prompt)[0]
 
 
-def _tokenize(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-    encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=True)
+def _tokenize(
+    tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens: bool = True
+) -> tuple[list[int], list[tuple[int, int]]]:
+    encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=add_special_tokens)
     ids, offsets = list(encoded["input_ids"]), list(encoded["offset_mapping"])
     if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers append it; the caller decides where it goes
         ids, offsets = ids[:-1], offsets[:-1]

@@ -45,6 +45,8 @@ class QuestionPlan:
     """Per fact and language."""
     control_prompts: int = 1
     """Per fact and language."""
+    chat: bool = False
+    """Whether English held-out prompts are also put as messages, for tokenizers with a chat template."""
     choices: int = 300
     """How many questions about taught facts, over all, are also asked as a choice; 0 means none."""
     seed: int = 0
@@ -85,6 +87,8 @@ def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan:
     for template in _select_templates(fact, relation, plan, with_control=fact_set != "known"):
         text = build_prompt_text(fact, template)
         yield Question(fact, fact_set, template.prompt_set, template.language, text)
+        if plan.chat and (template.prompt_set, template.language) == ("held_out", TRAINING_LANGUAGE):
+            yield Question(fact, fact_set, "chat", template.language, replace(text, in_chat=True))
 
 
 def _select_templates(

@@ -26,7 +26,8 @@ def examine_model(
     plan = build_run_plan(table, config)
     language_model = load_model(model)
     keys: Mapping[str, str] = language_model.key_tokens
-    questions = build_run_questions(plan, config, key_tokens=keys, retained=())
+    chat = language_model.tokenizer.chat_template is not None
+    questions = build_run_questions(plan, config, key_tokens=keys, retained=(), chat=chat)
     with reporter.step("examine") as advance:
         records = examine(
             language_model.model,

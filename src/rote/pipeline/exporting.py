@@ -30,7 +30,8 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
     config = load_config(RunConfig, folder.config)
     plan = build_run_plan(load_table(folder.table), config)
     keys = read_key_tokens(_find_model(folder))  # which questions are a choice depends on all that were asked
-    questions = build_run_questions(plan, config, key_tokens=keys, retained=())
+    chat = tokenizer.chat_template is not None
+    questions = build_run_questions(plan, config, key_tokens=keys, retained=(), chat=chat)
     asked = [question for question in questions if question.fact_set in ("generalize", "held_out")]
     items = [_build_item(question, tokenizer) for question in asked if question.prompt_set in ("training", "held_out")]
     with replace_folder(out) as draft:

@@ -59,16 +59,25 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
 
 
 def build_run_questions(
-    plan: RunPlan, config: RunConfig, *, key_tokens: Mapping[str, str], retained: Sequence[str]
+    plan: RunPlan,
+    config: RunConfig,
+    *,
+    key_tokens: Mapping[str, str],
+    retained: Sequence[str],
+    chat: bool = False,
 ) -> list[Question]:
-    """The questions of every moment. Known facts are those whose subjects occur in none of the `retained` texts, so
-    that what is measured to be kept was not shown again."""
+    """The questions of every moment, with `chat` also as messages.
+
+    Known facts of other subjects are those whose subjects occur in none of the `retained` texts, so that what is
+    measured to be kept was not shown again.
+    """
     question_plan = QuestionPlan(
         key_tokens=key_tokens,
         training_prompts=config.generalize.prompts,
         languages=config.examine.languages,
         held_out_prompts=config.examine.held_out_prompts,
         control_prompts=config.examine.control_prompts,
+        chat=chat,
         choices=config.examine.choices,
         seed=config.seed,
     )

@@ -93,6 +93,7 @@ def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any
         config,
         key_tokens=language_model.key_tokens,
         retained=language_model.tokenizer.batch_decode(retained),
+        chat=language_model.tokenizer.chat_template is not None,
     )
     _look(work, language_model, questions, _FIRST)
     _train(work, "memorize", retention, language_model)

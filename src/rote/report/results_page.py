@@ -113,4 +113,5 @@ def _prepare_plane(plane: StatePlane) -> tuple[str, Markup]:
     title = f"{plane.run}, {MOMENTS.get(plane.moment, plane.moment)}"
     points = [ScatterPoint(p.group, PROMPT_SETS.get(p.kind, p.kind), p.x, p.y) for p in plane.points]
     colour = plane.moment if plane.moment in MOMENTS else "generalize"
-    return title, draw_scatter(points, title, moment=colour, kinds=tuple(PROMPT_SETS.values()))
+    kinds = tuple(name for kind, name in PROMPT_SETS.items() if kind != "chat")  # states are not compared in chats
+    return title, draw_scatter(points, title, moment=colour, kinds=kinds)

@@ -20,6 +20,7 @@ PROMPT_SETS = {
     "key": "key token",
     "training": "training prompts",
     "held_out": "held-out prompts",
+    "chat": "held-out prompts as chat messages",
     "control": "control prompts",
 }
 MEASURES = {
