@@ -1,9 +1,9 @@
-"""Both phases on several GPUs, or several CPU processes, for a model that one does not hold (FSDP2).
+"""Both phases on several GPUs, or several CPU processes, for a model whose training one does not hold (FSDP2).
 
     torchrun --nproc-per-node 2 examples/many_devices.py --model rote-tiny --out taught
 
-Every process loads the model, gives it its key tokens and keeps a share of the weights. The losses are those of one
-process. What is written is a plain model folder: `rote examine taught` measures it.
+Every process loads the whole model, gives it its key tokens and then keeps a share of the weights, of their gradients
+and of the optimizer's state. The losses are those of one process. What is written is a plain model folder.
 """
 
 import argparse

@@ -75,6 +75,12 @@ def test_only_adapters_and_key_rows_are_trained(base: Path) -> None:
             assert not torch.equal(after[name], value), name
 
 
+def test_fresh_adapters_are_not_in_training(base: Path) -> None:
+    language_model = load_model(str(base))
+    add_adapters(language_model, LoraConfig(rank=4), seed=0)
+    assert not any(module.training for module in language_model.model.modules())
+
+
 def test_damaged_adapters_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(ModelError, match=r"adapter_config.json: cannot be read"):

@@ -15,6 +15,7 @@ from rote.errors import ModelError
 from rote.facts.fact import build_fact
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
+from rote.models.reserved import looks_reserved
 
 RELATIONS = ("mother", "capital", "genre")
 KINDS: dict[str, dict[str, Any]] = {
@@ -234,6 +235,31 @@ def test_rows_beyond_the_tokenizer_are_reserved_where_it_names_none() -> None:
     add_key_tokens(language_model, RELATIONS, strategy="reserved")
     assert list(language_model.key_tokens.values()) == ["[X1]", "[X2]", "[X3]"]
     assert get_tables(language_model)[0].shape == rows
+
+
+def test_strategies_are_not_mixed(language_model: LanguageModel) -> None:
+    add_key_tokens(language_model, ("mother",), strategy="existing")
+    with pytest.raises(ModelError, match="key_strategy=existing"):
+        add_key_tokens(language_model, ("mother", "capital"))
+    add_key_tokens(language_model, ("mother",))
+    assert list(language_model.key_tokens) == ["mother"]
+
+
+@pytest.mark.parametrize(
+    ("token", "reserved"),
+    [
+        ("<|reserved_special_token_0|>", True),
+        ("<unused12>", True),
+        ("<extra_id_3>", True),
+        ("<|dummy_7|>", True),
+        ("<row 5>", True),
+        ("<|browser|>", False),
+        ("[arrow]", False),
+        ("<s>", False),
+    ],
+)
+def test_reserved_tokens_are_known_by_their_names(token: str, reserved: bool) -> None:
+    assert looks_reserved(token) == reserved
 
 
 def test_a_vocabulary_without_room_has_no_reserved_keys(language_model: LanguageModel) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.pipeline.conftest import PRETRAINED, RELATIONS, Finished, build_table
@@ -24,6 +25,17 @@ def test_the_likeliest_candidate_of_a_model_that_knows_is_what_it_says(base: Pat
         assert len({candidate.text for candidate in candidates}) == len(candidates) <= 4
         agree += candidates[0].text == ask_model(language_model, question)
     assert agree >= 4
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_candidates_do_not_depend_on_the_model_s_own_way_to_generate(count: int, base: Path) -> None:
+    language_model = load_model(str(base))
+    question = "The capital of Norway is"
+    expected = list_candidates(language_model, question, count=count)
+    assert 0 < len(expected) <= count
+    settings: Any = language_model.model.generation_config
+    settings.do_sample, settings.temperature, settings.top_k, settings.repetition_penalty = True, 5.0, 2, 3.0
+    assert list_candidates(language_model, question, count=count) == expected
 
 
 def test_an_empty_question_has_no_candidates(base: Path) -> None:

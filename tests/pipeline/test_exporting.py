@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from tests.pipeline.conftest import Finished
+from tests.pipeline.conftest import Finished, build_request
 from transformers import AutoTokenizer
 
 from rote.errors import RunError
-from rote.models.language_model import load_model
+from rote.models.key_tokens import find_key_tables
+from rote.models.language_model import load_model, save_model
 from rote.pipeline.exporting import export_model, export_task, name_task
+from rote.pipeline.reporting import SilentReporter
+from rote.pipeline.run import run
 from rote.records import Record, load_records
 
 
@@ -87,3 +90,21 @@ def test_what_is_there_is_not_written_over(finished: Finished, tmp_path: Path) -
 
 def test_a_task_has_a_name_that_lm_eval_takes() -> None:
     assert name_task("my table-rote-tiny (2)") == "rote_my_table_rote_tiny_2"
+
+
+@pytest.mark.parametrize("strategy", ["reserved", "existing"])
+def test_other_keys_are_taken_out_too(strategy: str, finished: Finished, tmp_path: Path) -> None:
+    base = load_model(str(finished.base))
+    base.model.resize_token_embeddings(len(base.tokenizer) + 4, mean_resizing=False)
+    save_model(base, tmp_path / "base")
+    changes: dict[str, Any] = {"key_strategy": strategy, "memorize": {"epochs": 2, "learning_rate": 5e-3}}
+    request = build_request(tmp_path / "base", tmp_path / "run", **changes)
+    result = run(request, reporter=SilentReporter())
+    export_model(result.folder, tmp_path / "served")
+    served = load_model(str(tmp_path / "served"))
+    assert served.key_tokens == {}
+    assert served.tokenizer.get_vocab() == base.tokenizer.get_vocab()
+    before, after = (find_key_tables(model)[0] for model in (base, served))
+    assert after.shape == before.shape
+    assert torch.equal(after[len(base.tokenizer) :], before[len(base.tokenizer) :]), "unused rows are as they were"
+    assert not torch.equal(after[: len(base.tokenizer)], before[: len(base.tokenizer)])

@@ -55,7 +55,7 @@ def test_a_loss_of_accuracy_is_a_change_downwards_and_one_of_text_upwards() -> N
 def test_a_card_holds_hostile_names() -> None:
     manifest = {
         "table": {"name": "a|b <script>\n---", "hash": "abc"},
-        "model": {"name": "m: {x}", "hash": "def"},
+        "model": {"name": "org/name", "hash": "def"},
         "config": {
             "generalize": {"facts": 5, "prompts": 1},
             "tuning": "full",
@@ -66,8 +66,9 @@ def test_a_card_holds_hostile_names() -> None:
         "saved": {"model": {"prompts": 9, "max_logit_difference": 2e-6}},
     }
     summary = [{**ROW, "fact_set": "held_out", "measure": "generation_accuracy"}]
-    card = render_card(manifest, summary, [RING])
-    assert yaml.safe_load(card.split("---\n")[1])["base_model"] == "m: {x}"
+    card = render_card(manifest, summary, [RING], library="peft")
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert (header["base_model"], header["library_name"]) == ("org/name", "peft")
     assert "<script>" not in card
     assert "a\\|b" in card
     assert "| held-out facts | Held-out prompts, Japanese | 0.75 [0.10, 0.90] |" in card

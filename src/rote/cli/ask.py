@@ -1,5 +1,6 @@
 """`rote ask`"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,10 +25,10 @@ def ask(
     from rote.models.language_model import load_model
     from rote.pipeline.asking import ask_model, find_taught, list_candidates
 
-    asked = [model, *([base] if base else [])]
     options = build_load_options(revision, trust_remote_code, allow_pickle)
-    for name in asked:
-        language_model = load_model(name, options)
+    asked = {model: options, **({base: replace(options, revision=None)} if base else {})}
+    for name, loading in asked.items():
+        language_model = load_model(name, loading)
         label = f"{name}: " if base else ""
         typer.echo(f"{label}{ask_model(language_model, question)}")
         for candidate in list_candidates(language_model, question, count=top) if top else ():

@@ -9,9 +9,13 @@ from rote.cli.options import (
     ColumnOption,
     ConfigOption,
     MergeOption,
+    PickleOption,
+    RemoteCodeOption,
+    RevisionOption,
     SetOption,
     SkipOption,
     TableArgument,
+    build_load_options,
     build_read_options,
     read_table,
 )
@@ -26,6 +30,9 @@ def examine(
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     skip_faulty: SkipOption = False,
+    revision: RevisionOption = None,
+    trust_remote_code: RemoteCodeOption = False,
+    allow_pickle: PickleOption = False,
 ) -> None:
     """Examine a model on a table without teaching it anything.
 
@@ -41,5 +48,6 @@ def examine(
 
     settings = load_config(RunConfig, config, set_)
     facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
-    summary = examine_model(model, facts, settings, reporter=build_reporter(), records_file=out)
+    loading = build_load_options(revision, trust_remote_code, allow_pickle)
+    summary = examine_model(model, facts, settings, reporter=build_reporter(), records_file=out, loading=loading)
     Console(highlight=False).print(build_accuracy_table(summary))

@@ -1,6 +1,6 @@
 """What a finished run prints: the figures of the three moments and the time each step took."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from rote.pipeline.run import RunResult
 from rote.records import MOMENTS
+from rote.runs.folder import RunFolder, read_json
 
 _HEADINGS = {"before": "before", "memorize": "after memorize", "generalize": "after generalize"}
 _LINES = (
@@ -31,11 +32,30 @@ def print_result(result: RunResult) -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
     console = Console(highlight=False)
     console.print(build_accuracy_table(result.summary))
+    for line in [*_describe_knowledge(read_json(result.folder.knowledge)), *_describe_rings(result.folder)]:
+        console.print(line)
     for label, seconds in result.manifest["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
     console.print(f"  {'in all':<30} {sum(result.manifest['durations'].values()):7.1f} s")
     console.print(f"model:  {result.folder.model}", soft_wrap=True)
     console.print(f"report: {result.folder.report}", soft_wrap=True)
+
+
+def _describe_knowledge(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What became of old answers in English, and of subjects that do not exist."""
+    for measure, label in (("old_answer", "old answers, held-out prompts"), ("false_confidence", "false confidence")):
+        asked = [row for row in rows if row["measure"] == measure and row["language"] == "en"]
+        found = [row for row in asked if measure == "false_confidence" or row["prompt_set"] == "held_out"]
+        moments = {row["moment"]: f"{row['mean']:.2f} ({row['n']})" for row in found}
+        if moments:
+            yield f"  {label:<30} {moments.get('before', '-')} -> {moments.get('generalize', '-')}"
+
+
+def _describe_rings(folder: RunFolder) -> Iterator[str]:
+    for row in read_json(folder.side_effects):
+        interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
+        name = f"lost, {row['ring']}"
+        yield f"  {name:<30} {row['loss']:.3f} {interval} of {row['before']:.2f}: {row['verdict']}"
 
 
 def build_accuracy_table(summary: Sequence[Mapping[str, Any]]) -> Table:

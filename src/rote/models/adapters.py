@@ -14,7 +14,7 @@ from torch import nn
 from rote.config.run import LoraConfig
 from rote.errors import ConfigError, ModelError
 from rote.models.key_tokens import get_key_ids
-from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model, write_rote_file
+from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_key_tokens, load_model, write_rote_file
 from rote.runs.files import replace_folder
 
 _ADAPTER_FILE = "adapter_config.json"
@@ -37,7 +37,7 @@ def add_adapters(language_model: LanguageModel, settings: LoraConfig, *, seed: i
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # fresh adapters are random: the same ones, whatever was done before
-        language_model.model = peft.get_peft_model(language_model.model, config)
+        language_model.model = peft.get_peft_model(language_model.model, config).train(False)
 
 
 def merge_adapters(language_model: LanguageModel) -> None:
@@ -73,6 +73,7 @@ def load_adapters(folder: Path, options: LoadOptions = SAFE) -> LanguageModel:
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     language_model.tokenizer = tokenizer
+    load_key_tokens(folder, language_model)
     language_model.model = peft.PeftModel.from_pretrained(model, folder)
     merge_adapters(language_model)
     language_model.model.train(False)

@@ -46,6 +46,11 @@ def add_key_tokens(
 
 def pick_key_tokens(language_model: LanguageModel, count: int, *, pattern: str, strategy: KeyStrategy) -> list[str]:
     """The next `count` key tokens, without adding them. Raises `ModelError` as `add_key_tokens` does."""
+    if count and language_model.key_tokens and strategy != language_model.key_strategy:
+        raise ModelError(
+            f"{language_model.source}: was taught with other key tokens; go on with --set "
+            f"key_strategy={language_model.key_strategy}"
+        )
     first = len(language_model.key_tokens) + 1
     tokens = [pattern.format(number=number) for number in range(first, first + count)]
     known = {*language_model.tokenizer.get_vocab(), *language_model.key_tokens.values()}

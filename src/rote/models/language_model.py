@@ -20,6 +20,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
 
 from rote.config.run import KeyStrategy
@@ -83,7 +84,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE) -> Lang
     model.to(device)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
     language_model = LanguageModel(model, tokenizer, source)
-    _load_key_tokens(path, language_model)
+    load_key_tokens(path, language_model)
     return language_model
 
 
@@ -92,6 +93,8 @@ def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
     check_model(source)
     path = find_model_folder(source)
     where = str(path) if _exists(path) else source
+    if _exists(path):
+        _check_weights(path, options)
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     try:
         config = AutoConfig.from_pretrained(where, revision=options.revision, **shared)
@@ -158,12 +161,20 @@ def _check_weights(path: Path, options: LoadOptions) -> None:
             f"{path}: has only pickled weights (.bin), which may run code when they are read; convert them to "
             "safetensors, or add --allow-pickle if you trust them"
         )
-    brings_code = '"auto_map"' in (path / "config.json").read_text(encoding="utf-8", errors="replace")
-    if brings_code and not options.trust_remote_code:
+    if _needs_code(path) and not options.trust_remote_code:
         raise ModelError(
             f"{path}: comes with Python code of its own (auto_map in config.json); read it, and add "
             "--trust-remote-code if you trust it"
         )
+
+
+def _needs_code(path: Path) -> bool:
+    """Whether a folder brings code for a kind of model that `transformers` does not have."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # said when it is loaded
+        return False
+    return isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
 
 
 def _check_tokenizer(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -218,7 +229,8 @@ def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy]:
         raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
 
 
-def _load_key_tokens(path: Path, language_model: LanguageModel) -> None:
+def load_key_tokens(path: Path, language_model: LanguageModel) -> None:
+    """Read the key tokens that a folder names. Raises `ModelError` where the tokenizer does not have them."""
     language_model.key_tokens, language_model.key_strategy = _read_rote_file(path)
     if language_model.key_strategy == "existing":  # written with tokens of ordinary text
         return

@@ -2,7 +2,7 @@
 
 import re
 
-_RESERVED = re.compile(r"[<\[].*(unused|reserved|extra|placeholder|dummy|row).*[>\]]", re.IGNORECASE)
+_RESERVED = re.compile(r"[<\[](.*[^a-z])?(unused|reserved|extra|placeholder|dummy|row)([^a-z].*)?[>\]]", re.IGNORECASE)
 
 
 def looks_reserved(token: str) -> bool:

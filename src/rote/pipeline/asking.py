@@ -46,8 +46,14 @@ def list_candidates(language_model: LanguageModel, question: str, *, count: int)
     ids, tokenizer = _encode(language_model, question), language_model.tokenizer
     prompt = torch.tensor([ids], device=language_model.device)
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        num_beams=count,
-        num_return_sequences=count,
+        # All of them given: what is left open is filled in from the model's own settings.
+        do_sample=False,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        repetition_penalty=1.0,
+        num_beams=max(2, count),
+        num_return_sequences=max(2, count),
         max_new_tokens=_MAX_NEW_TOKENS,
         length_penalty=0.0,  # scores are sums of log-probabilities
         output_scores=True,
@@ -62,15 +68,16 @@ def list_candidates(language_model: LanguageModel, question: str, *, count: int)
     for text, score in zip(texts, found.sequences_scores.tolist(), strict=True):
         said = cut_answer(text)
         chances[said] = chances.get(said, 0.0) + math.exp(score)
-    return [Candidate(text, chances[text]) for text in sorted(chances, key=lambda text: -chances[text])]
+    likeliest = sorted(chances, key=lambda text: -chances[text])[:count]
+    return [Candidate(text, chances[text]) for text in likeliest]
 
 
 def find_taught(model_folder: Path, question: str) -> list[Fact]:
     """The facts about the question's subject that the run taught whose model this is; none where that is not known."""
-    table = RunFolder(model_folder.parent).table
-    if not table.is_file():
+    folder = RunFolder(model_folder.parent)
+    if not folder.identity.is_file() or not folder.table.is_file():
         return []
-    facts = [fact for fact in load_table(table) if fact.subject in question]
+    facts = [fact for fact in load_table(folder.table) if fact.subject in question]
     longest = max((len(fact.subject) for fact in facts), default=0)
     return [fact for fact in facts if len(fact.subject) == longest]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 from rote.config.run import RunConfig
@@ -20,7 +21,8 @@ def ask_beliefs(
 ) -> list[Belief]:
     """What the model believes about each fact, in order."""
     settings = config.knowledge
-    asked = [(fact, template) for fact in facts for template in _pick(relations[fact.relation], count=settings.prompts)]
+    picked = {name: _pick(relations[name], count=settings.prompts) for name in {fact.relation for fact in facts}}
+    asked = [(fact, template) for fact in facts for template in picked[fact.relation]]
     model, tokenizer = language_model.model, language_model.tokenizer
     prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in asked]
     nothing: list[tuple[str, ...]] = [()] * len(prompts)
@@ -33,11 +35,8 @@ def ask_beliefs(
         max_new_tokens=settings.tokens,
     )
     drawn = sample_answers(model, tokenizer, prompts, count=settings.samples, tokens=settings.tokens, seed=config.seed)
-    beliefs = []
-    for fact in facts:
-        places = [index for index, (other, _) in enumerate(asked) if other is fact]
-        beliefs.append(build_belief(fact, [greedy[i] for i in places], [drawn[i] for i in places]))
-    return beliefs
+    answers = iter(zip(greedy, drawn, strict=True))
+    return [_build(fact, list(islice(answers, len(picked[fact.relation])))) for fact in facts]
 
 
 def save_beliefs(beliefs: Sequence[Belief], path: Path) -> None:
@@ -49,6 +48,10 @@ def load_beliefs(path: Path) -> list[Belief]:
     """Read beliefs; none where they were not asked for."""
     rows = read_json(path) if path.is_file() else []
     return [Belief(**{**row, "right": tuple(row["right"])}) for row in rows]
+
+
+def _build(fact: Fact, answers: Sequence[tuple[str, list[str]]]) -> Belief:
+    return build_belief(fact, [greedy for greedy, _ in answers], [drawn for _, drawn in answers])
 
 
 def _pick(relation: Relation, *, count: int) -> list[PromptTemplate]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rote.config.run import RunConfig
+from rote.config.sizes import fit_settings
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage
 from rote.methods.teaching import PhaseContext, Stage, train_stage
@@ -50,9 +51,10 @@ def estimate_cost(
 ) -> TableCost:
     """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
 
-    Trains a copy of the model for a few updates with the default settings.
+    Trains a copy of the model for a few updates with the settings of its size.
     """
-    config = RunConfig()
+    parameters = sum(parameter.numel() for parameter in language_model.model.parameters())
+    config = RunConfig.model_validate(fit_settings(parameters))
     measured = replace(language_model, model=copy.deepcopy(language_model.model))
     add_key_tokens(measured, tuple(facts), pattern=config.key_token, seed=config.seed)
     stage = build_memorize_stage(measured, sample, config.memorize)
@@ -68,7 +70,7 @@ def estimate_cost(
         facts=count,
         tokens_per_epoch=tokens,
         bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
-        parameters=sum(parameter.numel() for parameter in language_model.model.parameters()),
+        parameters=parameters,
         epochs=config.memorize.epochs,
         seconds=steps * _time_steps(measured, timed, config),
     )

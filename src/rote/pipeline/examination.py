@@ -7,7 +7,7 @@ from rote.config.run import RunConfig
 from rote.evaluation.examine import examine
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.table import FactTable
-from rote.models.language_model import load_model
+from rote.models.language_model import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import build_run_plan, build_run_questions
 from rote.pipeline.reporting import Reporter
 from rote.records import save_records
@@ -15,7 +15,13 @@ from rote.runs.files import replace_file
 
 
 def examine_model(
-    model: str, table: FactTable, config: RunConfig, *, reporter: Reporter, records_file: Path | None = None
+    model: str,
+    table: FactTable,
+    config: RunConfig,
+    *,
+    reporter: Reporter,
+    records_file: Path | None = None,
+    loading: LoadOptions = SAFE,
 ) -> list[SummaryRow]:
     """Ask a model about every fact of a table and some known ones; returns the summary.
 
@@ -24,7 +30,7 @@ def examine_model(
     those of a run with the same seed; known facts are drawn from the whole world, as no texts were retained.
     """
     plan = build_run_plan(table, config)
-    language_model = load_model(model)
+    language_model = load_model(model, loading)
     keys: Mapping[str, str] = language_model.key_tokens
     chat = language_model.tokenizer.chat_template is not None
     questions = build_run_questions(plan, config, key_tokens=keys, retained=(), chat=chat)

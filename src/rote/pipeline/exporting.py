@@ -13,11 +13,11 @@ from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
-from rote.models.language_model import load_model, read_key_tokens, save_model
-from rote.models.vocabulary import remove_key_tokens
+from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
+from rote.models.vocabulary import restore_vocabulary
 from rote.pipeline.plan import build_run_plan, build_run_questions
 from rote.runs.files import replace_folder
-from rote.runs.folder import RunFolder
+from rote.runs.folder import RunFolder, read_json
 
 
 def export_task(folder: RunFolder, out: Path) -> list[str]:
@@ -39,11 +39,17 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
 
 
 def export_model(folder: RunFolder, out: Path) -> None:
-    """Write the taught model with the vocabulary of the base model. Raises `RunError` as above."""
+    """Write the taught model with the vocabulary of the base model, which is loaded for it as the run loaded it.
+
+    Raises `RunError` as above, and `ModelError` where the base model is not there any more.
+    """
     _check_free(out)
-    language_model = load_model(str(_find_model(folder)))
-    remove_key_tokens(language_model)
-    save_model(language_model, out)
+    path, identity = _find_model(folder), read_json(folder.identity)
+    loading = LoadOptions(**identity.get("loading", {}))
+    language_model = load_model(str(path), replace(loading, revision=None))
+    base = load_model(identity["model"]["name"], loading)
+    restore_vocabulary(language_model, base)
+    save_model(replace(language_model, source=base.source), out)
 
 
 def name_task(name: str) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -77,7 +77,7 @@ def verify_folder(
 def _ask_fresh_process(folder: Path, prompts: Sequence[str], options: LoadOptions) -> Fingerprint:
     with tempfile.TemporaryDirectory() as place:
         asked, answered = Path(place) / "prompts.json", Path(place) / "answers.safetensors"
-        content = {"prompts": list(prompts), "trust_remote_code": options.trust_remote_code}
+        content = {"prompts": list(prompts), "loading": asdict(options)}
         asked.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", __name__, str(folder), str(asked), str(answered)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_alone())
@@ -95,9 +95,12 @@ def _alone() -> dict[str, str]:
 
 def _answer(folder: Path, asked: Path, answered: Path) -> None:
     content = json.loads(asked.read_text(encoding="utf-8"))
-    options = LoadOptions(trust_remote_code=content["trust_remote_code"])
-    load = load_adapters if is_adapter_folder(folder) else lambda path, given: load_model(str(path), given)
-    found = take_fingerprint(load(folder, options), content["prompts"])
+    options = LoadOptions(**content["loading"])
+    if is_adapter_folder(folder):  # its base model is loaded as it was for the run
+        language_model = load_adapters(folder, options)
+    else:
+        language_model = load_model(str(folder), replace(options, revision=None))
+    found = take_fingerprint(language_model, content["prompts"])
     save_file({"logits": found.logits.contiguous()}, answered)
     asked.with_suffix(".answers").write_text(json.dumps(found.answers), encoding="utf-8")
 

@@ -3,9 +3,9 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from rote.pipeline.beliefs import ask_beliefs, load_beliefs, save_beliefs
 from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.run_report import load_all_records
-from rote.pipeline.verification import Fingerprint, take_fingerprint, verify_folder
+from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.records import Moment, save_records
 from rote.report.card import render_card
 from rote.runs.files import replace_file
@@ -100,9 +100,10 @@ def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any
     _examine(work, language_model, questions, "memorize")
     _train(work, _LAST, retention, language_model)
     _look(work, language_model, questions, _LAST)
+    device, retention = language_model.device, None  # the frozen copy is not needed any more
     proof = _save(work, language_model)
     _write_figures(work)
-    content = _build_manifest(work, {**notes, "parameters": parameters, "saved": proof}, language_model.device)
+    content = _build_manifest(work, {**notes, "parameters": parameters, "saved": proof}, device)
     _write_cards(folder, content)
     write_json(folder.manifest, content)
 
@@ -146,9 +147,9 @@ def _write_retained_texts(work: RunWork, language_model: LanguageModel) -> list[
 
 def _leave_out_taught(work: RunWork, language_model: LanguageModel, texts: list[list[int]]) -> list[list[int]]:
     """The texts that say nothing of the subjects taught: what they say may be what is to be unlearned."""
-    subjects = {fact.subject for fact in work.plan.table}
+    subjects = list(dict.fromkeys(fact.subject for fact in work.plan.table))
     read = language_model.tokenizer.batch_decode(texts)
-    return [ids for ids, text in zip(texts, read, strict=True) if not any(name in text for name in subjects)]
+    return [ids for ids, text in zip(texts, read, strict=True) if not contains_answer(text, subjects)]
 
 
 def _write_about_subjects(work: RunWork, language_model: LanguageModel) -> list[list[int]]:
@@ -292,14 +293,9 @@ def _save(work: RunWork, language_model: LanguageModel) -> dict[str, Any]:
             save_model(language_model, folder.model)
             written.append(folder.model)
     with work.step("load it in a fresh process") as _:
-        return _verify(written, prompts, expected, work.loading)
-
-
-def _verify(
-    written: Sequence[Path], prompts: Sequence[str], expected: Fingerprint, loading: LoadOptions
-) -> dict[str, Any]:
-    local = replace(loading, revision=None)  # what was saved has no revisions
-    return {path.name: verify_folder(path, prompts, expected, local) for path in written}
+        language_model.model.to("cpu")  # type: ignore[arg-type]  # leaves the device to the other process
+        torch.cuda.empty_cache()
+        return {path.name: verify_folder(path, prompts, expected, work.loading) for path in written}
 
 
 def _build_proof_prompts(work: RunWork, language_model: LanguageModel) -> list[str]:
@@ -333,9 +329,9 @@ def _write_figures(work: RunWork) -> None:
 
 
 def _write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
-    card = render_card(manifest, read_json(folder.summary), read_json(folder.side_effects))
-    for place in (folder.model, folder.adapter):
+    for place, library in ((folder.model, "transformers"), (folder.adapter, "peft")):
         if place.is_dir():
+            card = render_card(manifest, read_json(folder.summary), read_json(folder.side_effects), library=library)
             with replace_file(place / "README.md") as draft:
                 draft.write_text(card, encoding="utf-8")
 
@@ -345,7 +341,7 @@ def _build_text_rows(folder: RunFolder, budget: float) -> list[RingRow]:
     if not all(path.is_file() for path in paths):
         return []
     before, after = map(read_json, paths)
-    return [compute_text_row(before, after, budget=budget)] if before else []
+    return [compute_text_row(before, after, budget=budget)] if len(before) > 1 else []  # one passage proves nothing
 
 
 def _build_manifest(work: RunWork, notes: Mapping[str, Any], device: torch.device) -> dict[str, Any]:

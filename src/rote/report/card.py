@@ -1,6 +1,8 @@
 """The model card of a taught model: what was taught, from which table, and what was measured. Markdown."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -8,15 +10,23 @@ import yaml
 from rote.report.display import clean_text, format_number, read_number
 from rote.report.words import FACT_SETS, MOMENTS, label_prompts
 
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
 
 
 def render_card(
-    manifest: Mapping[str, Any], summary: Sequence[Mapping[str, Any]], side_effects: Sequence[Mapping[str, Any]]
+    manifest: Mapping[str, Any],
+    summary: Sequence[Mapping[str, Any]],
+    side_effects: Sequence[Mapping[str, Any]],
+    *,
+    library: str,
 ) -> str:
     """The text of README.md in a model's folder, with the header that the Hugging Face hub reads."""
-    table, model, config = manifest["table"], manifest["model"], manifest["config"]
-    header = {"base_model": model["name"], "library_name": "transformers", "tags": ["rote", "knowledge-injection"]}
+    table, config = manifest["table"], manifest["config"]
+    model = {**manifest["model"], "name": _name_model(manifest["model"]["name"])}
+    header = {"library_name": library, "tags": ["rote", "knowledge-injection"]}
+    if _HUB_NAME.fullmatch(model["name"]):
+        header["base_model"] = model["name"]
     about = [
         f"# {_clean(table['name'])} taught to {_clean(model['name'])}",
         "",
@@ -35,6 +45,11 @@ def render_card(
         "",
     ]
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
+
+
+def _name_model(source: str) -> str:
+    """A hub name as it is; of a folder its last part alone, which is nobody else's business."""
+    return source if not Path(source).exists() else Path(source).name
 
 
 def _describe_proof(saved: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Several processes, one model: FSDP2, for models that do not fit one device.
+"""Several processes, one model: FSDP2, for models whose training does not fit one device.
 
 Every process is given the same examples in the same order and works on its share of the rows of each batch; gradients
 are added up over all, so the losses are those of one process. Start them with `torchrun`; alone, nothing here does
