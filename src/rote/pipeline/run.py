@@ -21,7 +21,8 @@ from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_m
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
 from rote.pipeline.reporting import Reporter
 from rote.pipeline.run_report import write_report
-from rote.pipeline.work import RunWork, do_run
+from rote.pipeline.run_work import RunWork
+from rote.pipeline.work import do_run
 from rote.records import MOMENTS
 from rote.runs.folder import RunFolder, open_run_folder, read_json
 from rote.runs.manifest import compute_model_hash

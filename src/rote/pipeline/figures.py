@@ -1,0 +1,52 @@
+"""From what a run kept of its moments to its figures and cards."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rote.evaluation.knowledge import compute_false_confidence, compute_knowledge
+from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_text_row
+from rote.evaluation.summary import compute_summary
+from rote.pipeline.beliefs import load_beliefs
+from rote.pipeline.run_report import load_all_records
+from rote.pipeline.run_work import RunWork
+from rote.report.card import render_card
+from rote.runs.files import replace_file
+from rote.runs.folder import RunFolder, read_json, write_json
+
+_FIRST, _LAST = "before", "generalize"
+
+
+def write_figures(work: RunWork) -> None:
+    """Every figure, from what was kept of the moments."""
+    folder, plan, config = work.folder, work.plan, work.config
+    records = load_all_records(folder)
+    first, last = load_beliefs(folder.beliefs(_FIRST)), load_beliefs(folder.beliefs(_LAST))
+    unseen = {(fact.relation, fact.subject) for fact in plan.unseen_facts}
+    beliefs = {(belief.relation, belief.subject): belief for belief in first}
+    rows = compute_knowledge(records, beliefs)
+    for moment, found in ((_FIRST, first), (_LAST, last)):
+        invented = [belief for belief in found if (belief.relation, belief.subject) in unseen]
+        if invented:
+            rows.append(compute_false_confidence(moment, invented))
+    taught = Taught({fact.subject for fact in plan.table}, set(plan.table.relations))
+    rings = compute_rings(records, taught, budget=config.side_effects.budget)
+    write_json(folder.side_effects, [*rings, *_build_text_rows(folder, config.side_effects.budget)])
+    write_json(folder.knowledge, rows)
+    write_json(folder.summary, compute_summary(records))
+
+
+def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    """A model card in each folder that was saved."""
+    for place, library in ((folder.model, "transformers"), (folder.adapter, "peft")):
+        if place.is_dir():
+            card = render_card(manifest, read_json(folder.summary), read_json(folder.side_effects), library=library)
+            with replace_file(place / "README.md") as draft:
+                draft.write_text(card, encoding="utf-8")
+
+
+def _build_text_rows(folder: RunFolder, budget: float) -> list[RingRow]:
+    paths = [folder.passages(moment) for moment in (_FIRST, _LAST)]
+    if not all(path.is_file() for path in paths):
+        return []
+    before, after = map(read_json, paths)
+    return [compute_text_row(before, after, budget=budget)] if len(before) > 1 else []  # one passage proves nothing
