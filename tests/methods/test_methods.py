@@ -364,7 +364,7 @@ def test_adapters_learn_faster_and_leave_a_defence_as_it_is() -> None:
 
 def test_without_peft_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    with pytest.raises(ConfigError, match=r"method lora needs peft; install it with: pip install 'rote\[lora\]'"):
+    with pytest.raises(ConfigError, match=r"lora needs peft; install it with: pip install 'rote\[lora\]'"):
         plan("lora", build_language_model(), build_task())
 
 

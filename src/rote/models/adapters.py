@@ -85,7 +85,7 @@ def import_peft() -> Any:
     try:
         import peft
     except ImportError as error:
-        raise ConfigError("adapters need peft; install it with: pip install 'rote[lora]'") from error
+        raise ConfigError("lora needs peft; install it with: pip install 'rote[lora]'") from error
     return peft
 
 
