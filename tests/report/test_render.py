@@ -192,7 +192,10 @@ def test_only_known_facts(content: ReportContent) -> None:
 
 
 def test_only_key_token_questions(content: ReportContent) -> None:
-    Page(render_report(_keep(content, lambda record: record.prompt_set == "key")))
+    said = Page(render_report(_keep(content, lambda record: record.prompt_set == "key"))).said
+
+    assert "Key token" in said
+    assert "Held-out prompts, English" not in said
 
 
 def test_a_figure_that_is_no_number_is_left_out(content: ReportContent) -> None:

@@ -54,7 +54,7 @@ class Belief:
         return bool(self.answer) and self.agreement >= CONFIDENT
 
 
-_Group = tuple[Label, Moment, str, str]
+_Group = tuple[Label | Literal["invented"], Moment, str, str]
 
 
 class KnowledgeRow(TypedDict):
@@ -102,37 +102,23 @@ def compute_knowledge(records: Iterable[Record], beliefs: Mapping[tuple[str, str
     rows = []
     for group in groups:
         members = groups[group]
-        rows.append(_build_row(group, "generation_accuracy", members, [record.correct for record, _ in members]))
+        facts = [(record.relation, record.subject) for record, _ in members]
+        rows.append(_build_row(group, "generation_accuracy", facts, [record.correct for record, _ in members]))
         if group[0] == "conflicting":
             old = [not record.correct and contains_answer(record.generated, [b.answer]) for record, b in members]
-            rows.append(_build_row(group, "old_answer", members, old))
+            rows.append(_build_row(group, "old_answer", facts, old))
     return sorted(rows, key=lambda row: (*LABELS, "invented").index(row["label"]))
 
 
 def compute_false_confidence(moment: Moment, beliefs: Sequence[Belief]) -> KnowledgeRow:
     """How often a model says something with confidence about subjects that do not exist."""
-    found = compute_interval(
-        [float(belief.is_confident) for belief in beliefs], [(b.relation, b.subject) for b in beliefs]
-    )
-    return KnowledgeRow(
-        label="invented",
-        moment=moment,
-        prompt_set="training",
-        language="en",
-        measure="false_confidence",
-        mean=round(found.mean, DIGITS),
-        low=round(found.low, DIGITS),
-        high=round(found.high, DIGITS),
-        n=found.n,
-    )
+    subjects = [(belief.relation, belief.subject) for belief in beliefs]
+    group: _Group = ("invented", moment, "training", "en")
+    return _build_row(group, "false_confidence", subjects, [belief.is_confident for belief in beliefs])
 
 
-def _build_row(
-    group: _Group, measure: str, members: Sequence[tuple[Record, Belief]], values: Sequence[bool]
-) -> KnowledgeRow:
-    found = compute_interval(
-        [float(value) for value in values], [(record.relation, record.subject) for record, _ in members]
-    )
+def _build_row(group: _Group, measure: str, facts: Sequence[tuple[str, str]], values: Sequence[bool]) -> KnowledgeRow:
+    found = compute_interval([float(value) for value in values], facts)
     label, moment, prompt_set, language = group
     return KnowledgeRow(
         label=label,

@@ -97,32 +97,41 @@ def write_task(items: Sequence[TaskItem], name: str, folder: Path) -> list[str]:
 
 
 def _generation(name: str) -> dict[str, Any]:
-    return {
-        "task": f"{name}_generation",
-        "custom_dataset": _Call("rote_task.load_generation"),
-        "test_split": "test",
-        "output_type": "generate_until",
-        "doc_to_text": "context",
-        "doc_to_target": "{{answers[0]}}",
-        "generation_kwargs": {"until": [], "do_sample": False, "max_gen_toks": 50},
-        "process_results": _Call("rote_task.score_generation"),
-        "metric_list": [_metric("generation_accuracy")],
-        "metadata": {"version": 1.0},
-    }
+    return _build_task(
+        name,
+        "generation",
+        ("generation_accuracy",),
+        {
+            "output_type": "generate_until",
+            "doc_to_target": "{{answers[0]}}",
+            "generation_kwargs": {"until": [], "do_sample": False, "max_gen_toks": 50},
+        },
+    )
 
 
 def _choice(name: str) -> dict[str, Any]:
+    return _build_task(
+        name,
+        "choice",
+        ("choice_accuracy", "acc", "object_loglikelihood"),
+        {
+            "output_type": "multiple_choice",
+            "doc_to_choice": "choices",
+            "doc_to_target": "gold",
+            "target_delimiter": "",
+        },
+    )
+
+
+def _build_task(name: str, kind: str, metrics: Sequence[str], asked: dict[str, Any]) -> dict[str, Any]:
     return {
-        "task": f"{name}_choice",
-        "custom_dataset": _Call("rote_task.load_choice"),
+        "task": f"{name}_{kind}",
+        "custom_dataset": _Call(f"rote_task.load_{kind}"),
         "test_split": "test",
-        "output_type": "multiple_choice",
         "doc_to_text": "context",
-        "doc_to_choice": "choices",
-        "doc_to_target": "gold",
-        "target_delimiter": "",
-        "process_results": _Call("rote_task.score_choice"),
-        "metric_list": [_metric("choice_accuracy"), _metric("acc"), _metric("object_loglikelihood")],
+        **asked,
+        "process_results": _Call(f"rote_task.score_{kind}"),
+        "metric_list": [_metric(metric) for metric in metrics],
         "metadata": {"version": 1.0},
     }
 

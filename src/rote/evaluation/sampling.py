@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.evaluation.prefix import plan_batches
+from rote.models.generating import build_generation_settings
 
 
 @torch.inference_mode()
@@ -24,21 +25,10 @@ def sample_answers(
 
     Prompts of one length share a batch, so nothing is padded on the left.
     """
-    # All of them given: what is left open is filled in from the model's own settings, which may be far from 1.
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        do_sample=True,
-        num_return_sequences=count,
-        max_new_tokens=tokens,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        repetition_penalty=1.0,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
-    )
     answers: list[list[str]] = [[] for _ in prompts_ids]
     if not count:
         return answers
+    settings = build_generation_settings(tokenizer, tokens=tokens, do_sample=True, num_return_sequences=count)
     generator: Any = model  # `generate` has no usable types
     for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
         torch.manual_seed(seed + batch[0])

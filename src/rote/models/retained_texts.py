@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
 
+from rote.models.generating import build_generation_settings
 from rote.models.language_model import LanguageModel
 
 _BATCH = 250
@@ -52,17 +52,7 @@ def _find_start(language_model: LanguageModel) -> int:
 
 def _continue(language_model: LanguageModel, begin: Sequence[int], *, count: int, tokens: int) -> list[list[int]]:
     tokenizer = language_model.tokenizer
-    # All of them given: what is left open is filled in from the model's own settings, which may be far from 1.
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        do_sample=True,
-        max_new_tokens=tokens - len(begin),
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        repetition_penalty=1.0,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
-    )
+    settings = build_generation_settings(tokenizer, tokens=tokens - len(begin), do_sample=True)
     model: Any = language_model.model  # `generate` has no usable types
     prompt = torch.tensor([list(begin)] * count, device=language_model.device)
     rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
 
 from rote.encoding.example import encode_prompt
 from rote.errors import EncodingError
@@ -14,6 +13,7 @@ from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import cut_answer
 from rote.facts.fact import Fact
 from rote.facts.reading import load_table
+from rote.models.generating import build_generation_settings
 from rote.models.language_model import LanguageModel
 from rote.runs.folder import RunFolder
 
@@ -45,21 +45,16 @@ def list_candidates(language_model: LanguageModel, question: str, *, count: int)
     """
     ids, tokenizer = _encode(language_model, question), language_model.tokenizer
     prompt = torch.tensor([ids], device=language_model.device)
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        # All of them given: what is left open is filled in from the model's own settings.
+    beams = max(2, count)
+    settings = build_generation_settings(
+        tokenizer,
+        tokens=_MAX_NEW_TOKENS,
         do_sample=False,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        repetition_penalty=1.0,
-        num_beams=max(2, count),
-        num_return_sequences=max(2, count),
-        max_new_tokens=_MAX_NEW_TOKENS,
+        num_beams=beams,
+        num_return_sequences=beams,
         length_penalty=0.0,  # scores are sums of log-probabilities
         output_scores=True,
         return_dict_in_generate=True,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
     )
     model: Any = language_model.model  # `generate` has no usable types
     found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)

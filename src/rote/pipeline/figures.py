@@ -9,11 +9,12 @@ from rote.evaluation.summary import compute_summary
 from rote.pipeline.beliefs import load_beliefs
 from rote.pipeline.run_report import load_all_records
 from rote.pipeline.run_work import RunWork
+from rote.records import MOMENTS
 from rote.report.card import render_card
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 
-_FIRST, _LAST = "before", "generalize"
+_FIRST, _LAST = MOMENTS[0], MOMENTS[-1]
 
 
 def write_figures(work: RunWork) -> None:

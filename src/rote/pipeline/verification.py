@@ -4,7 +4,6 @@ python -m rote.pipeline.verification FOLDER PROMPTS.json OUT.safetensors
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -80,17 +79,12 @@ def _ask_fresh_process(folder: Path, prompts: Sequence[str], options: LoadOption
         content = {"prompts": list(prompts), "loading": asdict(options)}
         asked.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", __name__, str(folder), str(asked), str(answered)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_alone())
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = next(iter(done.stderr.strip().splitlines()[-1:]), "no reason given")
             raise ModelError(f"{folder}: a fresh process cannot load it ({reason})")
         answers = json.loads(asked.with_suffix(".answers").read_text(encoding="utf-8"))
         return Fingerprint(load_file(answered)["logits"], answers)
-
-
-def _alone() -> dict[str, str]:
-    """The environment without what tells a process that it is one of several."""
-    return {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
 
 
 def _answer(folder: Path, asked: Path, answered: Path) -> None:

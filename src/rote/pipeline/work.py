@@ -29,7 +29,7 @@ from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, s
 from rote.pipeline.retaining import build_retention, write_retained_texts
 from rote.pipeline.run_work import RunWork
 from rote.pipeline.verification import take_fingerprint, verify_folder
-from rote.records import Moment, save_records
+from rote.records import MOMENTS, Moment, save_records
 from rote.runs.files import replace_file
 from rote.runs.folder import read_json, write_json
 from rote.runs.manifest import collect_versions
@@ -40,7 +40,7 @@ _RECALL_SAMPLE = 100
 """Facts whose key-token recall is measured at the end of each epoch."""
 _VERIFIED_FACTS = 50
 """Facts that are asked again of what was saved."""
-_FIRST, _LAST = "before", "generalize"
+_FIRST, _LAST = MOMENTS[0], MOMENTS[-1]
 
 
 def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any]) -> None:
