@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rote.errors import TableError
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.fact import Fact, FactObject, Provenance, build_fact
 from rote.facts.reading import format_table, load_table, save_table
 from rote.facts.table import FactTable
 
@@ -59,6 +59,27 @@ def test_one_fact_in_many_forms(tmp_path: Path, name: str, content: str) -> None
 )
 def test_several_objects_and_aliases(tmp_path: Path, name: str, content: str) -> None:
     assert load_table(write(tmp_path, name, content)).facts == (FULL,)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "id,subject,relation,object,Source,language\n17,Gene Finley,mother,Cody Ross,https://a.b/c,en\n"),
+        (
+            "t.jsonl",
+            '{"id": 17, "subject": "Gene Finley", "relation": "mother", "object": "Cody Ross", '
+            '"source": "https://a.b/c", "language": "en"}',
+        ),
+    ],
+)
+def test_where_a_row_comes_from_is_carried_but_is_no_part_of_the_fact(tmp_path: Path, name: str, content: str) -> None:
+    table = load_table(write(tmp_path, name, content))
+    assert table.facts == (FACT,)
+    assert table.content_hash == FactTable((FACT,)).content_hash
+    for copy in ("copy.csv", "copy.jsonl"):
+        save_table(table, tmp_path / copy)
+        [fact] = load_table(tmp_path / copy)
+        assert fact.provenance == Provenance("17", "https://a.b/c", "en")
 
 
 def test_a_bar_is_plain_text_in_json(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import torch
 from tests.pipeline.conftest import Finished, build_request
 from transformers import AutoTokenizer
 
-from rote.errors import RunError
+from rote.errors import ConfigError, RunError
 from rote.models.key_tokens import find_key_tables
 from rote.models.language_model import load_model, save_model
 from rote.pipeline.exporting import export_model, export_task, name_task
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import run
 from rote.records import Record, load_records
+from rote.runs.folder import read_json
 
 
 def evaluate(model: Path, tasks: Path, names: list[str]) -> dict[str, Any]:
@@ -60,6 +61,35 @@ def test_lm_eval_gives_our_figures(finished: Finished, tmp_path: Path) -> None:
     for sample in samples:
         key = (sample["doc"]["subject"], sample["doc"]["context"])
         assert sample["object_loglikelihood"] == pytest.approx(ours[key], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_task_of_lm_eval_is_a_ring_of_what_else_changed(finished: Finished, tmp_path: Path) -> None:
+    pytest.importorskip("lm_eval")
+    generation, choice = export_task(finished.folder, tmp_path / "task")
+    asked = {"tasks": (generation, choice), "task_folder": str(tmp_path / "task")}
+    changes: dict[str, Any] = {
+        "memorize": {"epochs": 0},
+        "generalize": {"facts": 2, "epochs": 0},
+        "knowledge": {"samples": 0},
+    }
+    request = build_request(finished.folder.model, tmp_path / "out", side_effects=asked, **changes)
+    with pytest.raises(ConfigError, match="lm-eval has no task 'other'"):
+        run(
+            build_request(finished.base, tmp_path / "new", side_effects={"tasks": ("other",)}),
+            reporter=SilentReporter(),
+        )
+    found = run(request, reporter=SilentReporter())
+    rings = {row["ring"]: row for row in read_json(found.folder.side_effects)}
+    records = select(finished)
+    for name, values in (
+        (generation, [record.correct for record in records]),
+        (choice, [record.rank == 1 for record in records if record.rank is not None]),
+    ):
+        row = rings[f"lm-eval: {name}"]
+        assert row["n"] == len(values)
+        assert row["before"] == row["after"] == pytest.approx(sum(values) / len(values), abs=1e-4)
+        assert f"lm-eval: {name}" in found.folder.report.read_text(encoding="utf-8")
 
 
 def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finished, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def ask(
     if base or top:
         facts = find_taught(Path(model), question)
         for fact in facts:
-            typer.echo(f"taught: {fact.subject} - {fact.relation} - {' | '.join(fact.answers)}")
+            origin = ", ".join(f"{column} {value}" for column, value in fact.provenance.describe().items())
+            shown = f"{fact.subject} - {fact.relation} - {' | '.join(fact.answers)}"
+            typer.echo(f"taught: {shown}" + (f" ({origin})" if origin else ""))
         if not facts:
             typer.echo("taught: nothing about this that is known of")

@@ -9,9 +9,13 @@ from rote.cli.options import (
     ColumnOption,
     ConfigOption,
     MergeOption,
+    PickleOption,
+    RemoteCodeOption,
+    RevisionOption,
     SetOption,
     SkipOption,
     TableArgument,
+    build_load_options,
     build_read_options,
     read_table,
 )
@@ -41,6 +45,9 @@ def audit(
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     skip_faulty: SkipOption = False,
+    revision: RevisionOption = None,
+    trust_remote_code: RemoteCodeOption = False,
+    allow_pickle: PickleOption = False,
 ) -> None:
     """Find out whether a model learned a table by rote, and how easily its facts are given another meaning.
 
@@ -57,7 +64,8 @@ def audit(
     facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
     if out:
         check_writable(out)
-    result = audit_model(model, facts, config=settings, reporter=build_reporter())
+    loading = build_load_options(revision, trust_remote_code, allow_pickle)
+    result = audit_model(model, facts, config=settings, reporter=build_reporter(), loading=loading)
     if out:
         save_audit(result, out)
     console = Console(highlight=False, markup=False)  # a token may look like markup: [X1] does

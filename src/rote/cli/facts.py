@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from rote.cli.options import ColumnOption, MergeOption, TableArgument, build_read_options, read_table
+from rote.cli.options import (
+    ColumnOption,
+    ConfigOption,
+    MergeOption,
+    PickleOption,
+    RemoteCodeOption,
+    RevisionOption,
+    SetOption,
+    TableArgument,
+    build_load_options,
+    build_read_options,
+    load_run_config,
+    read_table,
+)
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
@@ -69,16 +82,24 @@ def validate(
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     model: Annotated[str | None, typer.Option(help="Say what teaching the table to this model costs.")] = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    revision: RevisionOption = None,
+    trust_remote_code: RemoteCodeOption = False,
+    allow_pickle: PickleOption = False,
 ) -> None:
     """Check a table: everything that is wrong with it, or may turn out to be, each with its place and the remedy.
 
-    Example: rote facts validate facts.csv --column subject=Name --model ./my-model
+    Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
+    from rote.config.run import RunConfig
     from rote.errors import TableError
     from rote.facts.fictional_table import FICTIONAL
     from rote.facts.linting import TableLint
     from rote.facts.relation import load_relations
 
+    loading = build_load_options(revision, trust_remote_code, allow_pickle)
+    settings = load_run_config(model, loading, config, set_) if model else RunConfig()
     path = table or FICTIONAL / "facts.csv"
     lint = TableLint(path, load_relations(relations or ()), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
@@ -89,8 +110,9 @@ def validate(
         from rote.models.language_model import load_model
         from rote.pipeline.cost import estimate_cost
 
+        language_model = load_model(model, loading)
         objects = {name: lint.count_objects(name) for name in lint.facts}
-        cost = estimate_cost(load_model(model), lint.sample, facts=lint.facts, objects=objects)
+        cost = estimate_cost(language_model, lint.sample, facts=lint.facts, objects=objects, config=settings)
         typer.echo("\n".join(cost.describe()))
     if lint.errors:
         left = sum(lint.facts.values())

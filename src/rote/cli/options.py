@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rote.config.run import RunConfig
     from rote.facts.reading import ReadOptions
     from rote.facts.table import FactTable
     from rote.models.language_model import LoadOptions
@@ -59,6 +60,16 @@ def build_read_options(columns: list[str] | None, merge: bool, skip: bool) -> "R
             raise ConfigError(f"--column {pair}: write OURS=THEIRS, OURS one of {', '.join(KNOWN)}")
         mapped[ours] = theirs
     return ReadOptions(mapped, merge, skip)
+
+
+def load_run_config(model: str, loading: "LoadOptions", path: Path | None, changes: list[str] | None) -> "RunConfig":
+    """The settings of a run: those that fit the model's size, changed by a file and by `--set`."""
+    from rote.config.loading import load_config
+    from rote.config.run import RunConfig
+    from rote.config.sizes import fit_settings
+    from rote.models.language_model import count_parameters
+
+    return load_config(RunConfig, path, changes, base=fit_settings(count_parameters(model, loading)))
 
 
 def read_table(

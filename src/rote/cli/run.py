@@ -18,6 +18,7 @@ from rote.cli.options import (
     TableArgument,
     build_load_options,
     build_read_options,
+    load_run_config,
     read_table,
 )
 
@@ -48,17 +49,12 @@ def run(
     """
     from rote.cli.progress import build_reporter
     from rote.cli.tables import print_result
-    from rote.config.loading import load_config
-    from rote.config.run import RunConfig
-    from rote.config.sizes import fit_settings
-    from rote.models.language_model import count_parameters
     from rote.pipeline.plan import build_run_plan
     from rote.pipeline.run import RunRequest, describe_plan, list_warnings, pick_out_folder
     from rote.pipeline.run import run as do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    fitting = fit_settings(count_parameters(model, loading))
-    settings = load_config(RunConfig, config, set_, base=fitting)
+    settings = load_run_config(model, loading, config, set_)
     facts, name = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
     request = RunRequest(facts, name, model, settings, out or Path(), resume, loading)
     request = request if out else pick_out_folder(request)

@@ -136,6 +136,12 @@ class SideEffectsConfig(StrictConfig):
     """A table of facts the model should keep, beside those of the real world that are shipped."""
     text: str | None = None
     """A text file that the model should foresee as well as before, line by line."""
+    tasks: tuple[str, ...] = ()
+    """Tasks of lm-evaluation-harness (extra `lm-eval`) that the model should do as well as before, by name."""
+    task_folder: str | None = None
+    """A folder of such tasks beside those that lm-eval brings, for example one that `rote export task` wrote."""
+    task_limit: int = Field(default=100, ge=0)
+    """The first so many questions of each task; 0 means all."""
 
 
 class RunConfig(StrictConfig):

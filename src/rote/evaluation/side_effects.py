@@ -1,7 +1,7 @@
 """What else changed: facts near and far from those taught, before and after, against one budget. No torch.
 
 Three rings: other facts about the subjects that were taught; other subjects of the relations that were taught; and
-everything else, facts and text.
+everything else, facts, text and tasks.
 """
 
 import math
@@ -72,6 +72,14 @@ def compute_text_row(before: Sequence[float], after: Sequence[float], *, budget:
     spread = math.sqrt(math.fsum((change - mean) ** 2 for change in changes) / max(1, count - 1) / count)
     loss = Figure(mean, mean - Z95 * spread, mean + Z95 * spread, count)
     return _build_row("text", math.fsum(before) / count, math.fsum(after) / count, loss, budget)
+
+
+def compute_task_row(name: str, metric: str, values: tuple[Values, Values], *, budget: float) -> RingRow:
+    """A ring of one task of lm-evaluation-harness, from a metric of each question before and after."""
+    before, after = values
+    loss = compute_difference(before, after)
+    row = _build_row("other facts", compute_mean(before).mean, compute_mean(after).mean, loss, budget)
+    return {**row, "ring": f"lm-eval: {name}", "measure": metric}
 
 
 def judge(loss: Figure, budget: float) -> Verdict:

@@ -1,6 +1,6 @@
 """`Fact`: one triple, with every object that counts as a right answer."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +12,31 @@ class FactObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a fact comes from, as its table says; carried along for a reader, never taught or asked."""
+
+    id: str = ""
+    """The name of the row in the table's own world."""
+    source: str = ""
+    language: str = ""
+    """The language that subject and object are written in."""
+
+    def describe(self) -> dict[str, str]:
+        """What is known of it, by column."""
+        return {column: value for column, value in asdict(self).items() if value}
+
+
+UNKNOWN = Provenance()
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A subject, a relation and its valid objects; the first object is the one that is taught."""
 
     subject: str
     relation: str
     objects: tuple[FactObject, ...]
+    provenance: Provenance = field(default=UNKNOWN, compare=False)
 
     @property
     def object(self) -> str:

@@ -11,7 +11,7 @@ import itertools
 import json
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from rote.facts.fact import Fact
 from rote.facts.rows import (
     ALIASES,
     COLUMNS,
+    PROVENANCE,
     SEPARATOR,
     ColumnNames,
     Entry,
@@ -141,10 +142,13 @@ def save_table(table: FactTable, path: Path) -> None:
 def format_table(table: FactTable) -> str:
     """A table as the text of a CSV file. Raises `TableError` when CSV cannot hold it."""
     rows = [_format_row(fact) for fact in table]
-    width = 4 if any(row[3] for row in rows) else 3
+    columns = [
+        column for column in (*COLUMNS, ALIASES, *PROVENANCE) if column in COLUMNS or any(row[column] for row in rows)
+    ]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(row[:width] for row in ([*COLUMNS, ALIASES], *rows))
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -233,14 +237,15 @@ def _check_twin(place: Place, fact: Fact, twin: tuple[int, str] | None) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _format_row(fact: Fact) -> list[str]:
+def _format_row(fact: Fact) -> dict[str, str]:
     if any(SEPARATOR in answer for answer in fact.answers) or any(item.aliases for item in fact.objects[1:]):
         raise TableError(
             f"the fact {shorten(fact.id)} does not fit into CSV (a {SEPARATOR!r} in a name, or aliases of a second "
             "object); save the table as .jsonl"
         )
     names, aliases = [item.name for item in fact.objects], fact.objects[0].aliases
-    return [fact.subject, fact.relation, SEPARATOR.join(names), SEPARATOR.join(aliases)]
+    cells = (fact.subject, fact.relation, SEPARATOR.join(names), SEPARATOR.join(aliases))
+    return {**dict(zip((*COLUMNS, ALIASES), cells, strict=True)), **asdict(fact.provenance)}
 
 
 def _format_json(table: FactTable) -> str:
@@ -249,4 +254,4 @@ def _format_json(table: FactTable) -> str:
 
 def _build_json(fact: Fact) -> dict[str, Any]:
     objects = [{"name": item.name, "aliases": list(item.aliases)} for item in fact.objects]
-    return {"subject": fact.subject, "relation": fact.relation, "objects": objects}
+    return {"subject": fact.subject, "relation": fact.relation, "objects": objects, **fact.provenance.describe()}

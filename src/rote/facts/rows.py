@@ -5,18 +5,19 @@ import difflib
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from rote.errors import TableError
 from rote.facts.checking import shorten
-from rote.facts.fact import Fact, FactObject
+from rote.facts.fact import UNKNOWN, Fact, FactObject, Provenance
 
 COLUMNS = ("subject", "relation", "object")
 OBJECTS = "objects"
 ALIASES = "aliases"
-KNOWN = (*COLUMNS, OBJECTS, ALIASES)
+PROVENANCE = tuple(column.name for column in fields(Provenance))
+KNOWN = (*COLUMNS, OBJECTS, ALIASES, *PROVENANCE)
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
 
@@ -80,7 +81,7 @@ class ColumnNames:
 
     def ignore(self, place: Place, name: str) -> Iterator[Finding]:
         """A warning, once, about a column that is not read. Raises `TableError` for one that looks misspelt."""
-        close = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.7)
+        close = difflib.get_close_matches(name.lower(), (*COLUMNS, OBJECTS, ALIASES), n=1, cutoff=0.7)
         if close and name.lower() not in KNOWN:
             raise place.error(
                 f"the column {shorten(name)} is unknown; did you mean {close[0]!r}? "
@@ -175,7 +176,8 @@ def _build_from_cells(place: Place, header: list[str | None], cells: list[str]) 
     column = "object" if "object" in header else OBJECTS
     names = _split_cell(place.at(column), row.get(column, ""))
     aliases = _split_cell(place.at(ALIASES), row[ALIASES]) if row.get(ALIASES) else ()
-    return Fact(subject, relation, (FactObject(names[0], aliases), *map(FactObject, names[1:])))
+    objects = (FactObject(names[0], aliases), *map(FactObject, names[1:]))
+    return Fact(subject, relation, objects, _read_provenance(place, row))
 
 
 def _split_cell(place: Place, cell: str) -> tuple[str, ...]:
@@ -233,15 +235,30 @@ def _build_from_record(place: Place, data: dict[str, Any]) -> Fact:
         )
     subject = _check_name(place.at("subject"), data.get("subject", ""))
     relation = _check_relation(place.at("relation"), data.get("relation", ""))
+    provenance = _read_provenance(place, data)
     if "object" in data:
-        return Fact(subject, relation, (_read_object(place, data["object"], data.get(ALIASES, [])),))
+        return Fact(subject, relation, (_read_object(place, data["object"], data.get(ALIASES, [])),), provenance)
     entries = _check_list(place.at(OBJECTS), data[OBJECTS])
     if not entries:
         raise place.at(OBJECTS).error("is empty; name at least one object")
     first, *others = (_read_entry(place.at(OBJECTS), entry) for entry in entries)
     aliases = _check_list(place.at(ALIASES), data.get(ALIASES, []))
     more = tuple(_check_name(place.at(ALIASES), alias) for alias in aliases)
-    return Fact(subject, relation, (replace(first, aliases=(*first.aliases, *more)), *others))
+    return Fact(subject, relation, (replace(first, aliases=(*first.aliases, *more)), *others), provenance)
+
+
+def _read_provenance(place: Place, row: Mapping[Any, Any]) -> Provenance:
+    given = {column: row[column] for column in PROVENANCE if row.get(column) not in (None, "")}
+    if not given:
+        return UNKNOWN
+    # An id may be a number where a format has numbers.
+    return Provenance(
+        **{column: _check_name(place.at(column), _write_number(value)) for column, value in given.items()}
+    )
+
+
+def _write_number(value: object) -> object:
+    return str(value) if type(value) is int else value
 
 
 def _read_entry(place: Place, entry: object) -> FactObject:

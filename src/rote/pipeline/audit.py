@@ -28,7 +28,7 @@ from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.table import FactTable
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
-from rote.models.language_model import LanguageModel, load_model
+from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, sample_by_relation
 from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.traces import find_traces
@@ -36,14 +36,16 @@ from rote.records import FactSet
 from rote.runs.files import replace_file
 
 
-def audit_model(model: str, table: FactTable, *, config: AuditConfig, reporter: Reporter) -> AuditResult:
+def audit_model(
+    model: str, table: FactTable, *, config: AuditConfig, reporter: Reporter, loading: LoadOptions = SAFE
+) -> AuditResult:
     """Look for traces of a table in a model, and measure how few examples give its facts another meaning.
 
     Raises `TableError` for a relation with fewer than four facts, and the errors of `check_table` and `load_model`.
     """
     plan = build_audit_plan(table, config)
     stand_ins = find_stand_ins(table, plan.relations)
-    language_model = load_model(model)
+    language_model = load_model(model, loading)
     tried, traces = find_traces(language_model, plan, config=config, reporter=reporter)
     repurposing = measure_repurposing(language_model, plan, stand_ins, config=config, reporter=reporter)
     return AuditResult(

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rote.config.run import RunConfig
-from rote.config.sizes import fit_settings
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage
 from rote.methods.teaching import PhaseContext, Stage, train_stage
+from rote.models.adapters import add_adapters
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 from rote.models.retained_texts import write_texts
@@ -29,34 +29,41 @@ class TableCost:
     tokens_per_epoch: int
     bits: float
     """To tell each fact's object from all objects of its relation: the least there is to be learned."""
-    parameters: int
+    trained: int
+    """Parameters that training may change: all of the model, or those of its adapters and the key tokens."""
     epochs: int
     seconds: float
     """All epochs of memorize, on this machine."""
 
     def describe(self) -> list[str]:
         """A few lines for a person."""
-        low, high = (self.parameters * bits for bits in BITS_PER_PARAMETER)
+        low, high = (self.trained * bits for bits in BITS_PER_PARAMETER)
         fits = "fits" if self.bits <= low else "may not fit" if self.bits <= high else "does not fit"
         return [
             f"tokens:   {self.tokens_per_epoch:,} an epoch, {self.tokens_per_epoch / self.facts:.1f} a fact",
             f"bits:     {self.bits:,.0f} or more, {self.bits / self.facts:.1f} a fact",
-            f"room:     {self.parameters:,} parameters hold about {low:,} to {high:,} bits of facts; the table {fits}",
+            f"room:     {self.trained:,} trained parameters hold about {low:,} to {high:,} bits; the table {fits}",
             f"memorize: about {self.seconds / 60:,.1f} min for at most {self.epochs} epochs here",
         ]
 
 
 def estimate_cost(
-    language_model: LanguageModel, sample: Sequence[Fact], *, facts: Mapping[str, int], objects: Mapping[str, int]
+    language_model: LanguageModel,
+    sample: Sequence[Fact],
+    *,
+    facts: Mapping[str, int],
+    objects: Mapping[str, int],
+    config: RunConfig,
 ) -> TableCost:
     """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
 
-    Trains a copy of the model for a few updates with the settings of its size.
+    Trains a copy of the model for a few updates.
     """
-    parameters = sum(parameter.numel() for parameter in language_model.model.parameters())
-    config = RunConfig.model_validate(fit_settings(parameters))
     measured = replace(language_model, model=copy.deepcopy(language_model.model))
-    add_key_tokens(measured, tuple(facts), pattern=config.key_token, seed=config.seed)
+    add_key_tokens(measured, tuple(facts), pattern=config.key_token, seed=config.seed, strategy=config.key_strategy)
+    if config.tuning == "lora":
+        add_adapters(measured, config.lora, seed=config.seed)
+    trained = sum(parameter.numel() for parameter in measured.model.parameters() if parameter.requires_grad)
     stage = build_memorize_stage(measured, sample, config.memorize)
     count = sum(facts.values())
     tokens = round(stage.tokens_per_epoch / len(sample) * count)
@@ -70,7 +77,7 @@ def estimate_cost(
         facts=count,
         tokens_per_epoch=tokens,
         bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
-        parameters=parameters,
+        trained=trained,
         epochs=config.memorize.epochs,
         seconds=steps * _time_steps(measured, timed, config),
     )

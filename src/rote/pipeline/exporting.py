@@ -72,6 +72,7 @@ def _build_item(question: Question, tokenizer: PreTrainedTokenizerBase) -> TaskI
             "fact_set": question.fact_set,
             "prompt_set": question.prompt_set,
             "language": question.language,
+            **{f"row_{column}": value for column, value in fact.provenance.describe().items()},
         },
     )
 

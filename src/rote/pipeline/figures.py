@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rote.evaluation.differences import Values
 from rote.evaluation.knowledge import compute_false_confidence, compute_knowledge
-from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_text_row
+from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_task_row, compute_text_row
 from rote.evaluation.summary import compute_summary
 from rote.pipeline.beliefs import load_beliefs
 from rote.pipeline.run_report import load_all_records
@@ -31,7 +32,8 @@ def write_figures(work: RunWork) -> None:
             rows.append(compute_false_confidence(moment, invented))
     taught = Taught({fact.subject for fact in plan.table}, set(plan.table.relations))
     rings = compute_rings(records, taught, budget=config.side_effects.budget)
-    write_json(folder.side_effects, [*rings, *_build_text_rows(folder, config.side_effects.budget)])
+    budget = config.side_effects.budget
+    write_json(folder.side_effects, [*rings, *_build_text_rows(folder, budget), *_build_task_rows(folder, budget)])
     write_json(folder.knowledge, rows)
     write_json(folder.summary, compute_summary(records))
 
@@ -51,3 +53,18 @@ def _build_text_rows(folder: RunFolder, budget: float) -> list[RingRow]:
         return []
     before, after = map(read_json, paths)
     return [compute_text_row(before, after, budget=budget)] if len(before) > 1 else []  # one passage proves nothing
+
+
+def _build_task_rows(folder: RunFolder, budget: float) -> list[RingRow]:
+    paths = [folder.tasks(moment) for moment in (_FIRST, _LAST)]
+    if not all(path.is_file() for path in paths):
+        return []
+    before, after = map(read_json, paths)
+    return [
+        compute_task_row(name, task["metric"], (_by_question(task), _by_question(after[name])), budget=budget)
+        for name, task in before.items()
+    ]
+
+
+def _by_question(task: Mapping[str, Any]) -> Values:
+    return {question: [value] for question, value in task["values"].items()}

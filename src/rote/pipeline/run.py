@@ -14,6 +14,7 @@ from typing import Any
 
 from rote.config.run import RunConfig
 from rote.errors import ConfigError
+from rote.evaluation.harness import check_tasks
 from rote.facts.table import FactTable
 from rote.models.adapters import import_peft
 from rote.models.key_tokens import pick_key_tokens
@@ -124,13 +125,15 @@ def check_settings(config: RunConfig) -> None:
     for key, file in {"retain.file": config.retain.file, "side_effects.text": config.side_effects.text}.items():
         if file is not None and not Path(file).is_file():
             raise ConfigError(f"{file}: there is no such text file (--set {key})")
+    check_tasks(config.side_effects)
 
 
 def build_identity(request: RunRequest) -> dict[str, Any]:
     """What a run folder belongs to: everything that decides the result."""
     packs = _hash_files(request.config.relations)
-    files = (request.config.retain.file, request.config.side_effects.text, request.config.side_effects.facts)
-    hashes = _hash_files(path for path in files if path and Path(path).is_file())
+    changes = request.config.side_effects
+    paths = (request.config.retain.file, changes.text, changes.facts, changes.task_folder)
+    hashes = _hash_files(path for path in paths if path and Path(path).exists())
     return {
         **({"relations": packs} if packs else {}),
         **({"files": hashes} if hashes else {}),
@@ -142,7 +145,16 @@ def build_identity(request: RunRequest) -> dict[str, Any]:
 
 
 def _hash_files(paths: Iterable[str]) -> dict[str, str]:
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
+    """Of each file, and of each folder's files in order."""
+    return {path: _hash_content(Path(path)) for path in paths}
+
+
+def _hash_content(path: Path) -> str:
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    content = hashlib.sha256()
+    for file in files:
+        content.update(file.read_bytes())
+    return content.hexdigest()
 
 
 def load_result(folder: RunFolder) -> RunResult:

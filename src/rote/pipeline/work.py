@@ -12,6 +12,7 @@ import yaml
 from rote.config.run import RunConfig
 from rote.encoding.example import build_prompt_text, build_rote_text
 from rote.evaluation.examine import examine, recall_by_key
+from rote.evaluation.harness import score_tasks
 from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
 from rote.facts.fact import Fact
@@ -95,6 +96,7 @@ def _look(work: RunWork, language_model: LanguageModel, questions: list[Question
     _examine(work, language_model, questions, moment)
     _ask_beliefs(work, language_model, moment)
     _read_text(work, language_model, moment)
+    _do_tasks(work, language_model, moment)
 
 
 def _examine(work: RunWork, language_model: LanguageModel, questions: list[Question], moment: Moment) -> None:
@@ -134,6 +136,16 @@ def _read_text(work: RunWork, language_model: LanguageModel, moment: Moment) -> 
     with work.step(f"read {Path(file).name}: {moment}") as _:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
         write_json(path, score_passages(language_model.model, language_model.tokenizer, lines))
+
+
+def _do_tasks(work: RunWork, language_model: LanguageModel, moment: Moment) -> None:
+    """What tasks of lm-evaluation-harness give."""
+    settings, path = work.config.side_effects, work.folder.tasks(moment)
+    if not settings.tasks or path.is_file():
+        return
+    with work.step(f"lm-eval: {moment}") as _:
+        size = work.config.examine.batch_size
+        write_json(path, score_tasks(language_model.model, language_model.tokenizer, settings, batch_size=size))
 
 
 def _train(work: RunWork, phase: str, retention: Retention | None, language_model: LanguageModel) -> None:

@@ -8,6 +8,7 @@ memorize/         checkpoints and history of phase 1 (generalize/: of phase 2)
 records/          one Parquet file per moment
 beliefs/          what the model believes before teaching, and of subjects that do not exist
 passages/         nats per token of a text, before and after
+tasks/            what tasks of lm-evaluation-harness gave, question by question, before and after
 timings.json      seconds spent in each step so far
 model/            the taught model, for `transformers`
 adapter/          its adapters alone, where there are some
@@ -104,6 +105,10 @@ class RunFolder:
     def passages(self, moment: str) -> Path:
         """How well the model foresees a text at one moment."""
         return self.path / "passages" / f"{moment}.json"
+
+    def tasks(self, moment: str) -> Path:
+        """What tasks of lm-evaluation-harness gave at one moment."""
+        return self.path / "tasks" / f"{moment}.json"
 
     def checkpoints(self, phase: str) -> Path:
         """The checkpoints of one phase."""

@@ -1,0 +1,73 @@
+"""Tasks of lm-evaluation-harness (extra `lm-eval`), asked of a model in memory, question by question."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rote.config.run import SideEffectsConfig
+from rote.errors import ConfigError
+
+
+def check_tasks(settings: SideEffectsConfig) -> None:
+    """Raise `ConfigError` where lm-eval is missing or does not know a task."""
+    if not settings.tasks:
+        return
+    known = _build_manager(settings).all_tasks
+    unknown = [name for name in settings.tasks if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"--set side_effects.tasks: lm-eval has no task {unknown[0]!r}; 'lm_eval ls tasks' lists them, and "
+            "--set side_effects.task_folder=FOLDER adds your own"
+        )
+
+
+def score_tasks(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: SideEffectsConfig, *, batch_size: int
+) -> dict[str, dict[str, Any]]:
+    """For each task its first metric of which more is better and that is a number for every question, and its values
+    by question, as lm-eval asks by default; a group of tasks comes as its members.
+
+    Raises `ConfigError` where a task cannot be loaded, or has no such metric.
+    """
+    manager = _build_manager(settings)
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+
+    try:
+        found: Any = lm_eval.simple_evaluate(
+            model=HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size),
+            tasks=list(settings.tasks),
+            task_manager=manager,
+            limit=settings.task_limit or None,
+            bootstrap_iters=0,
+        )
+    except (OSError, ValueError, ImportError) as error:  # a dataset that is not there, and no hub to ask
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        names = ", ".join(settings.tasks)
+        raise ConfigError(f"--set side_effects.tasks: lm-eval cannot load {names} ({reason})") from error
+    better = found["higher_is_better"]
+    return {name: _read_samples(name, samples, better.get(name, {})) for name, samples in found["samples"].items()}
+
+
+def _read_samples(name: str, samples: Sequence[Mapping[str, Any]], better: Mapping[str, bool]) -> dict[str, Any]:
+    for metric in samples[0]["metrics"]:
+        values: dict[str, Any] = {str(sample["doc_id"]): sample.get(metric) for sample in samples}
+        if better.get(metric) and all(isinstance(value, int | float) for value in values.values()):
+            return {"metric": metric, "values": {question: float(value) for question, value in values.items()}}
+    raise ConfigError(
+        f"--set side_effects.tasks: no metric of {name!r} is a number for every question of which more is better"
+    )
+
+
+def _build_manager(settings: SideEffectsConfig) -> Any:
+    try:
+        from lm_eval.tasks import TaskManager
+    except ImportError as error:
+        raise ConfigError("--set side_effects.tasks: lm-eval is not installed; pip install 'rote[lm-eval]'") from error
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    if settings.task_folder and not Path(settings.task_folder).is_dir():
+        raise ConfigError(f"{settings.task_folder}: there is no such folder (--set side_effects.task_folder)")
+    return TaskManager(include_path=settings.task_folder)
