@@ -64,12 +64,14 @@ def test_a_script_calls_the_trials_one_by_one(sweep_file: Path, workplace: Path,
 
 
 def test_runs_beside_one_another(finished_run: FinishedRun) -> None:
-    outcome = call_rote("compare", finished_run.folder, finished_run.folder / "records" / "generalize.parquet")
-    assert outcome.code == 0, outcome.err
-    head, _, *rows = outcome.out.splitlines()
-    assert head == "| moment | facts | prompts | language | mine | generalize | second - first |"
-    assert rows[0].startswith("| before | generalize | key | - | 0.")
-    assert rows[-1].startswith("| generalize | ")
+    runs = (finished_run.folder, finished_run.folder / "records" / "generalize.parquet")
+    for flags, first in (((), "generalize"), (("--all",), "before")):
+        outcome = call_rote("compare", *runs, *flags)
+        assert outcome.code == 0, outcome.err
+        head, _, *rows = outcome.out.splitlines()
+        assert head == "| moment | facts | prompts | language | mine | generalize | second - first |"
+        assert rows[0].startswith(f"| {first} | generalize | key | - | 0.")
+        assert rows[-1].startswith("| generalize | ")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rote.errors import RunError
-from rote.experiments.compare import format_comparison, load_run
+from rote.experiments.compare import format_comparison, format_settings, load_run, load_settings, pick_last_moment
 from rote.records import MOMENTS, Record, save_records
 from rote.runs.folder import RunFolder, write_json
 
@@ -106,6 +106,30 @@ def test_a_run_folder_has_the_records_of_all_moments(tmp_path: Path) -> None:
         load_run(tmp_path)
     write_json(folder.manifest, {})
     assert [record.moment for record in load_run(tmp_path)] == list(MOMENTS)
+
+
+def test_settings_that_differ_are_named_and_other_facts_warned_of(tmp_path: Path) -> None:
+    for name, tuning, table in (("full", "full", "abc"), ("lora", "lora", "abc"), ("other", "full", "xyz")):
+        folder = RunFolder(tmp_path / name)
+        write_json(folder.identity, {"config": {"seed": 0, "tuning": tuning}, "table": {"hash": table}})
+        write_json(folder.manifest, {})
+    settings = {name: load_settings(tmp_path / name) for name in ("full", "lora", "other")}
+    assert list(format_settings({name: settings[name] for name in ("full", "lora")})) == [
+        "config.tuning: full (full), lora (lora)"
+    ]
+    differ, warning = format_settings({name: settings[name] for name in ("full", "other")})
+    assert differ == "table.hash: abc (full), xyz (other)"
+    assert warning.startswith("warning: these runs were not taught the same facts")
+    write_json(tmp_path / "trial.json", {"config": {"table": {"count": 3}}})
+    assert load_settings(tmp_path / "trial.parquet") == {"table.count": 3}
+    assert load_settings(tmp_path / "records_alone.parquet") == {}
+    assert list(format_settings({"full": settings["full"], "records alone": {}})) == []
+
+
+def test_the_last_moment_is_that_of_the_last_records() -> None:
+    records = [*build_records(True, moment="before"), *build_records(False, True, moment="memorize")]
+    assert pick_last_moment(records) == records[1:]
+    assert pick_last_moment([]) == []
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,21 @@ def test_a_relation_of_the_real_world_has_its_prompts(name: str, language: str) 
     assert counts == (english if language == "en" else {"training": 0, "held_out": 4, "control": 2})
 
 
-def test_the_relations_of_the_real_world_are_no_part_of_the_embedded_one() -> None:
-    assert len(WIKIDATA) + len(INJECTED_RELATIONS) >= 25
-    assert not set(WIKIDATA) & set(load_shipped_relations())
+def test_25_relations_and_all_of_the_real_tables_have_their_prompts() -> None:
+    complete = {*WIKIDATA, *INJECTED_RELATIONS}
+    assert len(complete) >= 25
+    for name in ("author", "capital", "country", "educated_at", "genre", "headquarters", "language_of_work"):
+        assert name in complete
+    for name in ("occupation", "performer", "place_of_birth", "place_of_death", "record_label", "spouse"):
+        assert name in complete
+
+
+def test_a_pack_of_the_real_world_has_all_the_wordings_of_the_embedded_one() -> None:
+    shipped = load_shipped_relations()
+    shared = set(WIKIDATA) & set(shipped)
+    assert shared
+    for name in shared:
+        assert set(shipped[name].templates) <= set(WIKIDATA[name].templates)
 
 
 @pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS.keys())

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rote.errors import RunError
 from rote.evaluation.differences import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
-from rote.runs.folder import find_run_folder
+from rote.runs.folder import find_run_folder, read_json
+
+_DECIDE_FACTS = {"table.hash", "table.count", "table.kind", "table.relations"}
 
 Row = tuple[str, str, str, str]
 """Moment, fact set, prompt set and language."""
@@ -26,6 +29,33 @@ def load_run(path: Path) -> list[Record]:
     return _load(path.with_suffix(".parquet"))
 
 
+def load_settings(path: Path) -> dict[str, Any]:
+    """What decides the result of a run or a trial, by dotted key; nothing for records alone."""
+    if path.is_dir():
+        return dict(_flatten(read_json(find_run_folder(path).identity)))
+    file = path.with_suffix(".json")
+    return dict(_flatten(read_json(file).get("config", {}))) if file.is_file() else {}
+
+
+def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each setting that is not the same in all runs, and a warning where they were taught other facts."""
+    known = {name: settings for name, settings in runs.items() if settings}
+    differing: dict[str, dict[str, Any]] = {}
+    for key in dict.fromkeys(key for settings in known.values() for key in settings):
+        values = {name: settings.get(key) for name, settings in known.items()}
+        if len(set(map(str, values.values()))) > 1:
+            differing[key] = values
+    for key, values in differing.items():
+        yield f"{key}: {', '.join(f'{value} ({name})' for name, value in values.items())}"
+    if differing.keys() & _DECIDE_FACTS:
+        yield "warning: these runs were not taught the same facts, so they were not asked the same questions"
+
+
+def pick_last_moment(records: Sequence[Record]) -> list[Record]:
+    """The records of the moment that comes last."""
+    return [record for record in records if record.moment == records[-1].moment]
+
+
 def format_comparison(runs: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     """A table with one column for each run: mean, 95% interval over facts and number of questions.
 
@@ -36,6 +66,14 @@ def format_comparison(runs: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     if len(columns) == 2:
         head.append("second - first")
     yield from format_rows(head, ((*row, *_format_figures(row, columns)) for row in _sort_rows(columns)))
+
+
+def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _load(path: Path) -> list[Record]:

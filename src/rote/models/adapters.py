@@ -32,7 +32,7 @@ def add_adapters(language_model: LanguageModel, settings: LoraConfig, *, seed: i
         target_modules="all-linear",
         trainable_token_indices=_find_key_rows(language_model),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=language_model.source,
+        base_model_name_or_path=_name_base(language_model.source),
         fan_in_fan_out=_has_transposed_weights(language_model.model),
     )
     with torch.random.fork_rng():
@@ -87,6 +87,11 @@ def import_peft() -> Any:
     except ImportError as error:
         raise ConfigError("lora needs peft; install it with: pip install 'rote[lora]'") from error
     return peft
+
+
+def _name_base(source: str) -> str:
+    """The base model as it is found from any folder of this machine, or on the hub."""
+    return str(Path(source).resolve()) if Path(source).is_dir() else source
 
 
 def _find_key_rows(language_model: LanguageModel) -> dict[str, list[int]] | None:
