@@ -1,9 +1,10 @@
 """Both phases on several GPUs, or several CPU processes, for a model whose training one does not hold (FSDP2).
 
-    torchrun --nproc-per-node 2 examples/many_devices.py --model rote-tiny --out taught
+    torchrun --nproc-per-node 2 examples/many_devices.py --model MODEL --table facts.csv --out taught
 
-Every process loads the whole model, gives it its key tokens and then keeps a share of the weights, of their gradients
-and of the optimizer's state. The losses are those of one process. What is written is a plain model folder.
+One process after another loads the model on the CPU and keeps a share of the weights; it will hold the same share of
+their gradients and of the optimizer's state. The losses are those of one process. What is written is a plain model
+folder: `rote examine` and every other tool read it. Started again, it goes on from the last checkpoint.
 """
 
 import argparse
@@ -11,30 +12,49 @@ import json
 from pathlib import Path
 
 import rote
-from rote.training.parallel import gather, is_first_process, join_processes, leave_processes, shard, wait_for_all
+from rote.config.sizes import fit_settings
+from rote.methods.teaching import PhaseContext
+from rote.models.language_model import count_parameters
+from rote.pipeline.plan import build_run_plan
+from rote.training.loop import Checkpointing
+from rote.training.parallel import collect, is_first_process, join_processes, leave_processes, load_spread, wait_for_all
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", default="rote-tiny", help="folder or hub name of a causal LM")
-parser.add_argument("--facts", type=int, default=20, help="invented facts to teach")
+parser.add_argument("--table", type=Path, help="facts to teach; the 500 fictional ones by default")
 parser.add_argument("--epochs", type=int, default=20, help="epochs of memorize")
 parser.add_argument("--out", type=Path, required=True, help="folder of the taught model")
 arguments = parser.parse_args()
 
+
+def load() -> rote.LanguageModel:
+    """The model with its key tokens, whole, on the CPU."""
+    model = rote.load_model(arguments.model, device="cpu")
+    rote.add_key_tokens(model, table.relations)
+    return model
+
+
+def keep(phase: str) -> PhaseContext:
+    """Where a phase is saved as it goes."""
+    folder = arguments.out.with_name(f"{arguments.out.name}-{phase}")
+    return PhaseContext(checkpointing=Checkpointing(folder, every_seconds=1800))
+
+
+table = rote.load_table(arguments.table) if arguments.table else rote.load_fictional()
+settings = rote.RunConfig.model_validate(fit_settings(count_parameters(arguments.model)))
+plan = build_run_plan(table, settings)
+
 join_processes()
-relations = rote.load_relations()
-table = rote.invent_table([relations["mother"]], count=arguments.facts, seed=7)
-model = rote.load_model(arguments.model)
-rote.add_key_tokens(model, table.relations)
-shard(model.model)
+model = load_spread(load)
+memorize = settings.memorize.model_copy(update={"epochs": arguments.epochs})
+history = rote.memorize(model, table.facts, memorize, context=keep("memorize"))
+history += rote.generalize(
+    model, plan.generalize_facts, plan.relations, settings.generalize, context=keep("generalize")
+)
 
-few = rote.pick_generalize_facts(table.facts, per_relation=arguments.facts // 2, seed=0)
-history = rote.memorize(model, table.facts, rote.MemorizeConfig(epochs=arguments.epochs))
-history += rote.generalize(model, few, relations)
-
-state = {name: gather(value.detach()).cpu() for name, value in model.model.state_dict().items()}
+state = collect(model.model.state_dict().items())
 if is_first_process():
-    taught = rote.load_model(arguments.model)
-    rote.add_key_tokens(taught, table.relations)
+    taught = load()
     taught.model.load_state_dict(state)
     rote.save_model(taught, arguments.out)
     losses = [entry["loss"] for entry in history]

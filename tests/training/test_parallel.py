@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from rote.encoding.batch import IGNORE, collate
+from rote.models.language_model import load_model
 from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ from rote.methods.teaching import PhaseContext
 from rote.models import precision
 from rote.models.key_tokens import add_key_tokens
 from rote.training.loop import Checkpointing
-from rote.training.parallel import gather, is_first_process, join_processes, leave_processes, shard
+from rote.training.parallel import collect, is_first_process, join_processes, leave_processes, load_spread
 from rote.training.retention import Retention
 
 precision.has_fast_bf16 = lambda _: False  # in bfloat16 the losses depend on how rows are batched
@@ -36,18 +37,24 @@ out, epochs = Path(sys.argv[1]), int(sys.argv[2])
 join_processes()
 relations = load_shipped_relations()
 table = invent_table([relations["mother"]], count=7, seed=3)
-model = build_language_model(tie_word_embeddings=True)
-retention = Retention(model.model, [[1, 5, 9, 4], [1, 7, 8]], batch_size=2, weight=0.5, seed=0)
-add_key_tokens(model, table.relations)
-shard(model.model)
+retention = Retention(
+    build_language_model(tie_word_embeddings=True).model, [[1, 5, 9, 4], [1, 7, 8]], batch_size=2, weight=0.5, seed=0
+)
+
+def load():
+    model = build_language_model(tie_word_embeddings=True)
+    add_key_tokens(model, table.relations)
+    return model
+
+model = load_spread(load)
 context = PhaseContext(retention=retention, checkpointing=Checkpointing(out / "checkpoints", every_seconds=1e-9))
 settings = MemorizeConfig(epochs=epochs, batch_size=3, learning_rate=1e-3)
 history = memorize(model, table.facts, settings, context=context)
 history += generalize(model, table.facts[:3], relations, GeneralizeConfig(epochs=2, batch_size=2, learning_rate=1e-3))
-state = {name: gather(value).clone() for name, value in model.model.state_dict().items()}
+state = collect(model.model.state_dict().items())
 if is_first_process():
     (out / "losses.json").write_text(json.dumps([entry["loss"] for entry in history]))
-    save_file({name: value.contiguous() for name, value in state.items()}, out / "model.safetensors")
+    save_file({name: value.clone() for name, value in state.items()}, out / "model.safetensors")
 leave_processes()
 """
 
@@ -76,15 +83,34 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stood(tmp_path: Pa
     assert again == pytest.approx(alone, abs=1e-5)
 
 
+@pytest.mark.slow
+def test_the_example_writes_a_model_that_can_be_examined(tmp_path: Path) -> None:
+    facts = tmp_path / "facts.csv"
+    facts.write_text(
+        "subject,relation,object\nGene Finley,mother,Cody Ross\nAda Berg,mother,Una Falk\n", encoding="utf-8"
+    )
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    options = ["--table", str(facts), "--epochs", "1", "--out", str(tmp_path / "taught")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *start, str(ROOT / "examples" / "many_devices.py"), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    taught, base = load_model(str(tmp_path / "taught")), load_model()
+    assert list(taught.key_tokens) == ["mother"]
+    before, after = (next(model.model.parameters()) for model in (base, taught))
+    assert not torch.equal(before, after[: len(before)])
+
+
 def test_a_process_alone_shares_nothing() -> None:
     batch = collate([([1, 2, 3], [1, 2, 3]), ([4, 5], [4, 5])], pad_id=0)
     assert parallel.count_processes() == 1
     assert parallel.is_first_process()
     assert parallel.take_share(batch) is batch
-    model = torch.nn.Linear(2, 2)
-    parallel.shard(model)
-    assert type(model.weight) is torch.nn.Parameter
-    assert parallel.gather(model.weight) is model.weight
+    weight = torch.nn.Linear(2, 2).weight
+    assert parallel.gather(weight) is weight
+    assert parallel.collect([("weight", weight)])["weight"] is weight
+    assert parallel.agree(True)
+    assert not parallel.agree(False)
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(5, [[1, 3], [0, 2, 4]]), (1, [[0], [0]])])

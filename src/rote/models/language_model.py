@@ -66,8 +66,8 @@ class LanguageModel:
         return next(self.model.parameters()).device
 
 
-def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE) -> LanguageModel:
-    """Load a model by name or folder, on CUDA where there is one. Raises `ModelError` when it cannot be."""
+def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, device: str | None = None) -> LanguageModel:
+    """Load a model by name or folder, by default on CUDA where there is one. Raises `ModelError` when it cannot be."""
     check_model(source)
     path = find_model_folder(source)
     where = str(path) if _exists(path) else source
@@ -80,8 +80,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE) -> Lang
     except Exception as error:  # what a folder that is damaged or no model raises is anything
         raise ModelError(_explain(source, error)) from error
     _check_tokenizer(source, tokenizer)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
+    model.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
     language_model = LanguageModel(model, tokenizer, source)
     load_key_tokens(path, language_model)

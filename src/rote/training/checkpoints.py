@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rote.errors import RunError
 from rote.runs.files import replace_folder
-from rote.training.parallel import gather, is_first_process, spread_like, wait_for_all
+from rote.training.parallel import collect, is_first_process, spread_like, wait_for_all
 
 _NAME = re.compile(r"step-(\d{8})")
 
@@ -32,8 +32,7 @@ class LoopState:
 
 def save_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], state: LoopState) -> None:
     """Write a checkpoint under `folder` and remove the older ones; of several processes, the first one writes."""
-    weights = {name: gather(value).contiguous() for name, value in _list_trained(model)}
-    moments = _flatten_state(optimizers)
+    weights, moments = collect(_list_trained(model)), collect(_list_state(optimizers))
     if is_first_process():
         _write(folder, weights, moments, state)
     wait_for_all()
@@ -58,11 +57,10 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim
     path = found[-1][1]
     try:
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        tensors = load_file(path / "model.safetensors")
-        with torch.no_grad():
+        with torch.no_grad(), safe_open(path / "model.safetensors", "pt") as tensors:
             for name, parameter in _list_trained(model):
-                parameter.copy_(spread_like(tensors[name], parameter))
-        _restore_state(optimizers, load_file(path / "optimizer.safetensors"))
+                parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
+        _restore_state(optimizers, path / "optimizer.safetensors")
         return LoopState(int(content["step"]), list(content["history"]))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise RunError(
@@ -80,21 +78,21 @@ def _list_trained(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, value.detach()) for name, value in model.named_parameters() if value.requires_grad)
 
 
-def _flatten_state(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    return {
-        f"{number}.{index}.{name}": gather(tensor).contiguous()
+def _list_state(optimizers: list[torch.optim.Optimizer]) -> Iterator[tuple[str, Tensor]]:
+    return (
+        (f"{number}.{index}.{name}", tensor)
         for number, optimizer in enumerate(optimizers)
         for index, entry in optimizer.state_dict()["state"].items()
         for name, tensor in entry.items()
-    }
+    )
 
 
-def _restore_state(optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]) -> None:
-    for number, optimizer in enumerate(optimizers):
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            owner, index, name = key.split(".", 2)
-            if int(owner) == number:
-                like = optimizer.param_groups[0]["params"][int(index)]
-                state.setdefault(int(index), {})[name] = spread_like(tensor, like)
+def _restore_state(optimizers: list[torch.optim.Optimizer], path: Path) -> None:
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
+    with safe_open(path, "pt") as tensors:
+        for key in tensors.keys():  # noqa: SIM118 - it is no mapping
+            number, index, name = key.split(".", 2)
+            like = optimizers[int(number)].param_groups[0]["params"][int(index)]
+            states[int(number)].setdefault(int(index), {})[name] = spread_like(tensors.get_tensor(key), like)
+    for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -19,7 +19,7 @@ from rote.errors import TrainingError
 from rote.models.precision import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.optimizer import OptimizerSettings, build_optimizers, compute_learning_rate
-from rote.training.parallel import add_up, count_processes, gather, take_share
+from rote.training.parallel import add_up, agree, count_processes, gather, take_share
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 
@@ -83,7 +83,7 @@ def run_loop(
         model.train()
         if on_progress:
             on_progress(step, plan.steps, loss)
-        if checkpointing and time.monotonic() - saved_at > checkpointing.every_seconds:
+        if checkpointing and agree(time.monotonic() - saved_at > checkpointing.every_seconds):
             save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
             saved_at, saved_step = time.monotonic(), step
     if checkpointing and saved_step != step:

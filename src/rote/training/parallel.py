@@ -6,14 +6,21 @@ anything.
 """
 
 import os
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from rote.encoding.batch import IGNORE, Batch
+from rote.models.language_model import LanguageModel
+
+_TIMEOUT = timedelta(hours=2)
+"""How long processes wait for one another: they load a large model one by one, and one of them saves it."""
 
 
 def join_processes() -> None:
@@ -22,7 +29,7 @@ def join_processes() -> None:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_TIMEOUT)
 
 
 def leave_processes() -> None:
@@ -47,22 +54,52 @@ def wait_for_all() -> None:
         dist.barrier()
 
 
-def shard(model: nn.Module) -> None:
-    """Spread the weights over all processes, layer by layer; in place. Key tokens are to be added before.
+def load_spread(load: Callable[[], LanguageModel]) -> LanguageModel:
+    """What `load` gives, with the weights spread over all processes, layer by layer.
 
+    `load` is to put the model on the CPU, with its key tokens, and to give every process the same one. The processes
+    call it one after another and keep their share on their device, so that one whole copy is in memory at a time.
     Layers are the modules of the longest `ModuleList`, whatever the architecture calls it.
     """
     if count_processes() == 1:
-        return
-    stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
-    for layer in max(stacks, key=len, default=()):
-        fully_shard(layer)
-    fully_shard(model)
+        return load()
+    mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (count_processes(),))
+    for turn in range(count_processes()):
+        if turn == dist.get_rank():
+            language_model = load()
+            stacks = [module for module in language_model.model.modules() if isinstance(module, nn.ModuleList)]
+            for layer in max(stacks, key=len, default=()):
+                fully_shard(layer, mesh=mesh)
+            fully_shard(language_model.model, mesh=mesh)
+        dist.barrier()
+    return language_model
 
 
 def gather(tensor: Tensor) -> Tensor:
     """A whole tensor, of one that may be spread; every process has to ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def collect(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Whole tensors by name, in the first process; nothing in the others, all of which have to ask.
+
+    Those that are spread are copied to the CPU one by one: all of them together need not fit a device.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors:
+        whole = gather(tensor)
+        if is_first_process():
+            found[name] = (whole.cpu() if whole is not tensor else whole).contiguous()
+    return found
+
+
+def agree(decision: bool) -> bool:
+    """What the first process decides: clocks differ, and all must do the same."""
+    if count_processes() == 1:
+        return decision
+    decided = [decision]
+    dist.broadcast_object_list(decided)
+    return decided[0]
 
 
 def spread_like(tensor: Tensor, other: Tensor) -> Tensor:
