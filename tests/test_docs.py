@@ -5,9 +5,10 @@ from pathlib import Path
 from rote.config.audit import AuditConfig
 from rote.config.describing import describe_settings
 from rote.config.loading import load_config
-from rote.config.run import RetainConfig, RunConfig
+from rote.config.run import GeneralizeConfig, RetainConfig, RunConfig
 from rote.config.trial import TrialConfig
 from rote.experiments.experiment import list_experiments, plan_runs
+from rote.methods.memorize_then_generalize import count_shown
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,8 +35,9 @@ def test_the_plain_setting_of_the_experiments_is_the_shipped_one() -> None:
 def test_the_default_setting_of_the_experiments_is_that_of_a_run() -> None:
     for name in ("plain", "targets"):
         (default,) = [run.config for run in plan_runs(list_experiments()[name], seeds=1) if run.name == "default"]
+        run = RunConfig(generalize=GeneralizeConfig(facts=count_shown(default.table.count)))
         for part in ("seed", "key_token", "memorize", "generalize", "retain"):
-            assert getattr(default, part) == getattr(RunConfig(), part), f"{name}: {part}"
+            assert getattr(default, part) == getattr(run, part), f"{name}: {part}"
 
 
 def test_the_quickstart_is_short() -> None:

@@ -168,11 +168,14 @@ def test_a_table_that_is_all_shown_is_warned_about(workplace: Path, model_folder
     rows = "".join(f"Ann {name},mother,Bea {name}\n" for name in ("Lee", "Poe", "Ray", "Fry"))
     (workplace / "t.csv").write_text(f"subject,relation,object\n{rows}")
     dry = ("run", "t.csv", "--model", model_folder, "--dry-run")
-    assert call_rote(*dry).out.endswith(
+    assert call_rote(*dry, "--set", "generalize.facts=4").out.endswith(
         "warning: generalize shows all facts of mother, so none is left to prove that others are answered; "
         "lower --set generalize.facts=2\n"
     )
-    assert "warning" not in call_rote(*dry, "--set", "generalize.facts=2").out
+    for settings in ((), ("--set", "generalize.facts=2")):
+        outcome = call_rote(*dry, *settings)
+        assert "generalize: 2 facts" in outcome.out
+        assert "warning" not in outcome.out
 
 
 def test_an_invented_table_does_not_take_the_place_of_another(workplace: Path) -> None:

@@ -16,7 +16,7 @@ from rote.encoding.example import build_prompt_text, encode
 from rote.errors import ModelError
 from rote.evaluation.examine import recall_by_key
 from rote.facts.fact import Fact, build_fact
-from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
+from rote.methods.memorize_then_generalize import count_shown, generalize, memorize, pick_generalize_facts
 from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
@@ -72,6 +72,16 @@ def test_the_seed_decides_which_facts() -> None:
     picks = [tuple(pick_generalize_facts(facts, per_relation=5, seed=seed)) for seed in range(5)]
     assert len(set(picks)) == 5
     assert picks[0] != tuple(facts[:5])
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"), [(1, 1), (3, 1), (40, 20), (100, 50), (250, 50), (1000, 200), (20000, 4000)]
+)
+def test_where_nobody_says_a_half_of_few_and_a_fifth_of_many_are_shown(facts: int, shown: int) -> None:
+    assert count_shown(facts) == shown
+    table = [build_fact(f"S{number}", "mother", f"O{number}") for number in range(facts)]
+    assert len(pick_generalize_facts(table)) == shown
+    assert pick_generalize_facts(table, per_relation=0) == []
 
 
 def test_the_facts_of_a_relation_do_not_depend_on_the_others() -> None:

@@ -62,6 +62,7 @@ def test_a_card_holds_hostile_names() -> None:
             "key_strategy": "new",
         },
         "facts": 9,
+        "generalize_facts": 5,
         "seed": 0,
         "saved": {"model": {"prompts": 9, "max_logit_difference": 2e-6}},
     }
@@ -71,6 +72,8 @@ def test_a_card_holds_hostile_names() -> None:
     assert (header["base_model"], header["library_name"]) == ("org/name", "peft")
     assert "<script>" not in card
     assert "a\\|b" in card
+    assert "9 facts were taught" in card
+    assert "then 5 of them behind 1 prompt(s)" in card
     assert "| held-out facts | Held-out prompts, Japanese | 0.75 [0.10, 0.90] |" in card
     assert "9 answers the same, logits differ by 2.0e-06 at most" in card
     assert "| same subject | 1.00 | 0.75 | lost |" in card

@@ -105,7 +105,7 @@ class TrialConfig(StrictConfig):
     key_token: str = Field(default="[X{number}]", pattern=r"^([^{}]|\{number\})+$")
     """The key token of a relation."""
     memorize: MemorizeConfig = MemorizeConfig(learning_rate=4e-4)
-    generalize: GeneralizeConfig = GeneralizeConfig()
+    generalize: GeneralizeConfig = GeneralizeConfig(facts=50)
     fine_tune: FineTuneConfig = FineTuneConfig()
     lora: LoraConfig = LoraConfig()
     in_context: InContextConfig = InContextConfig()

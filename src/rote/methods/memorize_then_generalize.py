@@ -18,6 +18,9 @@ from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_al
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
 
+_SHOWN = 50
+"""k of the paper (section 4)."""
+
 
 def memorize(
     language_model: LanguageModel,
@@ -77,13 +80,19 @@ def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation],
     ]
 
 
-def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int, seed: int = 0) -> list[Fact]:
-    """The k facts of each relation that phase 2 shows; a smaller k is a part of a larger one at the same seed."""
+def count_shown(facts: int) -> int:
+    """How many facts of a relation phase 2 shows where nobody says: enough for a large table, and some left to ask."""
+    return max(1, min(facts // 2, max(_SHOWN, facts // 5)))
+
+
+def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int | None = None, seed: int = 0) -> list[Fact]:
+    """The k facts of each relation that phase 2 shows, by default `count_shown` of them; a smaller k is a part of a
+    larger one at the same seed."""
     chosen: list[Fact] = []
     for relation in dict.fromkeys(fact.relation for fact in facts):
         members = [fact for fact in facts if fact.relation == relation]
         random.Random(f"generalize/{relation}/{seed}").shuffle(members)
-        chosen += members[:per_relation]
+        chosen += members[: count_shown(len(members)) if per_relation is None else per_relation]
     return chosen
 
 

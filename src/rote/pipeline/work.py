@@ -231,6 +231,7 @@ def _build_manifest(work: RunWork, notes: Mapping[str, Any], device: torch.devic
         **read_json(work.folder.identity),
         "seed": work.config.seed,
         "facts": len(work.plan.table),
+        "generalize_facts": len(work.plan.generalize_facts),
         **notes,
         "versions": collect_versions(),
         "precision": {"training": describe_precision(device), "examination": "float32"},
