@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.matching import contains_answer
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.evaluation.summary import compute_summary
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactObject
 from rote.facts.relation import Relation
 from rote.records import load_records, save_records
 
@@ -100,3 +101,26 @@ def test_recall_by_key_rises_from_none_to_all_as_facts_are_memorized(
     assert recall_by_key(model, tokenizer, facts, key_tokens=KEYS, batch_size=4) == 1
     assert model.training
     assert recall_by_key(model, tokenizer, facts, key_tokens={}, batch_size=4) == 0
+
+
+def test_each_of_three_objects_and_their_aliases_counts_as_right_and_none_is_a_distractor(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, facts: list[Fact], relations: dict[str, Relation]
+) -> None:
+    def ask(*objects: FactObject) -> list[bool]:
+        asked = replace(facts[0], objects=objects)
+        plan = QuestionPlan(key_tokens=KEYS, languages=("en",), choices=1)
+        questions = build_questions({"held_out": [asked]}, relations, plan=plan, pool=[asked, *facts[1:]])
+        candidates = {name for question in questions for name in question.candidates or ()}
+        assert not candidates & {name for name in asked.answers if name != asked.object}
+        records = examine(model, tokenizer, questions, moment="before", batch_size=4)
+        assert {record.object for record in records} == {objects[0].name}
+        said.extend(record.generated for record in records if record.prompt_set == "training")
+        return [record.correct for record in records if record.prompt_set == "training"]
+
+    said: list[str] = []
+    first, second = FactObject("Nobody"), FactObject("Noone", ("None",))
+    assert ask(first, second, FactObject("Bo")) == [False]
+    word = said[0].split()[1]
+    assert ask(first, second, FactObject(word)) == [True], "the third object"
+    assert ask(first, FactObject("Noone", (word,)), FactObject("Bo")) == [True], "an alias of the second"
+    assert ask(FactObject("Nobody", (word,)), second, FactObject("Bo")) == [True], "an alias of the first"
