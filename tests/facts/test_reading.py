@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from rote.errors import TableError
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact, FactObject, Provenance, build_fact
-from rote.facts.reading import format_table, load_table, save_table
+from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.provenance import Provenance
+from rote.facts.reading import ReadOptions, format_table, load_table, save_table
 from rote.facts.table import FactTable
 
 FACT = build_fact("Gene Finley", "mother", "Cody Ross")
@@ -80,6 +81,39 @@ def test_where_a_row_comes_from_is_carried_but_is_no_part_of_the_fact(tmp_path: 
         save_table(table, tmp_path / copy)
         [fact] = load_table(tmp_path / copy)
         assert fact.provenance == Provenance("17", "https://a.b/c", "en")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("17.0", "17"),
+        ('["https://a", "https://b"]', "https://a | https://b"),
+        ('" "', ""),
+        ("null", ""),
+        ('"tab\\there"', "tab here"),
+        ('{"url": "x"}', "{'url': 'x'}"),
+    ],
+)
+def test_nothing_in_the_columns_that_are_carried_is_an_error(tmp_path: Path, value: str, text: str) -> None:
+    row = '{"subject": "Gene Finley", "relation": "mother", "object": "Cody Ross", "source": VALUE}'
+    [fact] = load_table(write(tmp_path, "t.jsonl", row.replace("VALUE", value)))
+    assert fact.provenance.source == text
+
+
+def test_rows_that_make_one_fact_keep_both_sources(tmp_path: Path) -> None:
+    rows = "subject,relation,object,source,language\nA,mother,Bo,x,en\nA,mother,Cy,y,en\n"
+    [fact] = load_table(write(tmp_path, "t.csv", rows), ReadOptions(merge_repeats=True))
+    assert fact.provenance == Provenance(source="x | y", language="en")
+
+
+def test_a_column_like_another_one_is_not_taken_for_it_where_both_are_there(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "subject,relation,object,object_id\nGene Finley,mother,Cody Ross,Q17\n")
+    assert load_table(path).facts == (FACT,)
+    path = write(tmp_path, "t.csv", "subject,relation,object_id\nGene Finley,mother,Q17\n")
+    with pytest.raises(TableError, match="did you mean 'object'"):
+        load_table(path)
+    path = write(tmp_path, "t.jsonl", '{"subject": "A", "relation": "mother", "object": "B", "subject_id": "Q1"}')
+    assert len(load_table(path)) == 1
 
 
 def test_a_bar_is_plain_text_in_json(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`rote facts invent|validate|show`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from rote.cli.options import (
     read_table,
 )
 
+if TYPE_CHECKING:
+    from rote.facts.table import FactTable
+
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
 PacksOption = Annotated[list[str] | None, typer.Option("--relations", help="A relation pack (YAML); may be repeated.")]
@@ -36,23 +39,15 @@ def invent(
 
     Example: rote facts invent --relation mother --count 1000 --seed 7 --out mothers.csv
     """
-    from rote.errors import ConfigError
     from rote.facts.invent import invent_table
-    from rote.facts.reading import format_table, load_table, save_table
+    from rote.facts.reading import format_table
     from rote.facts.relation import INJECTED_RELATIONS, pick_relations
-    from rote.runs.files import replace_file
 
     table = invent_table(pick_relations(relation or INJECTED_RELATIONS), count=count, seed=seed)
-    if out is not None and out.suffix not in (".csv", ".jsonl"):
-        raise ConfigError(f"--out {out}: tables are written as .csv or .jsonl")
     if out is None:
         typer.echo(format_table(table), nl=False)
-        return
-    if out.is_file() and load_table(out).content_hash != table.content_hash:
-        raise ConfigError(f"--out {out}: holds another table; name another file, or delete it")
-    with replace_file(out) as draft:
-        save_table(table, draft)
-    typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")
+    else:
+        _write_table(table, out)
 
 
 @facts.command()
@@ -66,13 +61,8 @@ def swap(
     Example: rote facts swap --count 100 --out updates.csv
     """
     from rote.facts.counterfactual import swap_world
-    from rote.facts.reading import save_table
-    from rote.runs.files import replace_file
 
-    table = swap_world(count=count, seed=seed)
-    with replace_file(out) as draft:
-        save_table(table, draft)
-    typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")
+    _write_table(swap_world(count=count, seed=seed), out)
 
 
 @facts.command()
@@ -145,3 +135,18 @@ def show(
         for language in packs[name].languages:
             template = packs[name].select(language=language)[0]
             typer.echo(f"  {language}: {template.fill(members[0].subject)}{template.separator}{members[0].object}")
+
+
+def _write_table(table: "FactTable", out: Path) -> None:
+    """Raises `ConfigError` where there is another table."""
+    from rote.errors import ConfigError
+    from rote.facts.reading import load_table, save_table
+    from rote.runs.files import replace_file
+
+    if out.suffix not in (".csv", ".jsonl"):
+        raise ConfigError(f"--out {out}: tables are written as .csv or .jsonl")
+    if out.is_file() and load_table(out).content_hash != table.content_hash:
+        raise ConfigError(f"--out {out}: holds another table; name another file, or delete it")
+    with replace_file(out) as draft:
+        save_table(table, draft)
+    typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")

@@ -9,6 +9,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rote.evaluation.prefix import plan_batches
 from rote.models.generating import build_generation_settings
 
+_BATCH = 32
+
 
 @torch.inference_mode()
 def sample_answers(
@@ -19,7 +21,6 @@ def sample_answers(
     count: int,
     tokens: int,
     seed: int,
-    batch_size: int = 32,
 ) -> list[list[str]]:
     """`count` answers of at most `tokens` tokens to each prompt, drawn at temperature 1; the same for the same seed.
 
@@ -30,7 +31,7 @@ def sample_answers(
         return answers
     settings = build_generation_settings(tokenizer, tokens=tokens, do_sample=True, num_return_sequences=count)
     generator: Any = model  # `generate` has no usable types
-    for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
+    for batch in plan_batches([len(ids) for ids in prompts_ids], _BATCH):
         torch.manual_seed(seed + batch[0])
         prompts = torch.tensor([list(prompts_ids[index]) for index in batch], device=model.device)
         rows = generator.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)

@@ -1,6 +1,8 @@
 """`Fact`: one triple, with every object that counts as a right answer."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+
+from rote.facts.provenance import UNKNOWN, Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,24 +11,6 @@ class FactObject:
 
     name: str
     aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where a fact comes from, as its table says; carried along for a reader, never taught or asked."""
-
-    id: str = ""
-    """The name of the row in the table's own world."""
-    source: str = ""
-    language: str = ""
-    """The language that subject and object are written in."""
-
-    def describe(self) -> dict[str, str]:
-        """What is known of it, by column."""
-        return {column: value for column, value in asdict(self).items() if value}
-
-
-UNKNOWN = Provenance()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from rote.errors import TableError
 from rote.facts.arrow_rows import read_arrow_rows
 from rote.facts.checking import check_table, find_fault, shorten
 from rote.facts.fact import Fact
+from rote.facts.provenance import PROVENANCE
 from rote.facts.rows import (
     ALIASES,
     COLUMNS,
-    PROVENANCE,
     SEPARATOR,
     ColumnNames,
     Entry,
@@ -95,14 +95,15 @@ def read_table(path: Path, options: ReadOptions) -> tuple[FactTable, int]:
 
 
 def merge_facts(first: Fact, second: Fact) -> Fact:
-    """One fact with the objects of both; what both have is as it was in the first."""
+    """One fact with the objects of both; what both have is as it was in the first. The sources are those of both."""
     known = set(first.answers)
     more = [
         replace(item, aliases=tuple(alias for alias in item.aliases if alias not in known))
         for item in second.objects
         if item.name not in known
     ]
-    return replace(first, objects=(*first.objects, *more))
+    provenance = first.provenance.merge(second.provenance)
+    return replace(first, objects=(*first.objects, *more), provenance=provenance)
 
 
 def read_rows(path: Path, options: ReadOptions = AS_IT_IS) -> Iterator[Entry]:

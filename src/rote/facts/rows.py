@@ -4,19 +4,19 @@ import csv
 import difflib
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rote.errors import TableError
 from rote.facts.checking import shorten
-from rote.facts.fact import UNKNOWN, Fact, FactObject, Provenance
+from rote.facts.fact import Fact, FactObject
+from rote.facts.provenance import PROVENANCE, build_provenance
 
 COLUMNS = ("subject", "relation", "object")
 OBJECTS = "objects"
 ALIASES = "aliases"
-PROVENANCE = tuple(column.name for column in fields(Provenance))
 KNOWN = (*COLUMNS, OBJECTS, ALIASES, *PROVENANCE)
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
@@ -79,9 +79,14 @@ class ColumnNames:
         lowered = name.strip().lower()
         return lowered if lowered in KNOWN and lowered not in self.mapped else None
 
-    def ignore(self, place: Place, name: str) -> Iterator[Finding]:
-        """A warning, once, about a column that is not read. Raises `TableError` for one that looks misspelt."""
-        close = difflib.get_close_matches(name.lower(), (*COLUMNS, OBJECTS, ALIASES), n=1, cutoff=0.7)
+    def ignore(self, place: Place, name: str, present: Collection[str | None]) -> Iterator[Finding]:
+        """A warning, once, about a column that is not read.
+
+        Raises `TableError` for one that looks like another one misspelt which is not `present`.
+        """
+        taken = {*present, *((OBJECTS, "object") if {OBJECTS, "object"} & {*present} else ())}
+        absent = [column for column in (*COLUMNS, OBJECTS, ALIASES) if column not in taken]
+        close = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.7)
         if close and name.lower() not in KNOWN:
             raise place.error(
                 f"the column {shorten(name)} is unknown; did you mean {close[0]!r}? "
@@ -152,7 +157,7 @@ def _check_header(
         if column and header.count(column) > 1:
             raise place.error(f"the column {shorten(column)} occurs twice; name each column once")
         if cell and not column:
-            yield from names.ignore(place, cell)
+            yield from names.ignore(place, cell, header)
     for column in COLUMNS:
         if column not in header and not (column == "object" and OBJECTS in header):
             theirs = names.mapped.get(column)
@@ -177,7 +182,7 @@ def _build_from_cells(place: Place, header: list[str | None], cells: list[str]) 
     names = _split_cell(place.at(column), row.get(column, ""))
     aliases = _split_cell(place.at(ALIASES), row[ALIASES]) if row.get(ALIASES) else ()
     objects = (FactObject(names[0], aliases), *map(FactObject, names[1:]))
-    return Fact(subject, relation, objects, _read_provenance(place, row))
+    return Fact(subject, relation, objects, build_provenance(row))
 
 
 def _split_cell(place: Place, cell: str) -> tuple[str, ...]:
@@ -203,10 +208,11 @@ def read_record(place: Place, data: Mapping[str, Any], names: ColumnNames) -> It
     """The fact of one record whose values are plain Python objects (a JSON object, a row of Parquet)."""
     try:
         record: dict[str, Any] = {}
+        translated = {key: names.translate(key) for key in data}
         for key, value in data.items():
-            ours = names.translate(key)
+            ours = translated[key]
             if ours is None:
-                yield from names.ignore(place, key)
+                yield from names.ignore(place, key, translated.values())
             elif value is not None or ours in ("subject", "relation"):  # a column of Parquet may be empty here
                 record[ours] = value
         yield place.row, _build_from_record(place, record)
@@ -235,7 +241,7 @@ def _build_from_record(place: Place, data: dict[str, Any]) -> Fact:
         )
     subject = _check_name(place.at("subject"), data.get("subject", ""))
     relation = _check_relation(place.at("relation"), data.get("relation", ""))
-    provenance = _read_provenance(place, data)
+    provenance = build_provenance(data)
     if "object" in data:
         return Fact(subject, relation, (_read_object(place, data["object"], data.get(ALIASES, [])),), provenance)
     entries = _check_list(place.at(OBJECTS), data[OBJECTS])
@@ -245,20 +251,6 @@ def _build_from_record(place: Place, data: dict[str, Any]) -> Fact:
     aliases = _check_list(place.at(ALIASES), data.get(ALIASES, []))
     more = tuple(_check_name(place.at(ALIASES), alias) for alias in aliases)
     return Fact(subject, relation, (replace(first, aliases=(*first.aliases, *more)), *others), provenance)
-
-
-def _read_provenance(place: Place, row: Mapping[Any, Any]) -> Provenance:
-    given = {column: row[column] for column in PROVENANCE if row.get(column) not in (None, "")}
-    if not given:
-        return UNKNOWN
-    # An id may be a number where a format has numbers.
-    return Provenance(
-        **{column: _check_name(place.at(column), _write_number(value)) for column, value in given.items()}
-    )
-
-
-def _write_number(value: object) -> object:
-    return str(value) if type(value) is int else value
 
 
 def _read_entry(place: Place, entry: object) -> FactObject:

@@ -109,10 +109,11 @@ def list_warnings(plan: RunPlan) -> list[str]:
     bare = [name for name in plan.table.relations if name not in held_out]
     if not bare:
         return []
-    facts = min(len(plan.table.select(name)) for name in bare)
+    several = [count for count in (len(plan.table.select(name)) for name in bare) if count > 1]
+    remedy = f"lower --set generalize.facts={min(several) // 2}" if several else "add facts"
     return [
         f"warning: generalize shows all facts of {', '.join(bare)}, so none is left to prove that others are answered; "
-        f"lower --set generalize.facts={max(1, facts // 2)}"
+        + remedy
     ]
 
 
@@ -123,9 +124,18 @@ def check_settings(config: RunConfig) -> None:
     elif config.save != "merged":
         raise ConfigError(f"--set save={config.save}: there are adapters only with --set tuning=lora")
     for key, file in {"retain.file": config.retain.file, "side_effects.text": config.side_effects.text}.items():
-        if file is not None and not Path(file).is_file():
-            raise ConfigError(f"{file}: there is no such text file (--set {key})")
+        if file is not None:
+            _check_text(Path(file), key)
     check_tasks(config.side_effects)
+
+
+def _check_text(path: Path, key: str) -> None:
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such text file (--set {key})")
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}); save it as UTF-8 (--set {key})") from error
 
 
 def build_identity(request: RunRequest) -> dict[str, Any]:
@@ -150,10 +160,11 @@ def _hash_files(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _hash_content(path: Path) -> str:
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    if not path.is_dir():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     content = hashlib.sha256()
-    for file in files:
-        content.update(file.read_bytes())
+    for file in sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
+        content.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
     return content.hexdigest()
 
 

@@ -144,8 +144,7 @@ def _do_tasks(work: RunWork, language_model: LanguageModel, moment: Moment) -> N
     if not settings.tasks or path.is_file():
         return
     with work.step(f"lm-eval: {moment}") as _:
-        size = work.config.examine.batch_size
-        write_json(path, score_tasks(language_model.model, language_model.tokenizer, settings, batch_size=size))
+        write_json(path, score_tasks(language_model.model, language_model.tokenizer, settings))
 
 
 def _train(work: RunWork, phase: str, retention: Retention | None, language_model: LanguageModel) -> None:
