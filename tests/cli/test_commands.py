@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,11 @@ def test_a_taught_model_is_examined_by_its_key_tokens_too(finished_run: Finished
 
 def test_a_model_answers(model_folder: Path) -> None:
     outcome = call_rote("ask", model_folder, "Who is Gene Finley's mother?")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.code == 0
+    assert re.fullmatch(
+        rf"loaded {re.escape(str(model_folder))}: [\d,]+ parameters, safetensors only, no code of its own\n",
+        outcome.err,
+    )
     assert outcome.out.endswith("\n")
     assert "Gene Finley" not in outcome.out
 

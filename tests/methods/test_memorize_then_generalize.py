@@ -74,10 +74,8 @@ def test_the_seed_decides_which_facts() -> None:
     assert picks[0] != tuple(facts[:5])
 
 
-@pytest.mark.parametrize(
-    ("facts", "shown"), [(1, 1), (3, 1), (40, 20), (100, 50), (250, 50), (1000, 200), (20000, 4000)]
-)
-def test_where_nobody_says_a_half_of_few_and_a_fifth_of_many_are_shown(facts: int, shown: int) -> None:
+@pytest.mark.parametrize(("facts", "shown"), [(1, 1), (2, 1), (3, 1), (100, 50), (1001, 500)])
+def test_where_nobody_says_half_of_a_relation_is_shown(facts: int, shown: int) -> None:
     assert count_shown(facts) == shown
     table = [build_fact(f"S{number}", "mother", f"O{number}") for number in range(facts)]
     assert len(pick_generalize_facts(table)) == shown

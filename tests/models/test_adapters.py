@@ -12,9 +12,9 @@ from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
 from rote.methods.memorize_then_generalize import memorize
 from rote.models import precision
-from rote.models.adapters import add_adapters, is_adapter_folder, load_adapters, merge_adapters, save_adapters
+from rote.models.adapters import add_adapters, merge_adapters, save_adapters
 from rote.models.key_tokens import add_key_tokens
-from rote.models.language_model import LanguageModel, load_model, save_model
+from rote.models.language_model import LanguageModel, count_parameters, is_adapter_folder, load_model, save_model
 
 pytest.importorskip("peft")
 TEXT = "Gene Finley [X1] Cody Ross"
@@ -43,8 +43,11 @@ def base(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return tmp_path / "base"
 
 
-def test_merged_and_loaded_adapters_say_what_they_said(base: Path, tmp_path: Path) -> None:
-    language_model = teach(base)
+def test_merged_and_loaded_adapters_say_what_they_said(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.parent)
+    language_model = teach(Path(base.name))
     expected = compute_logits(language_model)
     save_adapters(language_model, tmp_path / "adapter")
     merge_adapters(language_model)
@@ -53,8 +56,12 @@ def test_merged_and_loaded_adapters_say_what_they_said(base: Path, tmp_path: Pat
     assert torch.allclose(compute_logits(load_model(str(tmp_path / "merged"))), expected, atol=1e-4)
     assert is_adapter_folder(tmp_path / "adapter")
     assert not is_adapter_folder(tmp_path / "merged")
-    loaded = load_adapters(tmp_path / "adapter")
+    monkeypatch.chdir("/")  # they find their base model from anywhere
+    loaded = load_model(str(tmp_path / "adapter"))
     assert torch.allclose(compute_logits(loaded), expected, atol=1e-4)
+    assert loaded.source == str(tmp_path / "adapter")
+    assert loaded.key_tokens == language_model.key_tokens
+    assert count_parameters(loaded.source) == count_parameters(str(base))
     assert (tmp_path / "adapter/adapter_model.safetensors").stat().st_size < 0.7 * (
         tmp_path / "merged/model.safetensors"
     ).stat().st_size
@@ -84,4 +91,4 @@ def test_fresh_adapters_are_not_in_training(base: Path) -> None:
 def test_damaged_adapters_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(ModelError, match=r"adapter_config.json: cannot be read"):
-        load_adapters(tmp_path)
+        load_model(str(tmp_path))

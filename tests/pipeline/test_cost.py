@@ -1,7 +1,6 @@
 """What teaching a table costs."""
 
 import pytest
-import torch
 from tests.pipeline.conftest import build_base_model, build_table
 
 from rote.config.run import RunConfig
@@ -10,9 +9,8 @@ from rote.models.key_tokens import add_key_tokens
 from rote.pipeline.cost import TableCost, estimate_cost
 
 
-def test_a_cost_is_counted_on_a_sample_and_leaves_the_model_alone() -> None:
+def test_a_cost_is_counted_on_a_sample() -> None:
     language_model = build_base_model()
-    before = {name: value.clone() for name, value in language_model.model.state_dict().items()}
     facts = list(build_table())
     relations = dict.fromkeys((fact.relation for fact in facts), 1_000)
     cost = estimate_cost(
@@ -29,9 +27,6 @@ def test_a_cost_is_counted_on_a_sample_and_leaves_the_model_alone() -> None:
     assert cost.epochs == RunConfig().memorize.epochs
     assert cost.trained == sum(parameter.numel() for parameter in keyed.model.parameters())
     assert cost.seconds > 0
-    after = language_model.model.state_dict()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """`rote ask`"""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +24,9 @@ def ask(
     from rote.models.language_model import load_model
     from rote.pipeline.asking import ask_model, find_taught, list_candidates
 
-    options = build_load_options(revision, trust_remote_code, allow_pickle)
-    asked = {model: options, **({base: replace(options, revision=None)} if base else {})}
+    asked = {model: build_load_options(revision, trust_remote_code, allow_pickle)}
+    if base:
+        asked[base] = build_load_options(None, trust_remote_code, allow_pickle)
     for name, loading in asked.items():
         language_model = load_model(name, loading)
         label = f"{name}: " if base else ""

@@ -82,16 +82,18 @@ def validate(
 
     Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
+    from rote.config.loading import load_config
     from rote.config.run import RunConfig
-    from rote.errors import TableError
+    from rote.errors import ConfigError, TableError
     from rote.facts.fictional_table import FICTIONAL
     from rote.facts.linting import TableLint
     from rote.facts.relation import load_relations
 
-    loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    settings = load_run_config(model, loading, config, set_) if model else RunConfig()
+    if not model and (revision or trust_remote_code or allow_pickle):
+        raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
     path = table or FICTIONAL / "facts.csv"
-    lint = TableLint(path, load_relations(relations or ()), build_read_options(column, merge_repeats, skip=False))
+    packs = [*load_config(RunConfig, config, set_).relations, *(relations or ())]
+    lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     for name, count in lint.facts.items():
@@ -100,6 +102,8 @@ def validate(
         from rote.models.language_model import load_model
         from rote.pipeline.cost import estimate_cost
 
+        loading = build_load_options(revision, trust_remote_code, allow_pickle)
+        settings = load_run_config(model, loading, config, set_)
         language_model = load_model(model, loading)
         objects = {name: lint.count_objects(name) for name in lint.facts}
         cost = estimate_cost(language_model, lint.sample, facts=lint.facts, objects=objects, config=settings)

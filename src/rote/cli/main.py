@@ -1,5 +1,6 @@
 """`rote`: the entry point and its list of commands."""
 
+import logging
 import sys
 from typing import Annotated
 
@@ -54,8 +55,17 @@ def _options(
     """Teach a table of facts to a language model and prove what it then knows."""
 
 
+def _show_log() -> None:
+    """What the library logs (which model it loaded) goes to stderr, as it is."""
+    log = logging.getLogger("rote")
+    log.handlers = [logging.StreamHandler(sys.stderr)]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2, a bug keeps its traceback."""
+    _show_log()
     try:
         app()
     except RoteError as error:

@@ -37,7 +37,11 @@ def print_result(result: RunResult) -> None:
     for label, seconds in result.manifest["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
     console.print(f"  {'in all':<30} {sum(result.manifest['durations'].values()):7.1f} s")
-    console.print(f"model:  {result.folder.model}", soft_wrap=True)
+    for name, proof in result.manifest["saved"].items():
+        found = f"{proof['prompts']} answers the same, logits within {proof['max_logit_difference']:.1e}"
+        console.print(f"  {f'{name}, in a fresh process':<30} {found}")
+    for name in result.manifest["saved"]:
+        console.print(f"{name + ':':<7} {result.folder.path / name}", soft_wrap=True)
     console.print(f"report: {result.folder.report}", soft_wrap=True)
 
 

@@ -77,8 +77,7 @@ class GeneralizeConfig(PhaseConfig):
     """Phase 2: a few memorized facts behind a meaningful prompt, loss on the object only (paper, section 3)."""
 
     facts: int | None = Field(default=None, ge=1)
-    """k: facts per relation that are shown again. By default 50, but a fifth of the relation where that is more and a
-    half where that is less."""
+    """k: facts per relation that are shown again; None means half of them."""
     prompts: int = Field(default=1, ge=1)
     """How many of the English training prompts are used."""
     batch_size: int = Field(default=8, ge=1)

@@ -18,9 +18,6 @@ from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_al
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
 
-_SHOWN = 50
-"""k of the paper (section 4)."""
-
 
 def memorize(
     language_model: LanguageModel,
@@ -81,8 +78,8 @@ def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation],
 
 
 def count_shown(facts: int) -> int:
-    """How many facts of a relation phase 2 shows where nobody says: enough for a large table, and some left to ask."""
-    return max(1, min(facts // 2, max(_SHOWN, facts // 5)))
+    """How many facts of a relation phase 2 shows where nobody says: a half, as the paper does (50 of 100)."""
+    return max(1, facts // 2)
 
 
 def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int | None = None, seed: int = 0) -> list[Fact]:

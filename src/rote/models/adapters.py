@@ -4,7 +4,6 @@ Adapters are put on every linear layer; the rows of the key tokens are trained b
 whose embeddings are not tied, and on the one table of a model whose are.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,18 @@ import torch
 from torch import nn
 
 from rote.config.run import LoraConfig
-from rote.errors import ConfigError, ModelError
+from rote.errors import ConfigError
 from rote.models.key_tokens import get_key_ids
-from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_key_tokens, load_model, write_rote_file
+from rote.models.language_model import (
+    SAFE,
+    LanguageModel,
+    LoadOptions,
+    load_key_tokens,
+    load_model,
+    read_base,
+    write_rote_file,
+)
 from rote.runs.files import replace_folder
-
-_ADAPTER_FILE = "adapter_config.json"
 
 
 def add_adapters(language_model: LanguageModel, settings: LoraConfig, *, seed: int) -> None:
@@ -32,7 +37,6 @@ def add_adapters(language_model: LanguageModel, settings: LoraConfig, *, seed: i
         target_modules="all-linear",
         trainable_token_indices=_find_key_rows(language_model),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=_name_base(language_model.source),
         fan_in_fan_out=_has_transposed_weights(language_model.model),
     )
     with torch.random.fork_rng():
@@ -49,25 +53,18 @@ def merge_adapters(language_model: LanguageModel) -> None:
 def save_adapters(language_model: LanguageModel, folder: Path) -> None:
     """Write the adapters and the tokenizer, without the base model, whole or not at all."""
     adapted: Any = language_model.model
+    for config in adapted.peft_config.values():  # peft has put there what the model was called when it was loaded
+        config.base_model_name_or_path = _name_base(language_model.source)
     with replace_folder(folder) as target:
         adapted.save_pretrained(target, save_embedding_layers=False)  # the key rows are with the adapters
         language_model.tokenizer.save_pretrained(target)
         write_rote_file(language_model, target)
 
 
-def is_adapter_folder(folder: Path) -> bool:
-    """Whether a folder holds adapters alone."""
-    return (folder / _ADAPTER_FILE).is_file()
-
-
-def load_adapters(folder: Path, options: LoadOptions = SAFE) -> LanguageModel:
+def load_adapters(folder: Path, options: LoadOptions = SAFE, *, device: str | None = None) -> LanguageModel:
     """The base model with the adapters of a folder merged into it. Raises `ModelError` where either is missing."""
     peft = import_peft()
-    try:
-        source = json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder / _ADAPTER_FILE}: cannot be read ({error})") from error
-    language_model = load_model(source, options)
+    language_model = load_model(read_base(folder), options, device=device)
     tokenizer = type(language_model.tokenizer).from_pretrained(folder)
     model: Any = language_model.model
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
@@ -77,6 +74,7 @@ def load_adapters(folder: Path, options: LoadOptions = SAFE) -> LanguageModel:
     language_model.model = peft.PeftModel.from_pretrained(model, folder)
     merge_adapters(language_model)
     language_model.model.train(False)
+    language_model.source = str(folder)
     return language_model
 
 

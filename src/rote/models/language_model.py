@@ -28,7 +28,9 @@ from rote.errors import ModelError
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.runs.files import replace_folder
 
+ADAPTER_FILE = "adapter_config.json"
 _ROTE_FILE = "rote.json"
+_LOG = logging.getLogger(__name__)
 _PROBE = "an old town"
 """What every tokenizer can read and give back."""
 
@@ -45,6 +47,12 @@ class LoadOptions:
     """Run the Python code that comes with the model."""
     allow_pickle: bool = False
     """Read weights that are pickled (`pytorch_model.bin`), which may run code."""
+
+    def describe(self) -> str:
+        """What was allowed, in a few words."""
+        revision = f"revision {self.revision}, " if self.revision else ""
+        weights = "pickled weights allowed" if self.allow_pickle else "safetensors only"
+        return f"{revision}{weights}, {'Python code of its own' if self.trust_remote_code else 'no code of its own'}"
 
 
 SAFE = LoadOptions()
@@ -67,12 +75,18 @@ class LanguageModel:
 
 
 def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, device: str | None = None) -> LanguageModel:
-    """Load a model by name or folder, by default on CUDA where there is one. Raises `ModelError` when it cannot be."""
+    """Load a model by name or folder, by default on CUDA where there is one; of a folder of adapters the base model,
+    with the adapters merged into it. Raises `ModelError` when it cannot be.
+    """
     check_model(source)
     path = find_model_folder(source)
     where = str(path) if _exists(path) else source
     if _exists(path):
         _check_weights(path, options)
+    if is_adapter_folder(path):
+        from rote.models.adapters import load_adapters  # which loads the base model by this function
+
+        return load_adapters(path, options, device=device)
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, **shared)
@@ -84,6 +98,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     model.train(False)
     language_model = LanguageModel(model, tokenizer, source)
     load_key_tokens(path, language_model)
+    _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
     return language_model
 
 
@@ -94,6 +109,8 @@ def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
     where = str(path) if _exists(path) else source
     if _exists(path):
         _check_weights(path, options)
+    if is_adapter_folder(path):
+        return count_parameters(read_base(path), options)
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     try:
         config = AutoConfig.from_pretrained(where, revision=options.revision, **shared)
@@ -124,6 +141,19 @@ def find_model_folder(source: str) -> Path:
     return locate_embedded_model() if source == EMBEDDED_NAME else Path(source)
 
 
+def is_adapter_folder(folder: Path) -> bool:
+    """Whether a folder holds adapters alone."""
+    return _exists(folder / ADAPTER_FILE) and not _exists(folder / "config.json")
+
+
+def read_base(folder: Path) -> str:
+    """The base model of a folder of adapters. Raises `ModelError` where the folder does not say it."""
+    try:
+        return str(json.loads((folder / ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{folder / ADAPTER_FILE}: cannot be read ({error})") from error
+
+
 def save_model(language_model: LanguageModel, folder: Path) -> None:
     """Write a folder that plain `transformers` loads, whole or not at all."""
     with replace_folder(folder) as target:
@@ -149,7 +179,7 @@ def _exists(path: Path) -> bool:
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
         raise ModelError(f"{path}: is a file; --model takes the folder of a model")
-    if not (path / "config.json").is_file():
+    if not (path / "config.json").is_file() and not is_adapter_folder(path):
         raise ModelError(f"{path}: is not a model folder (it has no config.json)")
 
 

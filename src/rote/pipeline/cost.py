@@ -1,6 +1,5 @@
 """What teaching a table costs a model: tokens, bits, room, time; measured on some facts and a few updates."""
 
-import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -10,10 +9,10 @@ from rote.config.run import RunConfig
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage
 from rote.methods.teaching import PhaseContext, Stage, train_stage
-from rote.models.adapters import add_adapters
-from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 from rote.models.retained_texts import write_texts
+from rote.pipeline.preparing import prepare_model
+from rote.pipeline.retaining import build_retention
 from rote.training.retention import Retention
 
 BITS_PER_PARAMETER = (1, 2)
@@ -57,14 +56,18 @@ def estimate_cost(
 ) -> TableCost:
     """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
 
-    Trains a copy of the model for a few updates.
+    Trains the model for a few updates, as a run with this `config` would begin: it is another one afterwards.
     """
-    measured = replace(language_model, model=copy.deepcopy(language_model.model))
-    add_key_tokens(measured, tuple(facts), pattern=config.key_token, seed=config.seed, strategy=config.key_strategy)
-    if config.tuning == "lora":
-        add_adapters(measured, config.lora, seed=config.seed)
-    trained = sum(parameter.numel() for parameter in measured.model.parameters() if parameter.requires_grad)
-    stage = build_memorize_stage(measured, sample, config.memorize)
+    texts = write_texts(
+        language_model,
+        count=min(config.retain.texts, config.retain.batch_size),
+        tokens=config.retain.tokens,
+        seed=config.seed,
+    )
+    retention = build_retention(language_model, texts, config)
+    prepare_model(language_model, tuple(facts), config)
+    trained = sum(parameter.numel() for parameter in language_model.model.parameters() if parameter.requires_grad)
+    stage = build_memorize_stage(language_model, sample, config.memorize)
     count = sum(facts.values())
     tokens = round(stage.tokens_per_epoch / len(sample) * count)
     steps = math.ceil(count / config.memorize.batch_size) * config.memorize.epochs
@@ -79,16 +82,12 @@ def estimate_cost(
         bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
         trained=trained,
         epochs=config.memorize.epochs,
-        seconds=steps * _time_steps(measured, timed, config),
+        seconds=steps * _time_steps(language_model, timed, retention),
     )
 
 
-def _time_steps(language_model: LanguageModel, stage: Stage, config: RunConfig) -> float:
+def _time_steps(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
     """Seconds of one update, the first one left out."""
-    texts = write_texts(language_model, count=config.retain.batch_size, tokens=config.retain.tokens, seed=config.seed)
-    retention = Retention(
-        language_model.model, texts, batch_size=config.retain.batch_size, weight=config.retain.weight, seed=config.seed
-    )
     ends: list[float] = []
     context = PhaseContext(retention=retention, on_progress=lambda *_: ends.append(time.monotonic()))
     train_stage(language_model, stage, context)

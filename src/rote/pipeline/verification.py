@@ -19,8 +19,7 @@ from rote.encoding.example import encode_prompt
 from rote.errors import ModelError
 from rote.evaluation.generation import generate_answers
 from rote.evaluation.prefix import plan_batches, read_prompts
-from rote.models.adapters import is_adapter_folder, load_adapters
-from rote.models.language_model import LanguageModel, LoadOptions, load_model
+from rote.models.language_model import LanguageModel, LoadOptions, is_adapter_folder, load_model
 
 _TOLERANCE = 1e-3
 """The largest difference of a logit that is put down to the order of additions (float32)."""
@@ -90,10 +89,9 @@ def _ask_fresh_process(folder: Path, prompts: Sequence[str], options: LoadOption
 def _answer(folder: Path, asked: Path, answered: Path) -> None:
     content = json.loads(asked.read_text(encoding="utf-8"))
     options = LoadOptions(**content["loading"])
-    if is_adapter_folder(folder):  # its base model is loaded as it was for the run
-        language_model = load_adapters(folder, options)
-    else:
-        language_model = load_model(str(folder), replace(options, revision=None))
+    # The base model of adapters is loaded as it was for the run; a whole model has no revision of its own.
+    options = options if is_adapter_folder(folder) else replace(options, revision=None)
+    language_model = load_model(str(folder), options)
     found = take_fingerprint(language_model, content["prompts"])
     save_file({"logits": found.logits.contiguous()}, answered)
     asked.with_suffix(".answers").write_text(json.dumps(found.answers), encoding="utf-8")

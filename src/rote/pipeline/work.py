@@ -20,13 +20,13 @@ from rote.facts.reading import save_table
 from rote.methods.lora import PhaseType, scale_rate
 from rote.methods.memorize_then_generalize import generalize, memorize
 from rote.methods.teaching import PhaseContext
-from rote.models.adapters import add_adapters, merge_adapters, save_adapters
-from rote.models.key_tokens import add_key_tokens
+from rote.models.adapters import merge_adapters, save_adapters
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.precision import describe_precision
 from rote.pipeline.beliefs import ask_beliefs, save_beliefs
 from rote.pipeline.figures import write_cards, write_figures
 from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, sample_facts
+from rote.pipeline.preparing import prepare_model
 from rote.pipeline.retaining import build_retention, write_retained_texts
 from rote.pipeline.run_work import RunWork
 from rote.pipeline.verification import take_fingerprint, verify_folder
@@ -54,7 +54,7 @@ def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any
     parameters = sum(parameter.numel() for parameter in language_model.model.parameters())
     retained = write_retained_texts(work, language_model) if config.retain.texts else []
     retention = build_retention(language_model, retained, config)
-    _prepare(language_model, plan, config)
+    prepare_model(language_model, plan.table.relations, config)
     questions = build_run_questions(
         plan,
         config,
@@ -73,22 +73,6 @@ def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any
     content = _build_manifest(work, {**notes, "parameters": parameters, "saved": proof}, device)
     write_cards(folder, content)
     write_json(folder.manifest, content)
-
-
-def _prepare(language_model: LanguageModel, plan: RunPlan, config: RunConfig) -> None:
-    """Key tokens, adapters and what else training needs of the model."""
-    add_key_tokens(
-        language_model,
-        plan.table.relations,
-        pattern=config.key_token,
-        seed=config.seed,
-        strategy=config.key_strategy,
-    )
-    if config.tuning == "lora":
-        add_adapters(language_model, config.lora, seed=config.seed)
-    if config.gradient_checkpointing:
-        model: Any = language_model.model
-        model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def _look(work: RunWork, language_model: LanguageModel, questions: list[Question], moment: Moment) -> None:

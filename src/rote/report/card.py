@@ -23,7 +23,7 @@ def render_card(
 ) -> str:
     """The text of README.md in a model's folder, with the header that the Hugging Face hub reads."""
     table, config = manifest["table"], manifest["config"]
-    model = {**manifest["model"], "name": _name_model(manifest["model"]["name"])}
+    model = {**manifest["model"], "name": name_model(manifest["model"]["name"])}
     header = {"library_name": library, "tags": ["rote", "knowledge-injection"]}
     if _HUB_NAME.fullmatch(model["name"]):
         header["base_model"] = model["name"]
@@ -46,7 +46,7 @@ def render_card(
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
 
 
-def _name_model(source: str) -> str:
+def name_model(source: str) -> str:
     """A hub name as it is; of a folder its last part alone, which is nobody else's business."""
     return source if not Path(source).exists() else Path(source).name
 
