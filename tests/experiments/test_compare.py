@@ -115,7 +115,7 @@ def test_settings_that_differ_are_named_and_other_facts_warned_of(tmp_path: Path
         write_json(folder.manifest, {})
     settings = {name: load_settings(tmp_path / name) for name in ("full", "lora", "other")}
     assert list(format_settings({name: settings[name] for name in ("full", "lora")})) == [
-        "config.tuning: full (full), lora (lora)"
+        "tuning: full (full), lora (lora)"
     ]
     differ, warning = format_settings({name: settings[name] for name in ("full", "other")})
     assert differ == "table.hash: abc (full), xyz (other)"
@@ -123,6 +123,12 @@ def test_settings_that_differ_are_named_and_other_facts_warned_of(tmp_path: Path
     write_json(tmp_path / "trial.json", {"config": {"table": {"count": 3}}})
     assert load_settings(tmp_path / "trial.parquet") == {"table.count": 3}
     assert load_settings(tmp_path / "records_alone.parquet") == {}
+    both = {"full": settings["full"], "trial": load_settings(tmp_path / "trial.json")}
+    assert list(format_settings(both)) == [], "what one of them does not say is no difference"
+    invented = {str(seed): {"seed": seed, "table.kind": "invented"} for seed in (0, 1)}
+    assert list(format_settings(invented))[-1].startswith("warning")
+    fictional = {str(seed): {"seed": seed, "table.kind": "fictional"} for seed in (0, 1)}
+    assert list(format_settings(fictional)) == ["seed: 0 (0), 1 (1)"]
     assert list(format_settings({"full": settings["full"], "records alone": {}})) == []
 
 

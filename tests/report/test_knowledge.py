@@ -63,6 +63,7 @@ def test_a_card_holds_hostile_names() -> None:
         },
         "facts": 9,
         "generalize_facts": 5,
+        "labels": {"unknown": 3, "conflicting": 1},
         "seed": 0,
         "saved": {"model": {"prompts": 9, "max_logit_difference": 2e-6}},
     }
@@ -73,6 +74,7 @@ def test_a_card_holds_hostile_names() -> None:
     assert "<script>" not in card
     assert "a\\|b" in card
     assert "9 facts were taught" in card
+    assert "Of 4 of these facts that were asked about before teaching: 3 unknown, 1 conflicting." in card
     assert "then 5 of them behind 1 prompt(s)" in card
     assert "| held-out facts | Held-out prompts, Japanese | 0.75 [0.10, 0.90] |" in card
     assert "9 answers the same, logits differ by 2.0e-06 at most" in card

@@ -32,6 +32,8 @@ def print_result(result: RunResult) -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
     console = Console(highlight=False)
     console.print(build_accuracy_table(result.summary))
+    for line in [*_describe_memorized(result.manifest), *_describe_labels(result.folder)]:
+        console.print(line)
     for line in [*_describe_knowledge(read_json(result.folder.knowledge)), *_describe_rings(result.folder)]:
         console.print(line)
     for label, seconds in result.manifest["durations"].items():
@@ -43,6 +45,28 @@ def print_result(result: RunResult) -> None:
     for name in result.manifest["saved"]:
         console.print(f"{name + ':':<7} {result.folder.path / name}", soft_wrap=True)
     console.print(f"report: {result.folder.report}", soft_wrap=True)
+
+
+def _describe_memorized(manifest: Mapping[str, Any]) -> Iterator[str]:
+    found = manifest.get("memorized")
+    if found:
+        yield (
+            f"  {'memorized':<30} {found['recall']:.1%} of {found['asked']:,} facts asked, of {manifest['facts']:,}, "
+            f"at epoch {found['epoch']:g}"
+        )
+
+
+def _describe_labels(folder: RunFolder) -> Iterator[str]:
+    """What the model knew of the facts it was asked about, and what it says after teaching, by what it knew."""
+    rows = [
+        row
+        for row in read_json(folder.knowledge)
+        if (row["prompt_set"], row["language"], row["measure"]) == ("held_out", "en", "generation_accuracy")
+    ]
+    for label in dict.fromkeys(row["label"] for row in rows):
+        found = {row["moment"]: f"{row['mean']:.2f} ({row['n']})" for row in rows if row["label"] == label}
+        name = f"{label} before, held-out prompts"
+        yield f"  {name:<30} {found.get('before', '-')} -> {found.get('generalize', '-')}"
 
 
 def _describe_knowledge(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -31,10 +31,11 @@ def load_run(path: Path) -> list[Record]:
 
 def load_settings(path: Path) -> dict[str, Any]:
     """What decides the result of a run or a trial, by dotted key; nothing for records alone."""
-    if path.is_dir():
-        return dict(_flatten(read_json(find_run_folder(path).identity)))
-    file = path.with_suffix(".json")
-    return dict(_flatten(read_json(file).get("config", {}))) if file.is_file() else {}
+    file = find_run_folder(path).identity if path.is_dir() else path.with_suffix(".json")
+    content = read_json(file) if file.is_file() else {}
+    # A run says its table and its model beside its configuration, a trial within it.
+    beside = {part: content[part] for part in ("table", "model") if part in content}
+    return dict(_flatten({**content.get("config", {}), **beside}))
 
 
 def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -42,12 +43,14 @@ def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     known = {name: settings for name, settings in runs.items() if settings}
     differing: dict[str, dict[str, Any]] = {}
     for key in dict.fromkeys(key for settings in known.values() for key in settings):
-        values = {name: settings.get(key) for name, settings in known.items()}
-        if len(set(map(str, values.values()))) > 1:
+        values = {name: settings[key] for name, settings in known.items() if key in settings}
+        if len(values) == len(known) and len(set(map(str, values.values()))) > 1:
             differing[key] = values
     for key, values in differing.items():
         yield f"{key}: {', '.join(f'{value} ({name})' for name, value in values.items())}"
-    if differing.keys() & _DECIDE_FACTS:
+    # An invented table follows from the seed; a table that was read has a hash.
+    drawn = any(settings.get("table.kind", "fictional") != "fictional" for settings in known.values())
+    if differing.keys() & {*_DECIDE_FACTS, *(("seed",) if drawn else ())}:
         yield "warning: these runs were not taught the same facts, so they were not asked the same questions"
 
 

@@ -205,7 +205,8 @@ def load_wikidata_relations() -> dict[str, Relation]:
 
 def load_relations(extra: Iterable[str | Path] = ()) -> dict[str, Relation]:
     """The shipped relations and a user's own packs; of the same name, one of the real world takes the place of one of
-    the embedded model's world, and a user's takes the place of both."""
+    the embedded model's world, and a user's takes the place of both.
+    """
     own = {relation.name: relation for relation in (load_relation(Path(path)) for path in extra)}
     return {**load_shipped_relations(), **load_wikidata_relations(), **own}
 

@@ -12,7 +12,7 @@ from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
 from rote.facts.invent import NAMERS, invent_facts
 from rote.facts.recombine import recombine_names
-from rote.facts.relation import LANGUAGES, Relation, add_neutral_relations, load_relations
+from rote.facts.relation import LANGUAGES, Relation, add_neutral_relations, load_relations, load_shipped_relations
 from rote.facts.table import FactTable
 from rote.facts.usable import load_usable
 from rote.facts.world import load_world
@@ -42,7 +42,9 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         raise TableError("the table has no facts")
     kept = _load_kept(table, config)
     names = dict.fromkeys(fact.relation for fact in (*table, *kept))
-    relations = add_neutral_relations(load_relations(config.relations), names)
+    # What is only asked to see whether it is kept is asked in the words of the embedded model's world.
+    others = {name: pack for name, pack in load_shipped_relations().items() if name not in names}
+    relations = {**add_neutral_relations(load_relations(config.relations), names), **others}
     check_table(table, relations)
     check_languages(table, relations, config.examine.languages)
     check_prompt_count(table, relations, config.generalize.prompts)

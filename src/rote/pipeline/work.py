@@ -1,7 +1,8 @@
 """The steps of one run, each done once: what is there already is read back."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from rote.methods.teaching import PhaseContext
 from rote.models.adapters import merge_adapters, save_adapters
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.precision import describe_precision
-from rote.pipeline.beliefs import ask_beliefs, save_beliefs
+from rote.pipeline.beliefs import ask_beliefs, load_beliefs, save_beliefs
 from rote.pipeline.figures import write_cards, write_figures
 from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, sample_facts
 from rote.pipeline.preparing import prepare_model
@@ -162,17 +163,25 @@ def _fit(phase: PhaseType, config: RunConfig) -> PhaseType:
 
 
 def _build_evaluator(language_model: LanguageModel, plan: RunPlan, config: RunConfig) -> Callable[[], dict[str, float]]:
-    facts = sample_facts(plan.table.facts, count=_RECALL_SAMPLE, seed=config.seed)
-
-    def measure() -> dict[str, float]:
-        recall = recall_by_key(
+    def recall(facts: Sequence[Fact]) -> float:
+        return recall_by_key(
             language_model.model,
             language_model.tokenizer,
             facts,
             key_tokens=language_model.key_tokens,
             batch_size=config.examine.batch_size,
         )
-        return {"key_recall": recall}
+
+    sample, gate = (
+        sample_facts(plan.table.facts, count=_RECALL_SAMPLE, seed=config.seed),
+        config.memorize.stop_at_recall,
+    )
+
+    def measure() -> dict[str, float]:
+        found, asked = recall(sample), len(sample)
+        if gate is not None and found >= gate:  # the sample has passed: now all of them must
+            found, asked = recall(plan.table.facts), len(plan.table)
+        return {"key_recall": found, "key_recall_facts": asked}
 
     return measure
 
@@ -209,12 +218,30 @@ def _build_proof_prompts(work: RunWork, language_model: LanguageModel) -> list[s
     ]
 
 
+def _count_labels(work: RunWork) -> dict[str, int]:
+    """How many of the taught facts that were asked about had each label before."""
+    taught = {(fact.relation, fact.subject) for fact in work.plan.table}
+    beliefs = load_beliefs(work.folder.beliefs(_FIRST))
+    return Counter(belief.label for belief in beliefs if (belief.relation, belief.subject) in taught)
+
+
+def _describe_memorized(work: RunWork) -> dict[str, float]:
+    """The last recall by key token that was measured, after which epoch, of how many facts."""
+    measured = [entry for entry in read_json(work.folder.history("memorize")) if "key_recall" in entry]
+    if not measured:
+        return {}
+    last = measured[-1]
+    return {"recall": last["key_recall"], "epoch": last["epoch"], "asked": last["key_recall_facts"]}
+
+
 def _build_manifest(work: RunWork, notes: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     return {
         **read_json(work.folder.identity),
         "seed": work.config.seed,
         "facts": len(work.plan.table),
         "generalize_facts": len(work.plan.generalize_facts),
+        "memorized": _describe_memorized(work),
+        "labels": _count_labels(work),
         **notes,
         "versions": collect_versions(),
         "precision": {"training": describe_precision(device), "examination": "float32"},

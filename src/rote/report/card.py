@@ -38,12 +38,21 @@ def render_card(
         f"- tuning: {config['tuning']}; key strategy: {config['key_strategy']}; seed: {manifest['seed']}",
         f"- saved and loaded again in a fresh process: {_describe_proof(manifest.get('saved') or {})}",
         "",
+        *_describe_labels(manifest["labels"]),
         "## Generation accuracy",
         "",
         *_build_table(summary),
         "",
     ]
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
+
+
+def _describe_labels(labels: Mapping[str, int]) -> list[str]:
+    """What the model knew before, where it was asked."""
+    if not labels:
+        return []
+    known = ", ".join(f"{count} {label}" for label, count in labels.items())
+    return [f"Of {sum(labels.values())} of these facts that were asked about before teaching: {known}.", ""]
 
 
 def name_model(source: str) -> str:
