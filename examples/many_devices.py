@@ -4,18 +4,21 @@
 
 One process after another loads the model on the CPU and keeps a share of the weights; it will hold the same share of
 their gradients and of the optimizer's state. The losses are those of one process. What is written is a plain model
-folder: `rote examine` and every other tool read it. Started again, it goes on from the last checkpoint.
+folder: `rote examine` and every other tool read it. Started again, it goes on from the last checkpoint; the processes
+of several machines need one folder for them. Nothing is retained of what the model knew (`rote run` does that).
 """
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 
 import rote
 from rote.config.sizes import fit_settings
 from rote.methods.teaching import PhaseContext
-from rote.models.language_model import count_parameters
+from rote.models.language_model import count_parameters, find_model_folder
 from rote.pipeline.plan import build_run_plan
+from rote.runs.manifest import compute_model_hash
 from rote.training.loop import Checkpointing
 from rote.training.parallel import collect, is_first_process, join_processes, leave_processes, load_spread, wait_for_all
 
@@ -35,18 +38,19 @@ def load() -> rote.LanguageModel:
 
 
 def keep(phase: str) -> PhaseContext:
-    """Where a phase is saved as it goes."""
-    folder = arguments.out.with_name(f"{arguments.out.name}-{phase}")
-    return PhaseContext(checkpointing=Checkpointing(folder, every_seconds=1800))
+    """Where a phase is saved as it goes: a place of its own for every table, model and length."""
+    what = f"{table.content_hash} {compute_model_hash(arguments.model, find_model_folder(arguments.model))} {memorize}"
+    name = f"{arguments.out.name}-{hashlib.sha256(what.encode()).hexdigest()[:8]}-{phase}"
+    return PhaseContext(checkpointing=Checkpointing(arguments.out.with_name(name), every_seconds=1800))
 
 
 table = rote.load_table(arguments.table) if arguments.table else rote.load_fictional()
 settings = rote.RunConfig.model_validate(fit_settings(count_parameters(arguments.model)))
 plan = build_run_plan(table, settings)
+memorize = settings.memorize.model_copy(update={"epochs": arguments.epochs})
 
 join_processes()
 model = load_spread(load)
-memorize = settings.memorize.model_copy(update={"epochs": arguments.epochs})
 history = rote.memorize(model, table.facts, memorize, context=keep("memorize"))
 history += rote.generalize(
     model, plan.generalize_facts, plan.relations, settings.generalize, context=keep("generalize")

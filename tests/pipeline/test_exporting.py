@@ -9,12 +9,15 @@ import torch
 from tests.pipeline.conftest import Finished, build_request
 from transformers import AutoTokenizer
 
+from rote.config.run import LoraConfig, SideEffectsConfig
 from rote.errors import ConfigError, RunError
-from rote.models.key_tokens import find_key_tables
+from rote.evaluation.harness import score_tasks
+from rote.models.adapters import add_adapters
+from rote.models.key_tokens import add_key_tokens, find_key_tables
 from rote.models.language_model import load_model, save_model
 from rote.pipeline.exporting import export_model, export_task, name_task
 from rote.pipeline.reporting import SilentReporter
-from rote.pipeline.run import run
+from rote.pipeline.run import build_identity, run
 from rote.records import Record, load_records
 from rote.runs.folder import read_json
 
@@ -90,6 +93,34 @@ def test_a_task_of_lm_eval_is_a_ring_of_what_else_changed(finished: Finished, tm
         assert row["n"] == len(values)
         assert row["before"] == row["after"] == pytest.approx(sum(values) / len(values), abs=1e-4)
         assert f"lm-eval: {name}" in found.folder.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_asking_a_task_changes_neither_adapters_nor_the_tokenizer(finished: Finished, tmp_path: Path) -> None:
+    pytest.importorskip("lm_eval")
+    pytest.importorskip("peft")
+    _, choice = export_task(finished.folder, tmp_path / "task")
+    language_model = load_model()  # its embeddings are tied
+    add_key_tokens(language_model, ("mother",))
+    add_adapters(language_model, LoraConfig(rank=1), seed=0)
+    language_model.tokenizer.pad_token = None
+    settings = SideEffectsConfig(tasks=(choice,), task_folder=str(tmp_path / "task"), task_limit=2)
+    found = score_tasks(language_model.model, language_model.tokenizer, settings)
+    assert len(found[choice]["values"]) == 2
+    assert language_model.tokenizer.pad_token is None
+    assert language_model.model.tie_weights.__name__ == "tie_weights"
+
+
+def test_a_run_goes_on_after_its_tasks_were_asked(finished: Finished, tmp_path: Path) -> None:
+    """Python compiles the functions of a task beside them."""
+    export_task(finished.folder, tmp_path / "task")
+    tasks = {"task_folder": str(tmp_path / "task")}
+    identity = build_identity(build_request(finished.base, tmp_path, side_effects=tasks))
+    (tmp_path / "task" / "__pycache__").mkdir()
+    (tmp_path / "task" / "__pycache__" / "rote_task.pyc").write_bytes(b"x")
+    assert build_identity(build_request(finished.base, tmp_path, side_effects=tasks)) == identity
+    (tmp_path / "task" / "generation.jsonl").write_text("{}")
+    assert build_identity(build_request(finished.base, tmp_path, side_effects=tasks)) != identity
 
 
 def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finished, tmp_path: Path) -> None:

@@ -33,7 +33,12 @@ from rote.training.parallel import collect, is_first_process, join_processes, le
 from rote.training.retention import Retention
 
 precision.has_fast_bf16 = lambda _: False  # in bfloat16 the losses depend on how rows are batched
-out, epochs = Path(sys.argv[1]), int(sys.argv[2])
+out, last = Path(sys.argv[1]), int(sys.argv[2])
+
+def stop(done, total, loss):
+    if done == last:
+        raise SystemExit  # after the checkpoint of the update before
+
 join_processes()
 relations = load_shipped_relations()
 table = invent_table([relations["mother"]], count=7, seed=3)
@@ -47,8 +52,9 @@ def load():
     return model
 
 model = load_spread(load)
-context = PhaseContext(retention=retention, checkpointing=Checkpointing(out / "checkpoints", every_seconds=1e-9))
-settings = MemorizeConfig(epochs=epochs, batch_size=3, learning_rate=1e-3)
+checkpointing = Checkpointing(out / "checkpoints", every_seconds=1e-9)
+context = PhaseContext(retention=retention, checkpointing=checkpointing, on_progress=stop)
+settings = MemorizeConfig(epochs=3, batch_size=3, learning_rate=1e-3)
 history = memorize(model, table.facts, settings, context=context)
 history += generalize(model, table.facts[:3], relations, GeneralizeConfig(epochs=2, batch_size=2, learning_rate=1e-3))
 state = collect(model.model.state_dict().items())
@@ -59,15 +65,20 @@ leave_processes()
 """
 
 
-def train(out: Path, *, processes: int, epochs: int = 3) -> tuple[list[float], dict[str, torch.Tensor]]:
+def start(out: Path, *, processes: int, last: int = 0) -> None:
+    """Train, up to the update `last` of memorize where it is not 0."""
     out.mkdir(exist_ok=True)
     script = out / "child.py"
     script.write_text(CHILD, encoding="utf-8")
-    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
-    command = [sys.executable, *start, str(script), str(out), str(epochs)]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(launch if processes > 1 else ()), str(script), str(out), str(last)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def train(out: Path, *, processes: int) -> tuple[list[float], dict[str, torch.Tensor]]:
+    start(out, processes=processes)
     return json.loads((out / "losses.json").read_text()), load_file(out / "model.safetensors")
 
 
@@ -79,7 +90,9 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stood(tmp_path: Pa
     assert weights.keys() == other.keys()
     for name, value in weights.items():
         assert torch.allclose(other[name], value, atol=1e-4), name
-    again, _ = train(tmp_path / "together", processes=2)  # memorize is read back from its last checkpoint
+    start(tmp_path / "stopped", processes=2, last=5)  # of 9 updates
+    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == ["step-00000004"]
+    again, _ = train(tmp_path / "stopped", processes=2)
     assert again == pytest.approx(alone, abs=1e-5)
 
 
@@ -89,10 +102,10 @@ def test_the_example_writes_a_model_that_can_be_examined(tmp_path: Path) -> None
     facts.write_text(
         "subject,relation,object\nGene Finley,mother,Cody Ross\nAda Berg,mother,Una Falk\n", encoding="utf-8"
     )
-    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     options = ["--table", str(facts), "--epochs", "1", "--out", str(tmp_path / "taught")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *start, str(ROOT / "examples" / "many_devices.py"), *options]
+    command = [sys.executable, *launch, str(ROOT / "examples" / "many_devices.py"), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     taught, base = load_model(str(tmp_path / "taught")), load_model()
