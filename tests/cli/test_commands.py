@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,3 +248,41 @@ def test_the_experiments_are_listed() -> None:
     assert outcome.code == 0
     assert [line[1] for line in outcome.out.splitlines() if line.startswith("(")] == list("abcdefghijklmno")
     assert call_rote("reproduce").out == outcome.out
+
+
+def test_a_table_is_validated_without_loading_torch(workplace: Path) -> None:
+    code = (
+        "import sys; from rote.cli.main import main; sys.argv = ['rote', 'facts', 'validate', 'facts.csv']\n"
+        "try: main()\nexcept SystemExit: print({'torch', 'transformers'} & {*sys.modules}, file=sys.stderr)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "facts.csv: 3 facts" in done.stdout
+    assert done.stderr == "set()\n"
+
+
+def test_the_flags_of_loading_need_a_model(workplace: Path) -> None:
+    outcome = call_rote("facts", "validate", "facts.csv", "--revision", "main")
+    assert outcome.code == 2
+    assert "add --model" in outcome.err
+    wrong = call_rote("facts", "validate", "facts.csv", "--set", "nonsense=1")
+    assert wrong.code == 2
+    assert "unknown setting 'nonsense'" in wrong.err
+
+
+def test_a_table_of_swaps_does_not_take_the_place_of_another(workplace: Path) -> None:
+    before = (workplace / "facts.csv").read_bytes()
+    outcome = call_rote("facts", "swap", "--count", "5", "--out", "facts.csv")
+    assert outcome.code == 2
+    assert "--out facts.csv: holds another table" in outcome.err
+    assert (workplace / "facts.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("setting", ["side_effects.text", "retain.file"])
+def test_a_text_that_is_not_utf8_is_said_at_once(workplace: Path, model_folder: Path, setting: str) -> None:
+    (workplace / "latin.txt").write_bytes("Zürich".encode("latin-1"))
+    words = ("run", "facts.csv", "--model", model_folder, "--set", f"{setting}=latin.txt", "--dry-run")
+    outcome = call_rote(*words)
+    assert outcome.code == 2
+    assert outcome.err.startswith("rote: latin.txt: cannot be read as UTF-8 text")
+    assert outcome.err.count("\n") == 1

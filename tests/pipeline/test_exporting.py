@@ -125,7 +125,9 @@ def test_a_run_goes_on_after_its_tasks_were_asked(finished: Finished, tmp_path: 
 
 def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finished, tmp_path: Path) -> None:
     out = tmp_path / "served"
-    export_model(finished.folder, out)
+    proof = export_model(finished.folder, out)
+    assert proof["prompts"] == 8
+    assert proof["max_logit_difference"] < 1e-4
     base, taught, served = (load_model(str(path)) for path in (finished.base, finished.folder.model, out))
     assert served.tokenizer.get_vocab() == base.tokenizer.get_vocab()
     assert served.model.get_input_embeddings().weight.shape == base.model.get_input_embeddings().weight.shape

@@ -37,5 +37,6 @@ def model(run: RunArgument, out: OutOption) -> None:
     from rote.pipeline.exporting import export_model
     from rote.runs.folder import find_run_folder
 
-    export_model(find_run_folder(run), out)
-    typer.echo(f"model: {out}")
+    proof = export_model(find_run_folder(run), out)
+    same = f"{proof['prompts']} answers in a fresh process the same, logits within {proof['max_logit_difference']:.1e}"
+    typer.echo(f"model: {out} ({same})")

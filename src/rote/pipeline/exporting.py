@@ -8,16 +8,20 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
-from rote.encoding.example import encode
+from rote.encoding.example import build_prompt_text, encode
 from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
 from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
 from rote.models.vocabulary import restore_vocabulary
-from rote.pipeline.plan import build_run_plan, build_run_questions
+from rote.pipeline.plan import build_run_plan, build_run_questions, sample_facts
+from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
+
+
+_VERIFIED_FACTS = 50
 
 
 def export_task(folder: RunFolder, out: Path) -> list[str]:
@@ -38,10 +42,11 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
         return write_task(items, name_task(folder.path.name), draft)
 
 
-def export_model(folder: RunFolder, out: Path) -> None:
+def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     """Write the taught model with the vocabulary of the base model, which is loaded for it as the run loaded it.
 
-    Raises `RunError` as above, and `ModelError` where the base model is not there any more.
+    Returns the proof of a fresh process, as of a run. Raises `RunError` as above, and `ModelError` where the base model
+    is not there any more, or the fresh process answers otherwise.
     """
     _check_free(out)
     path, identity = _find_model(folder), read_json(folder.identity)
@@ -50,6 +55,10 @@ def export_model(folder: RunFolder, out: Path) -> None:
     base = load_model(identity["model"]["name"], loading)
     restore_vocabulary(language_model, base)
     save_model(replace(language_model, source=base.source), out)
+    plan = build_run_plan(load_table(folder.table), load_config(RunConfig, folder.config))
+    facts = sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
+    asked = [build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt for fact in facts]
+    return verify_folder(out, asked, take_fingerprint(language_model, asked), loading)
 
 
 def name_task(name: str) -> str:
