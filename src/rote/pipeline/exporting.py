@@ -20,7 +20,6 @@ from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
 
-
 _VERIFIED_FACTS = 50
 
 
