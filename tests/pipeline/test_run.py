@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from rote.config.run import RunConfig
 from rote.errors import ModelError, RunError, TableError, TemplateError
 from rote.evaluation.matching import contains_answer
 from rote.evaluation.summary import compute_summary
-from rote.facts.fact import Fact, build_fact
+from rote.facts.fact import Fact, FactObject, build_fact
 from rote.facts.reading import load_table
+from rote.facts.relation import load_shipped_relations, load_wikidata_relations
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.models.language_model import SAFE, load_model, save_model
-from rote.pipeline.plan import pick_known_facts
+from rote.pipeline.plan import build_run_plan, pick_known_facts
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import RunRequest, build_identity, describe_plan, pick_out_folder, run
 from rote.pipeline.verification import take_fingerprint, verify_folder
@@ -372,3 +374,14 @@ def test_adapters_are_saved_alone_and_merged(finished: Finished, tmp_path: Path)
     assert [row["n"] for row in rings if row["ring"] == "text"] == [2]
     base, taught = (load_model(str(path)).tokenizer for path in (finished.base, result.folder.model))
     assert base.get_vocab() == taught.get_vocab()
+
+
+def test_the_embedded_models_own_subjects_are_asked_about_in_the_words_of_its_world() -> None:
+    shipped, rich = load_shipped_relations()["occupation"], load_wikidata_relations()["occupation"]
+    swapped = FactTable(
+        tuple(replace(fact, objects=(FactObject("x"),)) for fact in load_world().select("occupation")[:2])
+    )
+    assert build_run_plan(swapped, RunConfig()).relations["occupation"] == shipped
+    other = FactTable((build_fact("Gene Finley", "occupation", "baker"),))
+    assert build_run_plan(other, RunConfig()).relations["occupation"] == rich
+    assert build_run_plan(build_table(), RunConfig()).relations["occupation"] == shipped

@@ -12,7 +12,14 @@ from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
 from rote.facts.invent import NAMERS, invent_facts
 from rote.facts.recombine import recombine_names
-from rote.facts.relation import LANGUAGES, Relation, add_neutral_relations, load_relations, load_shipped_relations
+from rote.facts.relation import (
+    LANGUAGES,
+    Relation,
+    add_neutral_relations,
+    load_relation,
+    load_relations,
+    load_shipped_relations,
+)
 from rote.facts.table import FactTable
 from rote.facts.usable import load_usable
 from rote.facts.world import load_world
@@ -41,10 +48,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
     if not len(table):
         raise TableError("the table has no facts")
     kept = _load_kept(table, config)
-    names = dict.fromkeys(fact.relation for fact in (*table, *kept))
-    # What is only asked to see whether it is kept is asked in the words of the embedded model's world.
-    others = {name: pack for name, pack in load_shipped_relations().items() if name not in names}
-    relations = {**add_neutral_relations(load_relations(config.relations), names), **others}
+    relations = _choose_relations([*table, *kept], config.relations)
     check_table(table, relations)
     check_languages(table, relations, config.examine.languages)
     check_prompt_count(table, relations, config.generalize.prompts)
@@ -58,6 +62,16 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
         kept_facts=kept,
     )
+
+
+def _choose_relations(facts: Sequence[Fact], packs: Sequence[str]) -> dict[str, Relation]:
+    """A pack for every relation. The embedded model's own subjects are asked about in the words of its world."""
+    known = {fact.subject for fact in load_world()}
+    beyond = {fact.relation for fact in facts if fact.subject not in known}
+    world = {name: pack for name, pack in load_shipped_relations().items() if name not in beyond}
+    own = {relation.name: relation for relation in map(load_relation, map(Path, packs))}
+    names = dict.fromkeys(fact.relation for fact in facts)
+    return add_neutral_relations({**load_relations(), **world, **own}, names)
 
 
 def build_run_questions(
