@@ -73,7 +73,6 @@ class TableLint:
             yield from found
             if not any(finding.is_error for finding in found):
                 self._count(fact)
-                self._objects.setdefault(fact.relation, set()).add(hash(fold(fact.object)))
                 yield from self._check_spellings(place.at("object"), fact)
         yield from self._find_contained()
         yield from self._find_few()
@@ -116,7 +115,10 @@ class TableLint:
     def _check_spellings(self, place: Place, fact: Fact) -> Iterator[Finding]:
         for item in fact.objects:
             for name in (item.name, *item.aliases):
-                other = self._spellings.setdefault(hash((fact.relation, fold(name))), hash(item.name))
+                spelling = hash((fact.relation, fold(name)))
+                if name == fact.object:
+                    self._objects.setdefault(fact.relation, set()).add(spelling)  # the same number, not a second one
+                other = self._spellings.setdefault(spelling, hash(item.name))
                 if other != hash(item.name):
                     yield Finding(
                         place.describe(
@@ -136,7 +138,7 @@ class TableLint:
             if whole in told:
                 continue
             for part in _list_parts(fold(fact.object)):
-                if hash(part) in known:
+                if hash((fact.relation, part)) in known:
                     told.add(whole)
                     text = (
                         f"{shorten(fact.object)} contains {part!r}, another object of {shorten(fact.relation)}: a "

@@ -193,8 +193,8 @@ def _read_lines(path: Path) -> Iterator[Line]:
 
 
 def _check_rows(path: Path, entries: Iterable[Entry], merge: bool) -> Iterator[Entry]:
-    # Rows are remembered by a hash of their fact's name and not as facts: a table may have a million.
-    seen: dict[int, tuple[int, str]] = {}
+    # Rows are remembered as one text by a hash of their fact's name, and not as facts: a table may have a million.
+    seen: dict[int, str] = {}
     for entry in entries:
         if isinstance(entry, Finding):
             yield entry
@@ -208,7 +208,8 @@ def _check_rows(path: Path, entries: Iterable[Entry], merge: bool) -> Iterator[E
         except TableError as error:
             yield Finding(str(error))
         else:
-            seen[hash(fact.id)] = (number, SEPARATOR.join(item.name for item in fact.objects))
+            if not merge:
+                seen[hash(fact.id)] = f"{number} {SEPARATOR.join(item.name for item in fact.objects)}"
             yield entry
 
 
@@ -221,10 +222,10 @@ def _check_fact(place: Place, fact: Fact) -> None:
             raise place.at("object").error(f"names {shorten(answer)} twice; every object and alias once is enough")
 
 
-def _check_twin(place: Place, fact: Fact, twin: tuple[int, str] | None) -> None:
+def _check_twin(place: Place, fact: Fact, twin: str | None) -> None:
     if twin is None:
         return
-    number, other = twin
+    number, other = twin.split(" ", 1)
     what = f"{shorten(fact.subject)} {shorten(fact.relation)}"
     objects = SEPARATOR.join(item.name for item in fact.objects)
     if objects == other:
