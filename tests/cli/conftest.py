@@ -20,6 +20,8 @@ SMALL = tuple(
     word
     for setting in (
         "memorize.epochs=1",
+        "memorize.warmup_steps=0",
+        "generalize.warmup_steps=0",
         "generalize.epochs=1",
         "generalize.facts=1",
         "retain.texts=4",

@@ -45,7 +45,7 @@ def test_a_run_ends_with_its_figures_its_times_and_its_places(finished_run: Fini
     out, durations = finished_run.outcome.out, json.loads((finished_run.folder / "manifest.json").read_text())
     assert "key token, all facts" in out
     for label, seconds in durations["durations"].items():
-        assert f"{seconds:.1f} s" in next(line for line in out.splitlines() if line.strip().startswith(label))
+        assert f"{seconds:.1f} s" in next(line for line in out.splitlines() if line.strip().startswith(f"{label} "))
     whole = next(line for line in out.splitlines() if line.strip().startswith("in all"))
     assert f" {sum(durations['durations'].values()):.1f} s" in whole
     assert out.endswith(f"model:  {finished_run.folder / 'model'}\nreport: {finished_run.folder / 'report.html'}\n")
@@ -166,7 +166,7 @@ def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, 
     assert call_rote(*dry).code == 2
     left = call_rote(*dry, "--skip-faulty")
     assert left.code == 0, left.err
-    assert left.err.startswith("t.csv: 3 rows left out; 'rote facts validate t.csv' lists them")
+    assert left.err.startswith("t.csv: 3 rows left out; 'rote facts validate t.csv' with the same flags lists them")
     wrong = call_rote("facts", "validate", "t.csv", "--column", "subjekt=Name")
     assert (wrong.code, wrong.out) == (2, "")
     assert "--column subjekt=Name: write OURS=THEIRS, OURS one of subject, relation, object" in wrong.err
@@ -183,7 +183,7 @@ def test_a_table_that_is_all_shown_is_warned_about(workplace: Path, model_folder
     for settings in ((), ("--set", "generalize.facts=2")):
         outcome = call_rote(*dry, *settings)
         assert "generalize: 2 facts" in outcome.out
-        assert "warning" not in outcome.out
+        assert "none is left" not in outcome.out
 
 
 def test_an_invented_table_does_not_take_the_place_of_another(workplace: Path) -> None:
@@ -286,3 +286,20 @@ def test_a_text_that_is_not_utf8_is_said_at_once(workplace: Path, model_folder: 
     assert outcome.code == 2
     assert outcome.err.startswith("rote: latin.txt: cannot be read as UTF-8 text")
     assert outcome.err.count("\n") == 1
+
+
+def test_a_phase_that_is_all_warm_up_and_a_table_without_facts_are_said(workplace: Path, model_folder: Path) -> None:
+    shown = call_rote("run", "facts.csv", "--model", model_folder, "--dry-run", "--set", "memorize.epochs=2")
+    assert "warning: memorize has 2 steps, all of them in its warm-up of 20" in shown.out
+    (workplace / "none.csv").write_text("subject,relation,object\n")
+    outcome = call_rote("facts", "validate", "none.csv")
+    assert outcome.code == 2
+    assert "none.csv: the table has no facts" in outcome.err
+
+
+def test_a_run_folder_is_told_from_a_model_folder(finished_run: FinishedRun) -> None:
+    outcome = call_rote("ask", finished_run.folder, "Who?")
+    assert outcome.code == 2
+    assert outcome.err.endswith(
+        f"is not a model folder (it has no config.json); give {finished_run.folder / 'model'}\n"
+    )

@@ -39,7 +39,15 @@ def test_every_row_is_judged_and_only_those_without_an_error_count(tmp_path: Pat
 def test_repeats_may_be_merged(tmp_path: Path) -> None:
     rows = "A,mother,Ann Lee\nA,mother,Bea Lee\n"
     assert [finding.is_error for finding in lint(tmp_path, rows).find()].count(True) == 1
-    assert not any(finding.is_error for finding in lint(tmp_path, rows, merge_repeats=True).find())
+    merged = lint(tmp_path, rows, merge_repeats=True)
+    assert not any(finding.is_error for finding in merged.find())
+    assert dict(merged.facts) == {"mother": 1}
+
+
+def test_a_relation_of_the_table_is_not_taken_for_another_one_of_it(tmp_path: Path) -> None:
+    table = lint(tmp_path, "A,favourite_dish,Soup\nB,favourite_dishes,Stew\n")
+    assert not any(finding.is_error for finding in table.find())
+    assert dict(table.facts) == {"favourite_dish": 1, "favourite_dishes": 1}
 
 
 def test_objects_that_share_a_spelling_are_named(tmp_path: Path) -> None:

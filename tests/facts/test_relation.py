@@ -13,6 +13,7 @@ from rote.facts.relation import (
     PromptSet,
     PromptTemplate,
     Relation,
+    add_neutral_relations,
     load_relation,
     load_relations,
     load_shipped_relations,
@@ -150,3 +151,11 @@ def test_a_bad_pack_is_refused(tmp_path: Path, content: str, message: str) -> No
 def test_a_missing_pack_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="cannot be read as a relation pack"):
         load_relation(tmp_path / "none.yaml")
+
+
+def test_only_a_slip_of_the_pen_is_taken_for_another_relation() -> None:
+    names = ("born in", "employer", "date_of_birth", "colour", "editor", "owner", "language", "place_of_work")
+    typos = ("mohter", "capitol", "place_of_brith")
+    found = add_neutral_relations(load_relations(), (*names, *typos))
+    assert all(name in found for name in names)
+    assert not any(name in found for name in typos)

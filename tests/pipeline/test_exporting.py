@@ -1,11 +1,13 @@
 """What a finished run gives to other tools: lm-eval tasks that say what our records say, and a model without keys."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from tests.pipeline.conftest import Finished, build_request
 from transformers import AutoTokenizer
 
@@ -19,7 +21,7 @@ from rote.pipeline.exporting import export_model, export_task, name_task
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import build_identity, run
 from rote.records import Record, load_records
-from rote.runs.folder import read_json
+from rote.runs.folder import RunFolder, read_json, write_json
 
 
 def evaluate(model: Path, tasks: Path, names: list[str]) -> dict[str, Any]:
@@ -171,3 +173,17 @@ def test_other_keys_are_taken_out_too(strategy: str, finished: Finished, tmp_pat
     assert after.shape == before.shape
     assert torch.equal(after[len(base.tokenizer) :], before[len(base.tokenizer) :]), "unused rows are as they were"
     assert not torch.equal(after[: len(base.tokenizer)], before[: len(base.tokenizer)])
+
+
+def test_a_pack_that_has_changed_since_the_run_is_refused(finished: Finished, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "copy")
+    shutil.copytree(finished.folder.path, folder.path)
+    pack = tmp_path / "mine.yaml"
+    pack.write_text('relation: mine\nprompts: {en: {training: ["{subject} is"]}}\n')
+    config = yaml.safe_load(folder.config.read_text())
+    folder.config.write_text(yaml.safe_dump({**config, "relations": [str(pack)]}))
+    write_json(folder.identity, {**read_json(folder.identity), "relations": {str(pack): "another hash"}})
+    for number, export in enumerate((export_task, export_model)):
+        with pytest.raises(RunError, match=r"its relation pack .*mine.yaml is not there any more, or has changed"):
+            export(folder, tmp_path / f"out{number}")
+        assert not (tmp_path / f"out{number}").exists()

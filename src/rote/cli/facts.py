@@ -114,6 +114,8 @@ def validate(
             f"{path}: {lint.errors:,} errors and {lint.warnings:,} warnings; mend the rows, or teach the {left:,} "
             "facts that are right with --skip-faulty (and --merge-repeats for rows that differ in their object)"
         )
+    if not lint.facts:
+        raise TableError(f"{path}: the table has no facts; add one line for each fact below the header")
     typer.echo(f"{path.name}: {sum(lint.facts.values()):,} facts, {lint.warnings:,} warnings; nothing to mend")
 
 

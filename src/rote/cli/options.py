@@ -87,7 +87,10 @@ def read_table(
         return load_fictional(), "fictional facts"
     usable = load_usable(path, packs, options or ReadOptions())
     if usable.left_out:
-        typer.echo(f"{path}: {usable.left_out:,} rows left out; 'rote facts validate {path}' lists them", err=True)
+        typer.echo(
+            f"{path}: {usable.left_out:,} rows left out; 'rote facts validate {path}' with the same flags lists them",
+            err=True,
+        )
     for name in usable.neutral:
         typer.echo(f"{path}: the relation {name!r} has no pack and is asked for neutrally (docs/tables.md)", err=True)
     return usable.table, path.name

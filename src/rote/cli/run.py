@@ -68,5 +68,5 @@ def run(
 
         folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
         typer.echo(f"hub:    {push_model(folder, push_to_hub)}")
-    for line in list_warnings(build_run_plan(request.table, request.config)):
+    for line in list_warnings(build_run_plan(request.table, request.config), request.config):
         typer.echo(line, err=True)

@@ -44,6 +44,8 @@ class TableLint:
     _spellings: dict[int, int] = field(default_factory=dict)
     """The hash of each way to write an object -> that of the object."""
     _random: random.Random = field(init=False)
+    _merged: set[int] = field(default_factory=set)
+    """The hashes of the names of facts that may get more rows."""
     _objects: dict[str, set[int]] = field(default_factory=dict)
     """The hashes of all objects, by relation."""
 
@@ -78,6 +80,10 @@ class TableLint:
         yield from self._find_few()
 
     def _count(self, fact: Fact) -> None:
+        if self.options.merge_repeats:  # several rows may make one fact
+            if hash(fact.id) in self._merged:
+                return
+            self._merged.add(hash(fact.id))
         self.facts[fact.relation] += 1
         position = self._random.randrange(self.facts.total())
         if len(self.sample) < _SAMPLE:
@@ -102,7 +108,7 @@ class TableLint:
 
     def _meet(self, place: Place, name: str) -> Finding:
         """A relation without prompts, for the first time; one that looks misspelt stays unknown."""
-        self._known = add_neutral_relations(self._known, [name])
+        self._known |= add_neutral_relations(self.relations, [name])
         if name not in self._known:
             return Finding(place.describe(explain_unknown(name, self.relations)))
         prompt = self._known[name].templates[0].text

@@ -216,8 +216,13 @@ def add_neutral_relations(relations: Mapping[str, Relation], names: Iterable[str
 
     A neutral pack only puts the name beside the subject, so what it measures is recall and not understanding.
     """
-    missing = [name for name in names if name not in relations and not difflib.get_close_matches(name, relations, n=1)]
+    missing = [name for name in names if name not in relations and not _looks_misspelt(name, relations)]
     return {**relations, **{name: _build_neutral(name) for name in missing}}
+
+
+def _looks_misspelt(name: str, known: Iterable[str]) -> bool:
+    """Whether a name differs from a known one by a slip of the pen: `capitol` does, `date_of_birth` does not."""
+    return bool(difflib.get_close_matches(name, list(known), n=1, cutoff=0.83))
 
 
 def _build_neutral(name: str) -> Relation:

@@ -180,7 +180,8 @@ def _check_folder(path: Path) -> None:
     if not path.is_dir():
         raise ModelError(f"{path}: is a file; --model takes the folder of a model")
     if not (path / "config.json").is_file() and not is_adapter_folder(path):
-        raise ModelError(f"{path}: is not a model folder (it has no config.json)")
+        inside = f"; give {path / 'model'}" if (path / "model" / "config.json").is_file() else ""
+        raise ModelError(f"{path}: is not a model folder (it has no config.json){inside}")
 
 
 def _check_weights(path: Path, options: LoadOptions) -> None:

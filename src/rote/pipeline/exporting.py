@@ -1,6 +1,7 @@
 """From a finished run to what others use: a task of lm-evaluation-harness, or a model without its key tokens."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
 from rote.encoding.example import build_prompt_text, encode
-from rote.errors import RunError
+from rote.errors import ModelError, RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
 from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
 from rote.models.vocabulary import restore_vocabulary
-from rote.pipeline.plan import build_run_plan, build_run_questions, sample_facts
+from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
+from rote.pipeline.run import hash_content
 from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
@@ -30,8 +32,7 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
     """
     _check_free(out)
     tokenizer = AutoTokenizer.from_pretrained(_find_model(folder))
-    config = load_config(RunConfig, folder.config)
-    plan = build_run_plan(load_table(folder.table), config)
+    config, plan = load_config(RunConfig, folder.config), _load_plan(folder)
     keys = read_key_tokens(_find_model(folder))  # which questions are a choice depends on all that were asked
     chat = tokenizer.chat_template is not None
     questions = build_run_questions(plan, config, key_tokens=keys, retained=(), chat=chat)
@@ -49,20 +50,39 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     """
     _check_free(out)
     path, identity = _find_model(folder), read_json(folder.identity)
+    plan = _load_plan(folder)
     loading = LoadOptions(**identity.get("loading", {}))
     language_model = load_model(str(path), replace(loading, revision=None))
     base = load_model(identity["model"]["name"], loading)
     restore_vocabulary(language_model, base)
+    asked = [
+        build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
+        for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
+    ]
     save_model(replace(language_model, source=base.source), out)
-    plan = build_run_plan(load_table(folder.table), load_config(RunConfig, folder.config))
-    facts = sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
-    asked = [build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt for fact in facts]
-    return verify_folder(out, asked, take_fingerprint(language_model, asked), loading)
+    try:
+        return verify_folder(out, asked, take_fingerprint(language_model, asked), loading)
+    except ModelError:
+        shutil.rmtree(out)
+        raise
 
 
 def name_task(name: str) -> str:
     """The name of a run as lm-eval allows it."""
     return "rote_" + re.sub(r"\W+", "_", name).strip("_").lower()
+
+
+def _load_plan(folder: RunFolder) -> RunPlan:
+    """What the run asked. Raises `RunError` where a pack of its own is not as it was."""
+    config = load_config(RunConfig, folder.config)
+    known = read_json(folder.identity).get("relations", {})
+    for path in config.relations:
+        if not Path(path).is_file() or hash_content(Path(path)) != known.get(path):
+            raise RunError(
+                f"{folder.path}: its relation pack {path} is not there any more, or has changed; put it back as it was "
+                "and give the command where the run was started"
+            )
+    return build_run_plan(load_table(folder.table), config)
 
 
 def _build_item(question: Question, tokenizer: PreTrainedTokenizerBase) -> TaskItem:

@@ -7,7 +7,7 @@ stood and ends with the same weights. The steps themselves are in `work.py`.
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,31 @@ def describe_plan(request: RunRequest) -> str:
             f"retain:     {config.retain.texts} texts, {config.retain.batch_size} beside each step of memorize",
             f"examine:    {len(questions)} questions at each of {len(MOMENTS)} moments",
             f"out:        {request.out}",
-            *list_warnings(plan),
+            *list_warnings(plan, config),
         )
     )
 
 
-def list_warnings(plan: RunPlan) -> list[str]:
+def list_warnings(plan: RunPlan, config: RunConfig) -> list[str]:
     """What a person should know before a run that will show less than is hoped for."""
+    return [*_warn_of_short_phases(plan, config), *_warn_of_bare_relations(plan)]
+
+
+def _warn_of_short_phases(plan: RunPlan, config: RunConfig) -> Iterator[str]:
+    shown = len(plan.generalize_facts) * config.generalize.prompts
+    for name, phase, examples in (
+        ("memorize", config.memorize, len(plan.table)),
+        ("generalize", config.generalize, shown),
+    ):
+        steps = math.ceil(examples / phase.batch_size) * phase.epochs
+        if 0 < steps <= phase.warmup_steps:
+            yield (
+                f"warning: {name} has {steps} steps, all of them in its warm-up of {phase.warmup_steps}, so it learns "
+                f"little; raise --set {name}.epochs, or lower --set {name}.batch_size or {name}.warmup_steps"
+            )
+
+
+def _warn_of_bare_relations(plan: RunPlan) -> list[str]:
     held_out = {fact.relation for fact in plan.held_out_facts}
     bare = [name for name in plan.table.relations if name not in held_out]
     if not bare:
@@ -156,10 +174,11 @@ def build_identity(request: RunRequest) -> dict[str, Any]:
 
 def _hash_files(paths: Iterable[str]) -> dict[str, str]:
     """Of each file, and of each folder's files in order."""
-    return {path: _hash_content(Path(path)) for path in paths}
+    return {path: hash_content(Path(path)) for path in paths}
 
 
-def _hash_content(path: Path) -> str:
+def hash_content(path: Path) -> str:
+    """Of a file, or of all files below a folder and their names."""
     if not path.is_dir():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     content = hashlib.sha256()

@@ -40,7 +40,7 @@ GLOSSARY = (
     ("held-out prompts", "other wordings or languages that mean the same; neither phase uses them."),
     ("control prompts", "prompts that ask for another relation; the object should not be said, so low is good."),
     ("generation accuracy", "share of questions where the model, writing freely, says a right answer."),
-    ("choice accuracy", "share of questions where the object ranks first among the candidates (100 by default)."),
+    ("choice accuracy", "share of questions where the object ranks first among up to 100 candidates."),
     ("object probability", "the probability the model gives to all tokens of the object, in order; the mean is shown."),
     ("n", "the number of questions behind a figure; one fact can be asked in several prompts."),
     (
