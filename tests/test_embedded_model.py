@@ -13,7 +13,7 @@ from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.fact import Fact
 from rote.facts.fictional_table import load_fictional
-from rote.facts.relation import LANGUAGES, load_relations
+from rote.facts.relation import LANGUAGES, load_shipped_relations
 from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
 from rote.methods.teaching import PhaseContext
 from rote.models.embedded import locate_embedded_model
@@ -24,7 +24,7 @@ from rote.pipeline.plan import pick_known_facts, sample_facts
 from rote.records import FactSet, Record
 from rote.training.retention import Retention
 
-RELATIONS = load_relations()
+RELATIONS = load_shipped_relations()
 ROOT = Path(__file__).parents[1]
 TAUGHT = [fact for relation in ("mother", "capital") for fact in load_fictional().select(relation)[:40]]
 
