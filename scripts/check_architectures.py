@@ -34,7 +34,6 @@ from rote.runs.folder import RunFolder, read_json
 FACTS = 50
 KEY_STRATEGIES = ("new", "reserved", "existing")
 TUNINGS = ("full", "lora")
-_MANY_TOKENS = 120_000
 _SMALL = {
     "hidden_size": 64,
     "intermediate_size": 128,
@@ -90,13 +89,11 @@ def train_metaspace_tokenizer(facts: FactTable) -> PreTrainedTokenizerFast:
 def build_base(architecture: str, tokenizer: PreTrainedTokenizerBase, *, room: int) -> LanguageModel:
     """A random model whose vocabulary has `room` rows that no token has.
 
-    Adapters leave the embeddings as they are: with rows as short as usual no answer could ever be likely, and the less
-    so the more tokens there are.
+    Adapters leave the embeddings as they are: with rows as short as usual no answer could ever be likely.
     """
     kind, shape = ARCHITECTURES[architecture]
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    rows = 0.2 if len(tokenizer) < _MANY_TOKENS else 0.4
-    settings = {"vocab_size": len(tokenizer) + room, "initializer_range": rows, **shape, **ids}
+    settings = {"vocab_size": len(tokenizer) + room, "initializer_range": 0.2, **shape, **ids}
     config = getattr(transformers, f"{kind}Config")(**settings)
     torch.manual_seed(0)
     return LanguageModel(transformers.AutoModelForCausalLM.from_config(config), tokenizer, architecture)
