@@ -1,4 +1,4 @@
-"""`rote facts invent|validate|show`"""
+"""`rote facts invent|swap|validate|show`"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

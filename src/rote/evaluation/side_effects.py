@@ -61,7 +61,8 @@ def compute_rings(records: Iterable[Record], taught: Taught, *, budget: float) -
         before, after = (_collect(members, moment) for moment in (moments[:1], moments[-1:]))
         if before and after:
             loss = compute_difference(before, after)
-            rows.append(_build_row(ring, compute_mean(before).mean, compute_mean(after).mean, loss, budget))
+            means = (compute_mean(before).mean, compute_mean(after).mean)
+            rows.append(_build_row(ring, "generation_accuracy", means, loss, budget))
     return rows
 
 
@@ -71,15 +72,15 @@ def compute_text_row(before: Sequence[float], after: Sequence[float], *, budget:
     count, mean = len(changes), math.fsum(changes) / len(changes)
     spread = math.sqrt(math.fsum((change - mean) ** 2 for change in changes) / max(1, count - 1) / count)
     loss = Figure(mean, mean - Z95 * spread, mean + Z95 * spread, count)
-    return _build_row("text", math.fsum(before) / count, math.fsum(after) / count, loss, budget)
+    return _build_row("text", "nats_per_token", (math.fsum(before) / count, math.fsum(after) / count), loss, budget)
 
 
 def compute_task_row(name: str, metric: str, values: tuple[Values, Values], *, budget: float) -> RingRow:
     """A ring of one task of lm-evaluation-harness, from a metric of each question before and after."""
     before, after = values
     loss = compute_difference(before, after)
-    row = _build_row("other facts", compute_mean(before).mean, compute_mean(after).mean, loss, budget)
-    return {**row, "ring": f"lm-eval: {name}", "measure": metric}
+    means = (compute_mean(before).mean, compute_mean(after).mean)
+    return _build_row(f"lm-eval: {name}", metric, means, loss, budget)
 
 
 def judge(loss: Figure, budget: float) -> Verdict:
@@ -97,12 +98,12 @@ def _collect(records: Sequence[Record], moments: Sequence[str]) -> Values:
     return values
 
 
-def _build_row(ring: Ring, before: float, after: float, loss: Figure, budget: float) -> RingRow:
+def _build_row(ring: str, measure: str, means: tuple[float, float], loss: Figure, budget: float) -> RingRow:
     return RingRow(
         ring=ring,
-        measure="nats_per_token" if ring == "text" else "generation_accuracy",
-        before=round(before, DIGITS),
-        after=round(after, DIGITS),
+        measure=measure,
+        before=round(means[0], DIGITS),
+        after=round(means[1], DIGITS),
         loss=round(loss.value, DIGITS),
         low=round(loss.low, DIGITS),
         high=round(loss.high, DIGITS),

@@ -203,12 +203,15 @@ def load_wikidata_relations() -> dict[str, Relation]:
     return _load_folder(WIKIDATA_PACKS)
 
 
-def load_relations(extra: Iterable[str | Path] = ()) -> dict[str, Relation]:
-    """The shipped relations and a user's own packs; of the same name, one of the real world takes the place of one of
-    the embedded model's world, and a user's takes the place of both.
+def load_relations(extra: Iterable[str | Path] = (), *, embedded: Iterable[str] = ()) -> dict[str, Relation]:
+    """The shipped relations and a user's own packs.
+
+    Of the same name, one of the real world takes the place of one of the embedded model's world, but for the names in
+    `embedded`, and a user's takes the place of both.
     """
     own = {relation.name: relation for relation in (load_relation(Path(path)) for path in extra)}
-    return {**load_shipped_relations(), **load_wikidata_relations(), **own}
+    world = load_shipped_relations()
+    return {**world, **load_wikidata_relations(), **{name: world[name] for name in embedded}, **own}
 
 
 def add_neutral_relations(relations: Mapping[str, Relation], names: Iterable[str]) -> dict[str, Relation]:

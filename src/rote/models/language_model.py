@@ -28,7 +28,7 @@ from rote.errors import ModelError
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.runs.files import replace_folder
 
-ADAPTER_FILE = "adapter_config.json"
+_ADAPTER_FILE = "adapter_config.json"
 _ROTE_FILE = "rote.json"
 _LOG = logging.getLogger(__name__)
 _PROBE = "an old town"
@@ -78,11 +78,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     """Load a model by name or folder, by default on CUDA where there is one; of a folder of adapters the base model,
     with the adapters merged into it. Raises `ModelError` when it cannot be.
     """
-    check_model(source)
-    path = find_model_folder(source)
-    where = str(path) if _exists(path) else source
-    if _exists(path):
-        _check_weights(path, options)
+    path, where = _locate(source, options)
     if is_adapter_folder(path):
         from rote.models.adapters import load_adapters  # which loads the base model by this function
 
@@ -94,7 +90,8 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     except Exception as error:  # what a folder that is damaged or no model raises is anything
         raise ModelError(_explain(source, error)) from error
     _check_tokenizer(source, tokenizer)
-    model.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model.to(place)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
     language_model = LanguageModel(model, tokenizer, source)
     load_key_tokens(path, language_model)
@@ -104,11 +101,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
 
 def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
     """How many parameters a model has, from its config alone. Raises `ModelError` when that cannot be read."""
-    check_model(source)
-    path = find_model_folder(source)
-    where = str(path) if _exists(path) else source
-    if _exists(path):
-        _check_weights(path, options)
+    path, where = _locate(source, options)
     if is_adapter_folder(path):
         return count_parameters(read_base(path), options)
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
@@ -119,6 +112,16 @@ def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
     except Exception as error:  # as above
         raise ModelError(_explain(source, error)) from error
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _locate(source: str, options: LoadOptions) -> tuple[Path, str]:
+    """A model's folder, and what `transformers` is to be told. Raises `ModelError` for what may not be loaded."""
+    check_model(source)
+    path = find_model_folder(source)
+    if not _exists(path):
+        return path, source
+    _check_weights(path, options)
+    return path, str(path)
 
 
 def check_model(source: str) -> None:
@@ -143,15 +146,15 @@ def find_model_folder(source: str) -> Path:
 
 def is_adapter_folder(folder: Path) -> bool:
     """Whether a folder holds adapters alone."""
-    return _exists(folder / ADAPTER_FILE) and not _exists(folder / "config.json")
+    return _exists(folder / _ADAPTER_FILE) and not _exists(folder / "config.json")
 
 
 def read_base(folder: Path) -> str:
     """The base model of a folder of adapters. Raises `ModelError` where the folder does not say it."""
     try:
-        return str(json.loads((folder / ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
+        return str(json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder / ADAPTER_FILE}: cannot be read ({error})") from error
+        raise ModelError(f"{folder / _ADAPTER_FILE}: cannot be read ({error})") from error
 
 
 def save_model(language_model: LanguageModel, folder: Path) -> None:

@@ -17,10 +17,10 @@ from rote.facts.reading import load_table
 from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
 from rote.models.vocabulary import restore_vocabulary
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
-from rote.pipeline.run import hash_content
 from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
+from rote.runs.manifest import compute_content_hash
 
 _VERIFIED_FACTS = 50
 
@@ -32,7 +32,8 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
     """
     _check_free(out)
     tokenizer = AutoTokenizer.from_pretrained(_find_model(folder))
-    config, plan = load_config(RunConfig, folder.config), _load_plan(folder)
+    config = load_config(RunConfig, folder.config)
+    plan = _load_plan(folder, config)
     keys = read_key_tokens(_find_model(folder))  # which questions are a choice depends on all that were asked
     chat = tokenizer.chat_template is not None
     questions = build_run_questions(plan, config, key_tokens=keys, retained=(), chat=chat)
@@ -50,7 +51,7 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     """
     _check_free(out)
     path, identity = _find_model(folder), read_json(folder.identity)
-    plan = _load_plan(folder)
+    plan = _load_plan(folder, load_config(RunConfig, folder.config))
     loading = LoadOptions(**identity.get("loading", {}))
     language_model = load_model(str(path), replace(loading, revision=None))
     base = load_model(identity["model"]["name"], loading)
@@ -72,12 +73,11 @@ def name_task(name: str) -> str:
     return "rote_" + re.sub(r"\W+", "_", name).strip("_").lower()
 
 
-def _load_plan(folder: RunFolder) -> RunPlan:
+def _load_plan(folder: RunFolder, config: RunConfig) -> RunPlan:
     """What the run asked. Raises `RunError` where a pack of its own is not as it was."""
-    config = load_config(RunConfig, folder.config)
     known = read_json(folder.identity).get("relations", {})
     for path in config.relations:
-        if not Path(path).is_file() or hash_content(Path(path)) != known.get(path):
+        if not Path(path).is_file() or compute_content_hash(Path(path)) != known.get(path):
             raise RunError(
                 f"{folder.path}: its relation pack {path} is not there any more, or has changed; put it back as it was "
                 "and give the command where the run was started"

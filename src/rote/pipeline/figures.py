@@ -1,6 +1,7 @@
 """From what a run kept of its moments to its figures and cards."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rote.evaluation.differences import Values
@@ -31,8 +32,8 @@ def write_figures(work: RunWork) -> None:
         if invented:
             rows.append(compute_false_confidence(moment, invented))
     taught = Taught({fact.subject for fact in plan.table}, set(plan.table.relations))
-    rings = compute_rings(records, taught, budget=config.side_effects.budget)
     budget = config.side_effects.budget
+    rings = compute_rings(records, taught, budget=budget)
     write_json(folder.side_effects, [*rings, *_build_text_rows(folder, budget), *_build_task_rows(folder, budget)])
     write_json(folder.knowledge, rows)
     write_json(folder.summary, compute_summary(records))
@@ -48,22 +49,22 @@ def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 
 def _build_text_rows(folder: RunFolder, budget: float) -> list[RingRow]:
-    paths = [folder.passages(moment) for moment in (_FIRST, _LAST)]
-    if not all(path.is_file() for path in paths):
-        return []
-    before, after = map(read_json, paths)
+    before, after = _read_moments(folder.passages)
     return [compute_text_row(before, after, budget=budget)] if len(before) > 1 else []  # one passage proves nothing
 
 
 def _build_task_rows(folder: RunFolder, budget: float) -> list[RingRow]:
-    paths = [folder.tasks(moment) for moment in (_FIRST, _LAST)]
-    if not all(path.is_file() for path in paths):
-        return []
-    before, after = map(read_json, paths)
+    before, after = _read_moments(folder.tasks)
     return [
         compute_task_row(name, task["metric"], (_by_question(task), _by_question(after[name])), budget=budget)
-        for name, task in before.items()
+        for name, task in dict(before).items()
     ]
+
+
+def _read_moments(place: Callable[[str], Path]) -> list[Any]:
+    """What was kept of the first and the last moment; of each nothing where it was not measured."""
+    paths = [place(moment) for moment in (_FIRST, _LAST)]
+    return list(map(read_json, paths)) if all(path.is_file() for path in paths) else [(), ()]
 
 
 def _by_question(task: Mapping[str, Any]) -> Values:

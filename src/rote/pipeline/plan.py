@@ -16,7 +16,6 @@ from rote.facts.relation import (
     LANGUAGES,
     Relation,
     add_neutral_relations,
-    load_relation,
     load_relations,
     load_shipped_relations,
 )
@@ -68,10 +67,9 @@ def _choose_relations(facts: Sequence[Fact], packs: Sequence[str]) -> dict[str, 
     """A pack for every relation. The embedded model's own subjects are asked about in the words of its world."""
     known = {fact.subject for fact in load_world()}
     beyond = {fact.relation for fact in facts if fact.subject not in known}
-    world = {name: pack for name, pack in load_shipped_relations().items() if name not in beyond}
-    own = {relation.name: relation for relation in map(load_relation, map(Path, packs))}
+    embedded = [name for name in load_shipped_relations() if name not in beyond]
     names = dict.fromkeys(fact.relation for fact in facts)
-    return add_neutral_relations({**load_relations(), **world, **own}, names)
+    return add_neutral_relations(load_relations(packs, embedded=embedded), names)
 
 
 def build_run_questions(

@@ -26,7 +26,7 @@ from rote.pipeline.run_work import RunWork
 from rote.pipeline.work import do_run
 from rote.records import MOMENTS
 from rote.runs.folder import RunFolder, open_run_folder, read_json
-from rote.runs.manifest import compute_model_hash
+from rote.runs.manifest import compute_content_hash, compute_model_hash
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,15 @@ def describe_plan(request: RunRequest) -> str:
     check_model(request.model)
     check_settings(request.config)
     plan, config = build_run_plan(request.table, request.config), request.config
-    memorize_steps = math.ceil(len(plan.table) / config.memorize.batch_size) * config.memorize.epochs
-    shown = len(plan.generalize_facts) * config.generalize.prompts
-    generalize_steps = math.ceil(shown / config.generalize.batch_size) * config.generalize.epochs
+    steps = _count_steps(plan, config)
     questions = build_run_questions(plan, config, key_tokens=dict.fromkeys(plan.table.relations, "[X]"), retained=())
     return "\n".join(
         (
             f"table:      {len(plan.table)} facts of {len(plan.table.relations)} relations ({request.table_name})",
             f"model:      {request.model}",
-            f"memorize:   {config.memorize.epochs} epochs, {memorize_steps} steps",
+            f"memorize:   {config.memorize.epochs} epochs, {steps['memorize']} steps",
             f"generalize: {len(plan.generalize_facts)} facts, {config.generalize.prompts} prompt(s) each, "
-            f"{config.generalize.epochs} epochs, {generalize_steps} steps",
+            f"{config.generalize.epochs} epochs, {steps['generalize']} steps",
             f"retain:     {config.retain.texts} texts, {config.retain.batch_size} beside each step of memorize",
             f"examine:    {len(questions)} questions at each of {len(MOMENTS)} moments",
             f"out:        {request.out}",
@@ -108,16 +106,21 @@ def list_warnings(plan: RunPlan, config: RunConfig) -> list[str]:
     return [*_warn_of_short_phases(plan, config), *_warn_of_bare_relations(plan)]
 
 
-def _warn_of_short_phases(plan: RunPlan, config: RunConfig) -> Iterator[str]:
+def _count_steps(plan: RunPlan, config: RunConfig) -> dict[str, int]:
+    """The updates of each phase."""
     shown = len(plan.generalize_facts) * config.generalize.prompts
-    for name, phase, examples in (
-        ("memorize", config.memorize, len(plan.table)),
-        ("generalize", config.generalize, shown),
-    ):
-        steps = math.ceil(examples / phase.batch_size) * phase.epochs
-        if 0 < steps <= phase.warmup_steps:
+    return {
+        "memorize": math.ceil(len(plan.table) / config.memorize.batch_size) * config.memorize.epochs,
+        "generalize": math.ceil(shown / config.generalize.batch_size) * config.generalize.epochs,
+    }
+
+
+def _warn_of_short_phases(plan: RunPlan, config: RunConfig) -> Iterator[str]:
+    warmup = {"memorize": config.memorize.warmup_steps, "generalize": config.generalize.warmup_steps}
+    for name, steps in _count_steps(plan, config).items():
+        if 0 < steps <= warmup[name]:
             yield (
-                f"warning: {name} has {steps} steps, all of them in its warm-up of {phase.warmup_steps}, so it learns "
+                f"warning: {name} has {steps} steps, all of them in its warm-up of {warmup[name]}, so it learns "
                 f"little; raise --set {name}.epochs, or lower --set {name}.batch_size or {name}.warmup_steps"
             )
 
@@ -174,17 +177,7 @@ def build_identity(request: RunRequest) -> dict[str, Any]:
 
 def _hash_files(paths: Iterable[str]) -> dict[str, str]:
     """Of each file, and of each folder's files in order."""
-    return {path: hash_content(Path(path)) for path in paths}
-
-
-def hash_content(path: Path) -> str:
-    """Of a file, or of all files below a folder and their names."""
-    if not path.is_dir():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    content = hashlib.sha256()
-    for file in sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
-        content.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
-    return content.hexdigest()
+    return {path: compute_content_hash(Path(path)) for path in paths}
 
 
 def load_result(folder: RunFolder) -> RunResult:

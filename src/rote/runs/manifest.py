@@ -28,3 +28,13 @@ def compute_model_hash(source: str, folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest() if files else hashlib.sha256(source.encode("utf-8")).hexdigest()
+
+
+def compute_content_hash(path: Path) -> str:
+    """A hash of a file, or of all files below a folder and their names; what Python compiles there does not count."""
+    if not path.is_dir():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    content = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
+        content.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
+    return content.hexdigest()
