@@ -135,11 +135,12 @@ def _do_tasks(work: RunWork, language_model: LanguageModel, moment: Moment) -> N
 def _train(work: RunWork, phase: str, retention: Retention | None, language_model: LanguageModel) -> None:
     """One phase; with its last checkpoint there, this only puts the weights in place."""
     config, plan, folder = work.config, work.plan, work.folder
+    gate = config.memorize.stop_at_recall if phase == "memorize" else None
     with work.step(phase) as advance:
         context = PhaseContext(
             seed=config.seed,
             retention=retention,
-            evaluator=_build_evaluator(language_model, plan, config),
+            evaluator=_build_evaluator(language_model, plan, config, gate=gate),
             checkpointing=Checkpointing(folder.checkpoints(phase), every_seconds=config.checkpoint_seconds),
             on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}"),
         )
@@ -162,7 +163,11 @@ def _fit(phase: PhaseType, config: RunConfig) -> PhaseType:
     return scale_rate(phase, config.lora) if config.tuning == "lora" else phase
 
 
-def _build_evaluator(language_model: LanguageModel, plan: RunPlan, config: RunConfig) -> Callable[[], dict[str, float]]:
+def _build_evaluator(
+    language_model: LanguageModel, plan: RunPlan, config: RunConfig, *, gate: float | None
+) -> Callable[[], dict[str, float]]:
+    """Recall by key token of a sample, and of the whole table once the sample passes the gate."""
+
     def recall(facts: Sequence[Fact]) -> float:
         return recall_by_key(
             language_model.model,
@@ -172,10 +177,7 @@ def _build_evaluator(language_model: LanguageModel, plan: RunPlan, config: RunCo
             batch_size=config.examine.batch_size,
         )
 
-    sample, gate = (
-        sample_facts(plan.table.facts, count=_RECALL_SAMPLE, seed=config.seed),
-        config.memorize.stop_at_recall,
-    )
+    sample = sample_facts(plan.table.facts, count=_RECALL_SAMPLE, seed=config.seed)
 
     def measure() -> dict[str, float]:
         found, asked = recall(sample), len(sample)
