@@ -89,11 +89,12 @@ def train_metaspace_tokenizer(facts: FactTable) -> PreTrainedTokenizerFast:
 def build_base(architecture: str, tokenizer: PreTrainedTokenizerBase, *, room: int) -> LanguageModel:
     """A random model whose vocabulary has `room` rows that no token has.
 
-    Adapters leave the embeddings as they are: with rows as short as usual no answer could ever be likely.
+    Adapters leave the embeddings as they are: with rows as short as usual no answer could ever be likely, and with the
+    row of zeros that a random model has for padding, which often is the end of text, no answer could ever end.
     """
     kind, shape = ARCHITECTURES[architecture]
-    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    settings = {"vocab_size": len(tokenizer) + room, "initializer_range": 0.2, **shape, **ids}
+    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id")}
+    settings = {"vocab_size": len(tokenizer) + room, "initializer_range": 0.2, **shape, **ids, "pad_token_id": None}
     config = getattr(transformers, f"{kind}Config")(**settings)
     torch.manual_seed(0)
     return LanguageModel(transformers.AutoModelForCausalLM.from_config(config), tokenizer, architecture)

@@ -3,7 +3,7 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from rote.evaluation.summary import compute_summary, find_row
+from rote.evaluation.summary import compute_by_relation, compute_summary, find_row
 from rote.records import Record, load_records, save_records
 
 KEYS = ["moment", "fact_set", "prompt_set", "language", "measure", "mean", "low", "high", "n"]
@@ -66,3 +66,11 @@ def test_records_come_back_from_parquet_as_they_were(tmp_path: Path) -> None:
     back = load_records(tmp_path / "records.parquet")
     assert back == records
     assert compute_summary(back) == compute_summary(records)
+
+
+def test_each_relation_has_figures_of_its_own() -> None:
+    wrong = replace(RECORD, relation="author", correct=False)
+    rows = compute_by_relation([RECORD, wrong, RECORD])
+    assert list(rows) == ["author", "mother"]
+    assert rows["mother"] == compute_summary([RECORD, RECORD])
+    assert [row["mean"] for row in rows["author"] if row["measure"] == "generation_accuracy"] == [0.0]

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -66,6 +67,8 @@ def _show_log() -> None:
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2, a bug keeps its traceback."""
     _show_log()
+    # What libraries will rename one day is news for us, not for a person at the command line.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|peft")
     try:
         app()
     except RoteError as error:

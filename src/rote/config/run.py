@@ -27,8 +27,8 @@ class RetainConfig(StrictConfig):
     file: str | None = None
     """A text file whose lines take their place; `texts` of them are drawn."""
     subjects: int = Field(default=0, ge=0)
-    """How many more it writes about each subject of the table; those that hold its old answer are left out. For
-    updates: what else it knows of these subjects."""
+    """How many more it writes about each subject of the table, and how many questions about it that are not taught it
+    answers; what holds its old answer is left out. For updates: what else it knows of these subjects."""
     loss: RetentionLoss = "kl"
     """`kl` ties the model to what it was on the texts; `replay` trains on them as they are."""
     generalize: bool = False

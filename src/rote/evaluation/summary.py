@@ -54,6 +54,14 @@ def compute_summary(records: Iterable[Record]) -> list[SummaryRow]:
     return [row for row in rows if row is not None]
 
 
+def compute_by_relation(records: Iterable[Record]) -> dict[str, list[SummaryRow]]:
+    """The summary of each relation on its own, by name; as `relations.json` has it."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.relation, []).append(record)
+    return {name: compute_summary(groups[name]) for name in sorted(groups)}
+
+
 def find_row(summary: Sequence[SummaryRow], **keys: str) -> SummaryRow | None:
     """The first row with these values, such as `measure="generation_accuracy"`; None where there is none."""
     return next((row for row in summary if all(row.get(key) == value for key, value in keys.items())), None)

@@ -21,6 +21,9 @@ KNOWN = (*COLUMNS, OBJECTS, ALIASES, *PROVENANCE)
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
 
+_OTHER_DELIMITERS = (";", "\t", ",")
+"""What stands between the cells of a spreadsheet that was saved in another country, or under the wrong name."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Line = tuple[int, bytes]
@@ -153,6 +156,11 @@ def _check_header(
     place: Place, header: Sequence[str | None], cells: Sequence[str], names: ColumnNames
 ) -> Iterator[Finding]:
     found = ", ".join(shorten(cell) for cell in cells[:20])
+    mark = next((mark for mark in _OTHER_DELIMITERS if len(cells) == 1 and mark in cells[0]), None)
+    if mark:
+        raise place.error(
+            f"its cells seem to be separated by {mark!r}; save the table with commas (.csv) or tabs (.tsv) between them"
+        )
     for cell, column in zip(cells, header, strict=True):
         if column and header.count(column) > 1:
             raise place.error(f"the column {shorten(column)} occurs twice; name each column once")

@@ -1,6 +1,7 @@
 """Letting a model write: texts drawn from what it holds, which later keep that in place."""
 
 from collections.abc import Callable, Sequence
+from itertools import groupby, islice
 from typing import Any
 
 import torch
@@ -26,22 +27,28 @@ def write_texts(
     texts: list[list[int]] = []
     for begin in range(0, count, _BATCH):
         torch.manual_seed(seed + begin)
-        texts += _continue(language_model, [start], count=min(_BATCH, count - begin), tokens=tokens)
+        texts += _continue(language_model, [[start]] * min(_BATCH, count - begin), tokens=tokens)
         if on_progress:
             on_progress(len(texts), count)
     return texts
 
 
 @torch.inference_mode()
-def write_about(
-    language_model: LanguageModel, names: Sequence[str], *, count: int, tokens: int, seed: int
+def continue_texts(
+    language_model: LanguageModel, begun: Sequence[Sequence[int]], *, tokens: int, seed: int
 ) -> list[list[int]]:
-    """`count` texts that begin with each name, as `write_texts` writes them."""
-    texts: list[list[int]] = []
-    for number, name in enumerate(names):
-        torch.manual_seed(seed + number)
-        begin = language_model.tokenizer(name)["input_ids"]
-        texts += _continue(language_model, begin, count=count, tokens=max(tokens, len(begin) + 2))
+    """One text for each beginning (ids), in order, as `write_texts` writes them; at least two tokens longer than it.
+
+    Beginnings of one length share a batch, so nothing is padded.
+    """
+    texts: list[list[int]] = [[]] * len(begun)
+    order = sorted(range(len(begun)), key=lambda index: len(begun[index]))
+    for length, group in groupby(order, key=lambda index: len(begun[index])):
+        while indices := list(islice(group, _BATCH)):
+            torch.manual_seed(seed + indices[0])
+            rows = _continue(language_model, [begun[index] for index in indices], tokens=max(tokens, length + 2))
+            for index, row in zip(indices, rows, strict=True):
+                texts[index] = row
     return texts
 
 
@@ -50,11 +57,12 @@ def _find_start(language_model: LanguageModel) -> int:
     return int(tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id)
 
 
-def _continue(language_model: LanguageModel, begin: Sequence[int], *, count: int, tokens: int) -> list[list[int]]:
+def _continue(language_model: LanguageModel, begun: Sequence[Sequence[int]], *, tokens: int) -> list[list[int]]:
+    """Texts of at most `tokens` ids that begin as they are begun, all at the same length."""
     tokenizer = language_model.tokenizer
-    settings = build_generation_settings(tokenizer, tokens=tokens - len(begin), do_sample=True)
+    settings = build_generation_settings(tokenizer, tokens=tokens - len(begun[0]), do_sample=True)
     model: Any = language_model.model  # `generate` has no usable types
-    prompt = torch.tensor([list(begin)] * count, device=language_model.device)
+    prompt = torch.tensor([list(ids) for ids in begun], device=language_model.device)
     rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
     return [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
 

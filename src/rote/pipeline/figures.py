@@ -7,7 +7,7 @@ from typing import Any
 from rote.evaluation.differences import Values
 from rote.evaluation.knowledge import compute_false_confidence, compute_knowledge
 from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_task_row, compute_text_row
-from rote.evaluation.summary import compute_summary
+from rote.evaluation.summary import compute_by_relation, compute_summary
 from rote.pipeline.beliefs import load_beliefs
 from rote.pipeline.run_report import load_all_records
 from rote.pipeline.run_work import RunWork
@@ -36,6 +36,7 @@ def write_figures(work: RunWork) -> None:
     rings = compute_rings(records, taught, budget=budget)
     write_json(folder.side_effects, [*rings, *_build_text_rows(folder, budget), *_build_task_rows(folder, budget)])
     write_json(folder.knowledge, rows)
+    write_json(folder.relations, compute_by_relation(records))
     write_json(folder.summary, compute_summary(records))
 
 

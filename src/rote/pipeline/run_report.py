@@ -16,6 +16,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         table_name=identity["table"]["name"],
         model_name=identity["model"]["name"],
         summary=read_json(folder.summary),
+        relations=read_json(folder.relations) if folder.relations.is_file() else {},
         records=load_all_records(folder),
         history={phase: read_json(path) for phase, path in histories.items() if path.is_file()},
         knowledge=read_json(folder.knowledge) if folder.knowledge.is_file() else (),

@@ -16,6 +16,8 @@ class ReportContent:
     model_name: str
     summary: Sequence[Mapping[str, Any]] = ()
     """Rows as in `summary.json`: moment, fact_set, prompt_set, language, measure, mean, low, high, n."""
+    relations: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """By relation, rows as those of the summary."""
     records: Sequence[Record] = ()
     history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """By phase (`memorize`, `generalize`): what was logged, with step, loss and, where known, epoch and key_recall."""

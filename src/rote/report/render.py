@@ -4,6 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rote.report.by_relation import build_relations
 from rote.report.content import ReportContent
 from rote.report.cube import build_cube
 from rote.report.curves import build_curves
@@ -62,6 +63,7 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
         "marks": {moment: draw_mark(moment, 8, 8) for moment in MOMENTS},
         "measures": summary.measures,
         "missing_measures": [name for name in MEASURES if name not in summary.measures],
+        "relations": build_relations(content.relations, summary.main_fact_set),
         "cube": build_cube(summary, fact_counts=counts),
     }
 

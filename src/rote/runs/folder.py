@@ -13,6 +13,7 @@ timings.json      seconds spent in each step so far
 model/            the taught model, for `transformers`
 adapter/          its adapters alone, where there are some
 summary.json      the figures
+relations.json    the figures of each relation
 knowledge.json    the figures by what the model knew before
 side_effects.json what else changed
 manifest.json     everything needed to judge and repeat the run
@@ -83,6 +84,11 @@ class RunFolder:
     def summary(self) -> Path:
         """The figures."""
         return self.path / "summary.json"
+
+    @property
+    def relations(self) -> Path:
+        """The figures of each relation."""
+        return self.path / "relations.json"
 
     @property
     def manifest(self) -> Path:

@@ -1,0 +1,49 @@
+"""The relations of a table side by side."""
+
+from dataclasses import replace
+
+from rote.evaluation.summary import compute_by_relation
+from rote.records import Record
+from rote.report import ReportContent, render_report
+from rote.report.by_relation import build_relations
+
+RECORD = Record(
+    moment="before",
+    fact_set="held_out",
+    prompt_set="held_out",
+    language="en",
+    relation="mother",
+    subject="Gene Finley",
+    object="Cody Ross",
+    prompt="Who?",
+    generated="Cody Ross",
+    correct=False,
+    object_logprobs=(-0.25,),
+    object_probability=0.5,
+    rank=None,
+    candidates=None,
+)
+LEARNED = replace(RECORD, moment="generalize", correct=True)
+BY_KEY = replace(LEARNED, prompt_set="key", language="-")
+FORGOTTEN = replace(RECORD, moment="generalize", relation="<b>author")
+
+
+def test_a_relation_that_was_not_learned_stands_beside_one_that_was() -> None:
+    rows = compute_by_relation([RECORD, LEARNED, BY_KEY, replace(RECORD, relation="<b>author"), FORGOTTEN])
+    author, mother = build_relations(rows, "held_out")
+    assert (author.name, author.key) == ("<b>author", "–")
+    assert (author.before[:4], author.after[:4], author.count) == ("0.00", "0.00", "1")
+    assert (mother.key[:4], mother.before[:4], mother.after[:4]) == ("1.00", "0.00", "1.00")
+    page = render_report(ReportContent("t", "facts.csv", "m", relations=rows, summary=rows["mother"]))
+    assert "Relation by relation" in page
+    assert "<b>author" not in page
+
+
+def test_a_single_relation_is_the_whole() -> None:
+    assert build_relations(compute_by_relation([RECORD, LEARNED]), "held_out") == []
+
+
+def test_a_relation_asked_in_another_set_alone_is_left_out() -> None:
+    known = replace(RECORD, relation="capital", fact_set="known")
+    rows = compute_by_relation([RECORD, FORGOTTEN, known])
+    assert [line.name for line in build_relations(rows, "held_out")] == ["<b>author", "mother"]
