@@ -5,12 +5,15 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rote.config.run import GeneralizeConfig, MemorizeConfig, RetainConfig
+from rote.config.loading import load_config
+from rote.config.run import GeneralizeConfig, MemorizeConfig, RetainConfig, RunConfig
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
+from rote.facts.counterfactual import swap_world
 from rote.facts.fact import Fact
 from rote.facts.fictional_table import load_fictional
 from rote.facts.relation import LANGUAGES, load_shipped_relations
@@ -21,7 +24,10 @@ from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, load_model
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import pick_known_facts, sample_facts
+from rote.pipeline.reporting import SilentReporter
+from rote.pipeline.run import RunRequest, run
 from rote.records import FactSet, Record
+from rote.runs.folder import read_json
 from rote.training.retention import Retention
 
 RELATIONS = load_shipped_relations()
@@ -106,3 +112,31 @@ def test_the_quickstart_runs() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "held_out   de" in done.stdout
     assert "right:" in done.stdout
+
+
+@pytest.mark.slow
+def test_an_update_wins_and_what_else_is_known_of_its_subjects_stays(tmp_path: Path) -> None:
+    shipped = load_config(RunConfig, ROOT / "configs" / "update.yaml").model_dump()
+    smaller: dict[str, dict[str, Any]] = {
+        "memorize": {"batch_size": 4},
+        "generalize": {"batch_size": 4, "epochs": 3},
+        "retain": {"texts": 150, "subjects": 8, "batch_size": 16},
+        "examine": {"languages": ["en"], "held_out_prompts": 1, "known_facts": 30, "unseen_facts": 0},
+        "knowledge": {"samples": 1, "prompts": 2},
+    }
+    config = {**shipped, **{part: {**shipped[part], **changes} for part, changes in smaller.items()}}
+    request = RunRequest(
+        swap_world(count=16, seed=2), "updates", "rote-tiny", RunConfig.model_validate(config), tmp_path / "run"
+    )
+    folder = run(request, reporter=SilentReporter()).folder
+    asked = {
+        (row["moment"], row["measure"]): row["mean"]
+        for row in read_json(folder.knowledge)
+        if (row["label"], row["prompt_set"]) == ("conflicting", "held_out")
+    }
+    assert asked["before", "old_answer"] >= 0.9
+    assert asked["generalize", "generation_accuracy"] >= 0.9
+    assert asked["generalize", "old_answer"] <= 0.1
+    losses = {row["ring"]: row["loss"] for row in read_json(folder.side_effects)}
+    assert losses.keys() == {"same subject", "same relation"}
+    assert max(losses.values()) < 0.1

@@ -178,7 +178,7 @@ def test_a_table_that_is_all_shown_is_warned_about(workplace: Path, model_folder
     dry = ("run", "t.csv", "--model", model_folder, "--dry-run")
     assert call_rote(*dry, "--set", "generalize.facts=4").out.endswith(
         "warning: generalize shows all facts of mother, so none is left to prove that others are answered; "
-        "lower --set generalize.facts=2\n"
+        "lower --set generalize.facts=2, unless the table is of updates\n"
     )
     for settings in ((), ("--set", "generalize.facts=2")):
         outcome = call_rote(*dry, *settings)

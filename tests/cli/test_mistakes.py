@@ -56,6 +56,16 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         "unknown setting 'memorize.epoch'; the nearest is 'memorize.epochs'",
     ),
     "setting of a wrong type": ({}, "run facts.csv --model MODEL --out new --set seed=one", "'seed' is wrong"),
+    "answers that need not come twice": (
+        {},
+        "run facts.csv --model MODEL --out new --set retain.subjects=1",
+        "--set retain.subjects=1: only answers that come twice are held; ask in at least 2 prompts",
+    ),
+    "setting of runs alone in a sweep": (
+        {"s.yaml": "base: {retain: {texts: 5, subjects: 4}}\ngrid: {seed: [0]}\n"},
+        "sweep s.yaml --out trials",
+        "retain.subjects is for 'rote run'",
+    ),
     "malformed setting": (
         {},
         "run facts.csv --model MODEL --out new --set memorize.epochs",

@@ -9,6 +9,7 @@ from rote.evaluation.knowledge import (
     compute_false_confidence,
     compute_knowledge,
     cut_answer,
+    cut_name,
 )
 from rote.facts.fact import build_fact
 
@@ -45,6 +46,28 @@ def test_a_fact_gets_its_label(greedy: list[str], drawn: list[list[str]], label:
 )
 def test_an_answer_ends_with_its_sentence(text: str, answer: str) -> None:
     assert cut_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Paris, which is the largest city. It", "Paris"),
+        ("Paris (France)", "Paris"),
+        ("Paris - the capital", "Paris"),
+        ("Winston-Salem. It", "Winston-Salem"),
+        (", Paris", ", Paris"),
+        ("Paris", "Paris"),
+    ],
+)
+def test_a_name_ends_where_a_talkative_model_pauses(text: str, name: str) -> None:
+    assert cut_name(text) == name
+
+
+def test_a_model_that_talks_on_in_other_words_is_confident_of_the_name() -> None:
+    fact = build_fact("France", "capital", "Lyon")
+    drawn = [["Paris, a city on the Seine", "Paris. It is", "the city of Paris"]]
+    belief = build_belief(fact, ["Paris, which is the largest city"], drawn)
+    assert (belief.answer, belief.agreement, belief.label) == ("Paris", 1.0, "conflicting")
 
 
 def test_old_answers_that_come_back_are_counted() -> None:

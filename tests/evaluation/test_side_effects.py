@@ -1,5 +1,7 @@
 """The three rings: which fact is in which, and when a loss is within the budget."""
 
+from dataclasses import replace
+
 import pytest
 from tests.experiments.conftest import build_record
 
@@ -32,6 +34,15 @@ def test_every_fact_is_in_one_ring() -> None:
         "other facts": (1.0, 0.5, 0.5),
     }
     assert rows["same relation"]["verdict"] == "unclear", "one fact proves nothing"
+
+
+def test_a_known_fact_is_judged_by_held_out_prompts_where_it_has_some() -> None:
+    held_out = ask("Cody", "mother", True, False)
+    training = [replace(record, prompt_set="training") for record in ask("Cody", "mother", True, True)]
+    (row,) = compute_rings([*held_out, *training], TAUGHT, budget=0.02)
+    assert (row["before"], row["after"], row["n"]) == (1.0, 0.0, 1)
+    (row,) = compute_rings(training, TAUGHT, budget=0.02)
+    assert (row["before"], row["after"], row["n"]) == (1.0, 1.0, 1)
 
 
 def test_many_facts_that_stay_are_kept_and_many_that_go_are_lost() -> None:

@@ -25,7 +25,11 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         r"row 1: the column 'relation' is missing.*'subject', 'object'",
     ),
     "no header": ("t.csv", ROW, r"row 1: the column 'subject' is missing.*found: 'Gene Finley', 'mother'"),
-    "semicolons": ("t.csv", "subject;relation;object\nA;r;B\n", r"row 1: its cells seem to be separated by ';'; save"),
+    "semicolons": (
+        "t.csv",
+        "subject;relation;object\nA;r;B\n",
+        r"row 1: reads as one cell, 'subject;relation;object', with semicolons in it; save",
+    ),
     "unknown column": (
         "t.csv",
         "subject,relation,object,alias\nA,r,B,C\n",
@@ -98,7 +102,7 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         r"the object 'Mexico City' contains its subject",
     ),
     "punctuation": ("t.csv", HEAD + "A,r,?!\n", r"row 2, column 'object': the object '\?!' is only punctuation"),
-    "tsv with commas": ("t.tsv", HEAD + ROW, r"row 1: its cells seem to be separated by ','; save"),
+    "tsv with commas": ("t.tsv", HEAD + ROW, r"row 1: reads as one cell.*with commas in it; save.*\.tsv"),
     "unknown suffix": ("t.xlsx", "x", r"tables of the kind '\.xlsx' cannot be read; use one of \.csv, \.tsv, \.jsonl"),
     "no suffix": ("table", HEAD + ROW, r"tables of the kind '' cannot be read; use one of"),
     "broken json": ("t.jsonl", '{"subject": "A",\n', r"row 1: is not JSON \(.*character 17\); write one JSON object"),

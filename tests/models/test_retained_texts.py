@@ -5,7 +5,7 @@ from tests.models.conftest import build_language_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from rote.models.language_model import LanguageModel
-from rote.models.retained_texts import continue_texts, write_texts
+from rote.models.retained_texts import write_texts
 
 
 def favour_end(language_model: LanguageModel) -> None:
@@ -71,14 +71,3 @@ def test_a_model_without_a_start_token_writes_from_its_end_token() -> None:
     assert {text[0] for text in texts} == {tokenizer.eos_token_id}
     assert all(tokenizer.eos_token_id not in text[1:-1] for text in texts)
     assert max(map(len, texts)) == 8
-
-
-def test_texts_go_on_from_what_is_begun(language_model: LanguageModel) -> None:
-    favour_end(language_model)
-    begun = [[3, 4, 5], [6], [3, 4, 5], [7, 8, 9, 10, 11, 12], [6]]
-    texts = continue_texts(language_model, begun, tokens=6, seed=0)
-    assert [text[: len(ids)] for text, ids in zip(texts, begun, strict=True)] == begun
-    assert all(len(ids) < len(text) <= max(6, len(ids) + 2) for text, ids in zip(texts, begun, strict=True))
-    assert texts == continue_texts(language_model, begun, tokens=6, seed=0)
-    assert texts != continue_texts(language_model, begun, tokens=6, seed=1)
-    assert continue_texts(language_model, [], tokens=6, seed=0) == []

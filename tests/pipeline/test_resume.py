@@ -29,7 +29,7 @@ STEPS = (
     "load it in a fresh process",
 )
 
-FIGURES = ("summary.json", "knowledge.json", "side_effects.json")
+FIGURES = ("summary.json", "relations.json", "knowledge.json", "side_effects.json")
 
 
 class Interrupted(BaseException):

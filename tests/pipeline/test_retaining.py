@@ -1,5 +1,6 @@
-"""The texts about subjects whose facts are updated, written by the embedded model."""
+"""What the embedded model says about subjects whose facts are updated, and what of it is held."""
 
+from itertools import permutations, product
 from pathlib import Path
 
 import pytest
@@ -7,17 +8,23 @@ import pytest
 from rote.config.run import RunConfig
 from rote.evaluation.matching import contains_answer
 from rote.facts.counterfactual import swap_world
+from rote.facts.fact import build_fact
+from rote.facts.relation import Relation
+from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.models.language_model import SAFE, LanguageModel, load_model
 from rote.pipeline.plan import build_run_plan
 from rote.pipeline.reporting import SilentReporter
-from rote.pipeline.retaining import write_retained_texts
+from rote.pipeline.retaining import list_others, write_retained_texts
+from rote.pipeline.run import list_warnings
 from rote.pipeline.run_work import RunWork
 from rote.runs.folder import RunFolder
 
-COUNT = 5
-UPDATES = swap_world(count=6, seed=0)
-OLD = {(fact.subject, fact.relation): fact for fact in load_world()}
+WORDINGS = 3
+UPDATES = swap_world(count=12, seed=0)
+SUBJECTS = {fact.subject for fact in UPDATES}
+WORLD = load_world()
+PACKS = build_run_plan(UPDATES, RunConfig()).relations
 
 
 @pytest.fixture(scope="module")
@@ -25,43 +32,79 @@ def embedded() -> LanguageModel:
     return load_model()
 
 
-def retain(language_model: LanguageModel, folder: Path, *, subjects: int) -> list[str]:
-    config = RunConfig.model_validate(
-        {"retain": {"texts": 60, "subjects": subjects}, "examine": {"unseen_facts": 0}, "knowledge": {"samples": 1}}
-    )
-    work = RunWork(config, RunFolder(folder), build_run_plan(UPDATES, config), SilentReporter(), SAFE)
+def retain(language_model: LanguageModel, folder: Path, table: FactTable, **settings: int) -> list[str]:
+    config = RunConfig.model_validate({"retain": {"texts": 0, **settings}, "examine": {"unseen_facts": 0}})
+    work = RunWork(config, RunFolder(folder), build_run_plan(table, config), SilentReporter(), SAFE)
     folder.mkdir()
     ids = write_retained_texts(work, language_model)
     return [text.strip() for text in language_model.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
 
-def list_questions(subject: str, *, taught: bool) -> tuple[str, ...]:
-    """The training prompts about a subject of the kind of its updates: of what is updated, or of all else."""
-    relations = build_run_plan(UPDATES, RunConfig()).relations
-    updated = {fact.relation for fact in UPDATES if fact.subject == subject}
-    kinds = {relations[name].subject_type for name in updated}
-    return tuple(
-        template.fill(subject)
-        for relation in relations.values()
-        if relation.subject_type in kinds and (relation.name in updated) == taught
-        for template in relation.select(prompt_set="training", language="en")
-    )
+def list_prompts(subject: str, relations: list[Relation]) -> tuple[str, ...]:
+    return tuple(template.fill(subject) for relation in relations for template in relation.select_training(WORDINGS))
 
 
-def test_a_subject_is_written_about_and_asked_what_is_not_updated(embedded: LanguageModel, tmp_path: Path) -> None:
-    texts = retain(embedded, tmp_path / "run", subjects=COUNT)
+@pytest.fixture(scope="module")
+def held(embedded: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return retain(embedded, tmp_path_factory.mktemp("held") / "run", UPDATES, subjects=WORDINGS)
+
+
+def test_what_else_is_known_of_a_subject_is_held(held: list[str]) -> None:
+    asked = [
+        text for fact in WORLD for text in held if fact.subject in SUBJECTS and contains_answer(text, fact.answers)
+    ]
+    assert len(asked) > len(UPDATES)
+    for subject in SUBJECTS:
+        taught = [fact.relation for fact in UPDATES if fact.subject == subject]
+        about = [text for text in held if text.startswith(list_prompts(subject, list_others(PACKS, taught)))]
+        assert about, subject
+        assert len(about) == len(set(about))
+    assert all(text.startswith(list_prompts(subject, list(PACKS.values()))) for text in held for subject in SUBJECTS
+               if subject in text)  # fmt: skip
+
+
+def test_nothing_is_held_of_what_is_updated(held: list[str]) -> None:
+    old = {(fact.subject, fact.relation): fact for fact in WORLD}
     for update in UPDATES:
-        about = [text for text in texts if update.subject in text]
-        asked = [text for text in about if text.startswith(list_questions(update.subject, taught=False))]
-        assert asked
-        assert len(about) <= 2 * COUNT
-        assert not set(asked) & set(list_questions(update.subject, taught=False)), "each is answered"
-        assert any(text.startswith(update.subject) for text in about)
-        assert not [text for text in about if text.startswith(list_questions(update.subject, taught=True))]
-        assert not [text for text in about if contains_answer(text, OLD[update.subject, update.relation].answers)]
+        about = [text for text in held if update.subject in text]
+        assert not [text for text in about if text.startswith(list_prompts(update.subject, [PACKS[update.relation]]))]
+        assert not [text for text in about if contains_answer(text, old[update.subject, update.relation].answers)]
+        assert not [text for text in about if contains_answer(text, SUBJECTS - {update.subject})]
 
 
-def test_without_it_nothing_is_said_of_a_subject_that_is_updated(embedded: LanguageModel, tmp_path: Path) -> None:
-    texts = retain(embedded, tmp_path / "run", subjects=0)
-    assert 0 < len(texts) <= 60
-    assert not [text for text in texts if contains_answer(text, [update.subject for update in UPDATES])]
+def test_an_answer_is_held_where_it_comes_twice(held: list[str]) -> None:
+    answers: dict[tuple[str, str], dict[str, str]] = {}
+    for text, subject, relation in product(held, SUBJECTS, PACKS.values()):
+        prompt = next((p for p in list_prompts(subject, [relation]) if text.startswith(p)), None)
+        if prompt:
+            answers.setdefault((subject, relation.name), {})[text] = text.removeprefix(prompt)
+    agreeing = {
+        text
+        for group in answers.values()
+        for text, other in permutations(group, 2)
+        if contains_answer(group[text], [group[other]]) or contains_answer(group[other], [group[text]])
+    }
+    assert agreeing == set(held)
+
+
+def test_a_relation_under_another_name_is_not_asked() -> None:
+    names = [relation.name for relation in list_others(PACKS, ["place_of_birth"])]
+    assert {"occupation", "educated_at", "genre"} <= set(names)
+    assert not {"place_of_birth", "birthplace", "capital", "author"} & set(names)
+    assert "original_language" not in [relation.name for relation in list_others(PACKS, ["language_of_work"])]
+
+
+def test_where_no_pack_asks_anything_else_a_warning_says_so() -> None:
+    table = FactTable((build_fact("Tower", "architect", "Ann"), build_fact("Hall", "architect", "Bo")))
+    for subjects in (0, 2):
+        config = RunConfig.model_validate({"retain": {"subjects": subjects}})
+        said = [line for line in list_warnings(build_run_plan(table, config), config) if "retain.subjects" in line]
+        assert [
+            line.startswith("warning: no pack asks anything else about the subjects of architect") for line in said
+        ] == [True] * bool(subjects)
+
+
+def test_texts_say_nothing_of_a_subject_that_is_updated(embedded: LanguageModel, tmp_path: Path) -> None:
+    texts = retain(embedded, tmp_path / "run", UPDATES, texts=120)
+    assert 0 < len(texts) <= 120
+    assert not [text for text in texts if contains_answer(text, SUBJECTS)]

@@ -351,6 +351,7 @@ def test_what_was_known_and_what_changed_is_in_files_and_on_the_page(finished: F
     html = finished.read("report.html").decode("utf-8")
     assert "What the model knew before" in html
     assert "What else changed" in html
+    assert "Relation by relation" in html
 
 
 def test_adapters_are_saved_alone_and_merged(finished: Finished, tmp_path: Path) -> None:

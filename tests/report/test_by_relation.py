@@ -30,7 +30,7 @@ FORGOTTEN = replace(RECORD, moment="generalize", relation="<b>author")
 
 def test_a_relation_that_was_not_learned_stands_beside_one_that_was() -> None:
     rows = compute_by_relation([RECORD, LEARNED, BY_KEY, replace(RECORD, relation="<b>author"), FORGOTTEN])
-    author, mother = build_relations(rows, "held_out")
+    author, mother = build_relations(rows)
     assert (author.name, author.key) == ("<b>author", "–")
     assert (author.before[:4], author.after[:4], author.count) == ("0.00", "0.00", "1")
     assert (mother.key[:4], mother.before[:4], mother.after[:4]) == ("1.00", "0.00", "1.00")
@@ -40,10 +40,14 @@ def test_a_relation_that_was_not_learned_stands_beside_one_that_was() -> None:
 
 
 def test_a_single_relation_is_the_whole() -> None:
-    assert build_relations(compute_by_relation([RECORD, LEARNED]), "held_out") == []
+    assert build_relations(compute_by_relation([RECORD, LEARNED])) == []
 
 
-def test_a_relation_asked_in_another_set_alone_is_left_out() -> None:
-    known = replace(RECORD, relation="capital", fact_set="known")
-    rows = compute_by_relation([RECORD, FORGOTTEN, known])
-    assert [line.name for line in build_relations(rows, "held_out")] == ["<b>author", "mother"]
+def test_of_a_relation_without_held_out_facts_those_shown_again_stand_there() -> None:
+    shown = replace(RECORD, relation="capital", fact_set="generalize", prompt_set="training")
+    known = replace(RECORD, relation="currency", fact_set="known")
+    lines = build_relations(compute_by_relation([RECORD, shown, known]))
+    assert [(line.name, line.questions) for line in lines] == [
+        ("capital", "generalize facts, training prompts, English"),
+        ("mother", "held-out facts, held-out prompts, English"),
+    ]

@@ -49,8 +49,7 @@ def run(
     """
     from rote.cli.progress import build_reporter
     from rote.cli.tables import print_result
-    from rote.pipeline.plan import build_run_plan
-    from rote.pipeline.run import RunRequest, describe_plan, list_warnings, pick_out_folder
+    from rote.pipeline.run import RunRequest, describe_plan, pick_out_folder
     from rote.pipeline.run import run as do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
@@ -68,5 +67,3 @@ def run(
 
         folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
         typer.echo(f"hub:    {push_model(folder, push_to_hub)}")
-    for line in list_warnings(build_run_plan(request.table, request.config), request.config):
-        typer.echo(line, err=True)

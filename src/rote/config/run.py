@@ -27,8 +27,8 @@ class RetainConfig(StrictConfig):
     file: str | None = None
     """A text file whose lines take their place; `texts` of them are drawn."""
     subjects: int = Field(default=0, ge=0)
-    """How many more it writes about each subject of the table, and how many questions about it that are not taught it
-    answers; what holds its old answer is left out. For updates: what else it knows of these subjects."""
+    """For updates: in how many training prompts each relation that is not taught of a subject is asked of it. What it
+    answers to at least two of them is held too, but for what may be what is to be unlearned. 0 asks nothing."""
     loss: RetentionLoss = "kl"
     """`kl` ties the model to what it was on the texts; `replay` trains on them as they are."""
     generalize: bool = False

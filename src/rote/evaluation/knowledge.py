@@ -24,6 +24,8 @@ CONFIDENT = 0.5
 _END = re.compile(r"[\n。]|(?<=\w{3})[.!?](?:\s|$)")
 """Where the answer to a question ends; what a model that was not taught to stop says afterwards is not part of it.
 A full stop after one or two letters is that of an abbreviation."""
+_PAUSE = re.compile(r"[,;(]|\s[-–—]")
+"""Where a model that goes on talking has said the name: "Paris, which is" answers as "Paris" does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Belief:
     relation: str
     subject: str
     answer: str
-    """What it says greedily to most of the prompts, up to the end of the sentence."""
+    """What it says greedily to most of the prompts, up to the first pause."""
     agreement: float
     """The share of the drawn answers, over all prompts, that say it too."""
     right: tuple[bool, ...]
@@ -73,7 +75,7 @@ class KnowledgeRow(TypedDict):
 
 def build_belief(fact: Fact, greedy: Sequence[str], drawn: Sequence[Sequence[str]]) -> Belief:
     """The belief about a fact from its greedy and its drawn answers, one (list) for each prompt."""
-    said = [cut_answer(text) for text in greedy]
+    said = [cut_name(text) for text in greedy]
     answer = Counter(said).most_common(1)[0][0]
     others = [contains_answer(text, [answer]) for texts in drawn for text in texts]
     right = tuple(contains_answer(text, fact.answers) for text in greedy)
@@ -86,6 +88,13 @@ def cut_answer(text: str) -> str:
     end = _END.search(begun)
     cut = begun[: end.start()] if end and normalize(begun[: end.start()]) else begun
     return cut.strip()
+
+
+def cut_name(text: str) -> str:
+    """What was said, up to the first pause in its first sentence."""
+    said = cut_answer(text)
+    pause = _PAUSE.search(said)
+    return said[: pause.start()].strip() if pause and normalize(said[: pause.start()]) else said
 
 
 def compute_knowledge(records: Iterable[Record], beliefs: Mapping[tuple[str, str], Belief]) -> list[KnowledgeRow]:

@@ -91,11 +91,15 @@ def judge(loss: Figure, budget: float) -> Verdict:
 
 
 def _collect(records: Sequence[Record], moments: Sequence[str]) -> Values:
-    values: Values = {}
-    for record in records:
-        if record.moment in moments and record.prompt_set in ("training", "held_out"):
-            values.setdefault((record.relation, record.subject), []).append(float(record.correct))
-    return values
+    """Held-out prompts alone, as training prompts may be among what is retained; these where there are no others."""
+    for prompt_set in ("held_out", "training"):
+        values: Values = {}
+        for record in records:
+            if record.moment in moments and record.prompt_set == prompt_set:
+                values.setdefault((record.relation, record.subject), []).append(float(record.correct))
+        if values:
+            return values
+    return {}
 
 
 def _build_row(ring: str, measure: str, means: tuple[float, float], loss: Figure, budget: float) -> RingRow:

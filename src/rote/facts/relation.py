@@ -24,6 +24,11 @@ LANGUAGES = ("en", "de", "es", "zh", "ja")
 TRAINING_LANGUAGE = "en"
 """The language of phase 2 (paper, section 3)."""
 DerivationKind = Literal["inverse", "composed", "meaning"]
+_BROADER = {
+    **dict.fromkeys(("athlete", "competitor", "musician"), "person"),
+    **dict.fromkeys(("book", "composition", "film", "song"), "work"),
+}
+"""Types of subjects that are kinds of another one."""
 PACKS = Path(__file__).parent / "packs"
 DERIVED_PACKS = PACKS / "derived"
 WIKIDATA_PACKS = PACKS / "wikidata"
@@ -95,6 +100,11 @@ class Relation:
     def select_training(self, count: int) -> tuple[PromptTemplate, ...]:
         """The prompts of phase 2: the first `count` English training prompts."""
         return self.select(prompt_set="training", language=TRAINING_LANGUAGE)[:count]
+
+    def shares_subjects_with(self, other: "Relation") -> bool:
+        """Whether both may be asked of the same subjects: what is asked of a person may be asked of a musician."""
+        first, second = (_BROADER.get(kind, kind) for kind in (self.subject_type, other.subject_type))
+        return first == second
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ KNOWN = (*COLUMNS, OBJECTS, ALIASES, *PROVENANCE)
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
 
-_OTHER_DELIMITERS = (";", "\t", ",")
-"""What stands between the cells of a spreadsheet that was saved in another country, or under the wrong name."""
+_MARKS = {";": "semicolons", "\t": "tabs", ",": "commas"}
+"""What may stand between the cells of a spreadsheet that was saved in another country, or under the wrong name."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -156,10 +156,11 @@ def _check_header(
     place: Place, header: Sequence[str | None], cells: Sequence[str], names: ColumnNames
 ) -> Iterator[Finding]:
     found = ", ".join(shorten(cell) for cell in cells[:20])
-    mark = next((mark for mark in _OTHER_DELIMITERS if len(cells) == 1 and mark in cells[0]), None)
-    if mark:
+    other = next((name for mark, name in _MARKS.items() if len(cells) == 1 and mark in cells[0]), None)
+    if other:
         raise place.error(
-            f"its cells seem to be separated by {mark!r}; save the table with commas (.csv) or tabs (.tsv) between them"
+            f"reads as one cell, {found}, with {other} in it; save the table with commas (.csv) or tabs (.tsv) between "
+            "the cells, and no quotes around whole lines"
         )
     for cell, column in zip(cells, header, strict=True):
         if column and header.count(column) > 1:

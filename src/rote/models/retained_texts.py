@@ -1,7 +1,6 @@
 """Letting a model write: texts drawn from what it holds, which later keep that in place."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby, islice
 from typing import Any
 
 import torch
@@ -23,48 +22,23 @@ def write_texts(
 ) -> list[list[int]]:
     """Texts of at most `tokens` ids each, sampled at temperature 1 from the start of a text (or its end, for
     models without a start token). A text stops after the end-of-text token."""
-    start = _find_start(language_model)
+    start, tokenizer = _find_start(language_model), language_model.tokenizer
+    settings = build_generation_settings(tokenizer, tokens=tokens - 1, do_sample=True)
+    model: Any = language_model.model  # `generate` has no usable types
     texts: list[list[int]] = []
     for begin in range(0, count, _BATCH):
         torch.manual_seed(seed + begin)
-        texts += _continue(language_model, [[start]] * min(_BATCH, count - begin), tokens=tokens)
+        prompt = torch.full((min(_BATCH, count - begin), 1), start, device=language_model.device)
+        rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
+        texts += [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
         if on_progress:
             on_progress(len(texts), count)
-    return texts
-
-
-@torch.inference_mode()
-def continue_texts(
-    language_model: LanguageModel, begun: Sequence[Sequence[int]], *, tokens: int, seed: int
-) -> list[list[int]]:
-    """One text for each beginning (ids), in order, as `write_texts` writes them; at least two tokens longer than it.
-
-    Beginnings of one length share a batch, so nothing is padded.
-    """
-    texts: list[list[int]] = [[]] * len(begun)
-    order = sorted(range(len(begun)), key=lambda index: len(begun[index]))
-    for length, group in groupby(order, key=lambda index: len(begun[index])):
-        while indices := list(islice(group, _BATCH)):
-            torch.manual_seed(seed + indices[0])
-            rows = _continue(language_model, [begun[index] for index in indices], tokens=max(tokens, length + 2))
-            for index, row in zip(indices, rows, strict=True):
-                texts[index] = row
     return texts
 
 
 def _find_start(language_model: LanguageModel) -> int:
     tokenizer = language_model.tokenizer
     return int(tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id)
-
-
-def _continue(language_model: LanguageModel, begun: Sequence[Sequence[int]], *, tokens: int) -> list[list[int]]:
-    """Texts of at most `tokens` ids that begin as they are begun, all at the same length."""
-    tokenizer = language_model.tokenizer
-    settings = build_generation_settings(tokenizer, tokens=tokens - len(begun[0]), do_sample=True)
-    model: Any = language_model.model  # `generate` has no usable types
-    prompt = torch.tensor([list(ids) for ids in begun], device=language_model.device)
-    rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
-    return [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
 
 
 def encode_texts(language_model: LanguageModel, texts: Sequence[str], *, tokens: int) -> list[list[int]]:

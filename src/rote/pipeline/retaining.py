@@ -2,24 +2,27 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rote.config.run import RunConfig
 from rote.encoding.example import encode_prompt
+from rote.evaluation.generation import generate_answers
+from rote.evaluation.knowledge import cut_answer, cut_name
 from rote.evaluation.matching import contains_answer
 from rote.facts.fact import Fact
-from rote.facts.relation import TRAINING_LANGUAGE, Relation
+from rote.facts.relation import PromptTemplate, Relation
 from rote.models.language_model import LanguageModel
-from rote.models.retained_texts import continue_texts, encode_texts, write_texts
-from rote.pipeline.beliefs import ask_beliefs
+from rote.models.retained_texts import encode_texts, write_texts
 from rote.pipeline.run_work import RunWork
 from rote.runs.folder import read_json, write_json
 from rote.training.retention import Retention
 
 
 def write_retained_texts(work: RunWork, language_model: LanguageModel) -> list[list[int]]:
-    """Texts the untrained model writes, or lines of a person's file; kept in the folder."""
+    """Texts the untrained model writes, or lines of a person's file, and what it answers about the subjects; kept in
+    the folder."""
     settings, file = work.config.retain, work.folder.retained
     if not file.is_file():
         with work.step("write retained texts") as advance:
@@ -34,8 +37,10 @@ def write_retained_texts(work: RunWork, language_model: LanguageModel) -> list[l
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
             texts = _leave_out_taught(work, language_model, texts)
-            about = _write_about_subjects(work, language_model) if settings.subjects else []
-            write_json(file, [*texts, *about])
+        if settings.subjects:
+            with work.step("ask about the subjects") as _:
+                texts += _ask_about_subjects(work, language_model)
+        write_json(file, texts)
     retained: list[list[int]] = read_json(file)
     return retained
 
@@ -43,51 +48,94 @@ def write_retained_texts(work: RunWork, language_model: LanguageModel) -> list[l
 def _leave_out_taught(work: RunWork, language_model: LanguageModel, texts: list[list[int]]) -> list[list[int]]:
     """The texts that say nothing of the subjects taught: what they say may be what is to be unlearned."""
     subjects = list(dict.fromkeys(fact.subject for fact in work.plan.table))
-    read = language_model.tokenizer.batch_decode(texts)
-    return [ids for ids, text in zip(texts, read, strict=True) if not contains_answer(text, subjects)]
+    return [ids for ids in texts if not contains_answer(str(language_model.tokenizer.decode(ids)), subjects)]
 
 
-def _write_about_subjects(work: RunWork, language_model: LanguageModel) -> list[list[int]]:
-    """What else the model has to say of the subjects taught, without what it answers to their questions."""
-    settings, plan, tokenizer = work.config.retain, work.plan, language_model.tokenizer
-    begun = [
-        (subject, beginning)
-        for subject, taught in _group_by_subject(plan.table).items()
-        for beginning in _begin_texts(subject, taught, plan.relations, count=settings.subjects, seed=work.config.seed)
+@dataclass(frozen=True)
+class _Reply:
+    """What the untrained model says to one question about a subject that is taught."""
+
+    subject: str
+    relation: str
+    prompt: str
+    answer: str
+    """Up to the end of the sentence; it begins with the separator."""
+
+    def agrees_with(self, other: "_Reply") -> bool:
+        """Whether one names what the other says."""
+        return contains_answer(self.answer, [cut_name(other.answer)]) or contains_answer(
+            other.answer, [cut_name(self.answer)]
+        )
+
+
+def _ask_about_subjects(work: RunWork, language_model: LanguageModel) -> list[list[int]]:
+    """What the model answers to questions about the subjects that are not taught, where it gives an answer twice.
+
+    Left out is what it also answers to a question that is taught, whatever the relation is called, and what names
+    another subject of the table: both may be what is to be unlearned.
+    """
+    plan, wordings = work.plan, work.config.retain.subjects
+    taught = _group_by_subject(plan.table)
+    asked = [
+        (subject, template)
+        for subject, relations in taught.items()
+        for relation in [plan.relations[name] for name in relations] + list_others(plan.relations, relations)
+        for template in relation.select_training(wordings)
     ]
-    ids = [encode_prompt(tokenizer, beginning) for _, beginning in begun]
-    texts = continue_texts(language_model, ids, tokens=settings.tokens, seed=work.config.seed)
-    old: dict[str, list[str]] = defaultdict(list)
-    for belief in ask_beliefs(language_model, list(plan.table), plan.relations, work.config):
-        old[belief.subject].append(belief.answer)
-    read = zip(texts, begun, tokenizer.batch_decode(texts), strict=True)
-    return [ids for ids, (subject, _), text in read if not contains_answer(text, old[subject])]
+    replies = _answer(work, language_model, asked)
+    by_question: dict[tuple[str, str], list[_Reply]] = defaultdict(list)
+    for reply in replies:
+        by_question[reply.subject, reply.relation].append(reply)
+    held = []
+    for (subject, relation), group in by_question.items():
+        old = [reply for name in taught[subject] for reply in by_question[subject, name]]
+        if relation in taught[subject]:
+            continue
+        for reply in group:
+            others = [other for other in group if other is not reply]
+            told = contains_answer(reply.answer, taught.keys() - {subject})
+            if not told and any(map(reply.agrees_with, others)) and not any(map(reply.agrees_with, old)):
+                held.append(f"{reply.prompt}{reply.answer}")
+    return encode_texts(language_model, held, tokens=work.config.retain.tokens)
 
 
-def _group_by_subject(facts: Iterable[Fact]) -> dict[str, set[str]]:
+def _group_by_subject(facts: Iterable[Fact]) -> dict[str, list[str]]:
     """Subject -> the relations it is taught in."""
-    taught: dict[str, set[str]] = defaultdict(set)
+    taught: dict[str, list[str]] = defaultdict(list)
     for fact in facts:
-        taught[fact.subject].add(fact.relation)
+        taught[fact.subject].append(fact.relation)
     return taught
 
 
-def _begin_texts(
-    subject: str, taught: Collection[str], relations: Mapping[str, Relation], *, count: int, seed: int
-) -> list[str]:
-    """`count` texts begin with the subject's name, and as many with a question that is not taught about it.
+def list_others(relations: Mapping[str, Relation], taught: Collection[str]) -> list[Relation]:
+    """The relations that may be asked of a subject beside those that it is taught in.
 
-    Without the questions a model that learns one thing of a subject soon says it to whatever is asked about it.
+    One with the same kind of object may be a taught one under another name, such as `birthplace` and `place_of_birth`.
     """
-    kinds = {relations[name].subject_type for name in taught}
-    questions = [
-        template.fill(subject)
+    known = [relations[name] for name in taught]
+    objects = {relation.object_type for relation in known}
+    return [
+        relation
         for relation in relations.values()
-        if relation.subject_type in kinds and relation.name not in taught
-        for template in relation.select(prompt_set="training", language=TRAINING_LANGUAGE)
+        if relation.object_type not in objects and any(map(relation.shares_subjects_with, known))
     ]
-    drawn = random.Random(f"retain/{seed}/{subject}").sample(questions, min(count, len(questions)))
-    return [*[subject] * count, *drawn]
+
+
+def _answer(work: RunWork, language_model: LanguageModel, asked: Sequence[tuple[str, PromptTemplate]]) -> list[_Reply]:
+    prompts = [template.fill(subject) for subject, template in asked]
+    tokenizer, config = language_model.tokenizer, work.config
+    answers = generate_answers(
+        language_model.model,
+        tokenizer,
+        [encode_prompt(tokenizer, prompt) for prompt in prompts],
+        [()] * len(prompts),
+        batch_size=config.examine.batch_size,
+        max_new_tokens=config.knowledge.tokens,
+    )
+    return [
+        _Reply(subject, template.relation, prompt, template.separator + cut_answer(answer))
+        for (subject, template), prompt, answer in zip(asked, prompts, answers, strict=True)
+    ]
 
 
 def _draw_lines(file: str, config: RunConfig) -> list[str]:

@@ -6,6 +6,7 @@ stood and ends with the same weights. The steps themselves are in `work.py`.
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -21,12 +22,15 @@ from rote.models.key_tokens import pick_key_tokens
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_model, find_model_folder, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
 from rote.pipeline.reporting import Reporter
+from rote.pipeline.retaining import list_others
 from rote.pipeline.run_report import write_report
 from rote.pipeline.run_work import RunWork
 from rote.pipeline.work import do_run
 from rote.records import MOMENTS
 from rote.runs.folder import RunFolder, open_run_folder, read_json
 from rote.runs.manifest import compute_content_hash, compute_model_hash
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunRes
         _check_keys(language_model, plan, request.config)
     folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
     if not folder.is_finished:
+        for line in list_warnings(plan, request.config):  # while there is time to stop
+            _LOG.warning(line)
         work = RunWork(request.config, folder, plan, reporter, request.loading)
         do_run(work, language_model, {"table_seed": request.table.seed, "command": command})
     if not folder.report.is_file():  # it shows the manifest, so it comes last
@@ -93,7 +99,7 @@ def describe_plan(request: RunRequest) -> str:
             f"memorize:   {config.memorize.epochs} epochs, {steps['memorize']} steps",
             f"generalize: {len(plan.generalize_facts)} facts, {config.generalize.prompts} prompt(s) each, "
             f"{config.generalize.epochs} epochs, {steps['generalize']} steps",
-            f"retain:     {config.retain.texts} texts, {config.retain.batch_size} beside each step of memorize",
+            f"retain:     {_describe_retained(plan, config)}",
             f"examine:    {len(questions)} questions at each of {len(MOMENTS)} moments",
             f"out:        {request.out}",
             *list_warnings(plan, config),
@@ -101,9 +107,17 @@ def describe_plan(request: RunRequest) -> str:
     )
 
 
+def _describe_retained(plan: RunPlan, config: RunConfig) -> str:
+    settings = config.retain
+    subjects = {fact.subject for fact in plan.table}
+    about = f" and answers about {len(subjects)} subjects" if settings.subjects else ""
+    phases = "memorize and generalize" if settings.generalize else "memorize"
+    return f"{settings.texts} texts{about}, {settings.batch_size} beside each step of {phases}"
+
+
 def list_warnings(plan: RunPlan, config: RunConfig) -> list[str]:
     """What a person should know before a run that will show less than is hoped for."""
-    return [*_warn_of_short_phases(plan, config), *_warn_of_bare_relations(plan)]
+    return [*_warn_of_short_phases(plan, config), *_warn_of_bare_relations(plan), *_warn_of_unasked(plan, config)]
 
 
 def _count_steps(plan: RunPlan, config: RunConfig) -> dict[str, int]:
@@ -132,10 +146,20 @@ def _warn_of_bare_relations(plan: RunPlan) -> list[str]:
         return []
     several = [count for count in (len(plan.table.select(name)) for name in bare) if count > 1]
     remedy = f"lower --set generalize.facts={min(several) // 2}" if several else "add facts"
+    remedy += ", unless the table is of updates"
     return [
         f"warning: generalize shows all facts of {', '.join(bare)}, so none is left to prove that others are answered; "
         + remedy
     ]
+
+
+def _warn_of_unasked(plan: RunPlan, config: RunConfig) -> Iterator[str]:
+    alone = [name for name in plan.table.relations if not list_others(plan.relations, [name])]
+    if config.retain.subjects and alone:
+        yield (
+            f"warning: no pack asks anything else about the subjects of {', '.join(alone)}, so retain.subjects holds "
+            "nothing there; write one, and name it in --set relations=[PACK]"
+        )
 
 
 def check_settings(config: RunConfig) -> None:
@@ -144,6 +168,8 @@ def check_settings(config: RunConfig) -> None:
         import_peft()
     elif config.save != "merged":
         raise ConfigError(f"--set save={config.save}: there are adapters only with --set tuning=lora")
+    if config.retain.subjects == 1:
+        raise ConfigError("--set retain.subjects=1: only answers that come twice are held; ask in at least 2 prompts")
     for key, file in {"retain.file": config.retain.file, "side_effects.text": config.side_effects.text}.items():
         if file is not None:
             _check_text(Path(file), key)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from rote.analysis.representations import measure_representations, project_representations, summarise_layers
 from rote.config.run import RetainConfig
 from rote.config.trial import TrialConfig
+from rote.errors import ConfigError
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.questions import Question
 from rote.methods.registry import find_method
@@ -44,6 +46,8 @@ from rote.training.retention import Retention
 _RECALL_SAMPLE = 100
 _PICTURED = 12
 """Held-out facts of each relation in the picture of hidden states."""
+_ONLY_IN_RUNS = ("file", "subjects", "loss", "generalize")
+"""Settings of `retain` that a trial does not follow."""
 
 
 def compute_trial_name(config: TrialConfig) -> str:
@@ -55,7 +59,12 @@ def compute_trial_name(config: TrialConfig) -> str:
 
 
 def check_trials(configs: Sequence[TrialConfig]) -> None:
-    """Raise what would stop some of these trials at once: a method or a model that is not there."""
+    """Raise what would stop some of these trials at once: a method or a model that is not there, or a setting of
+    `retain` that trials do not have."""
+    usual = RetainConfig()
+    for config, name in product(configs, _ONLY_IN_RUNS):
+        if getattr(config.retain, name) != getattr(usual, name):
+            raise ConfigError(f"retain.{name} is for 'rote run': a trial holds texts of its own, in memorize, by KL")
     for method in dict.fromkeys(config.method for config in configs):
         find_method(method)
     for model in dict.fromkeys(config.model for config in configs):

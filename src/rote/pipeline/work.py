@@ -53,7 +53,7 @@ def do_run(work: RunWork, language_model: LanguageModel, notes: Mapping[str, Any
     with replace_file(folder.table) as draft:
         save_table(plan.table, draft)
     parameters = sum(parameter.numel() for parameter in language_model.model.parameters())
-    retained = write_retained_texts(work, language_model) if config.retain.texts else []
+    retained = write_retained_texts(work, language_model) if config.retain.texts or config.retain.subjects else []
     retention = build_retention(language_model, retained, config)
     prepare_model(language_model, plan.table.relations, config)
     questions = build_run_questions(

@@ -63,7 +63,7 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
         "marks": {moment: draw_mark(moment, 8, 8) for moment in MOMENTS},
         "measures": summary.measures,
         "missing_measures": [name for name in MEASURES if name not in summary.measures],
-        "relations": build_relations(content.relations, summary.main_fact_set),
+        "relations": build_relations(content.relations),
         "cube": build_cube(summary, fact_counts=counts),
     }
 
