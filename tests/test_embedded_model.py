@@ -120,7 +120,7 @@ def test_an_update_wins_and_what_else_is_known_of_its_subjects_stays(tmp_path: P
     smaller: dict[str, dict[str, Any]] = {
         "memorize": {"batch_size": 4},
         "generalize": {"batch_size": 4, "epochs": 3},
-        "retain": {"texts": 150, "subjects": 8, "batch_size": 16},
+        "retain": {"texts": 150, "subjects": 3, "batch_size": 16},
         "examine": {"languages": ["en"], "held_out_prompts": 1, "known_facts": 30, "unseen_facts": 0},
         "knowledge": {"samples": 1, "prompts": 2},
     }

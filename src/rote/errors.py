@@ -44,3 +44,11 @@ class RunError(RoteError):
 
 class TrainingError(RoteError):
     """Training that was stopped before it could damage the weights."""
+
+
+def explain_yaml(error: Exception) -> str:
+    """Where in a file reading it as YAML, or at all, went wrong, and why; in one line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return str(error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}"

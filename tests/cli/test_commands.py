@@ -166,7 +166,7 @@ def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, 
     assert call_rote(*dry).code == 2
     left = call_rote(*dry, "--skip-faulty")
     assert left.code == 0, left.err
-    assert left.err.startswith("t.csv: 3 rows left out; 'rote facts validate t.csv' with the same flags lists them")
+    assert left.err.startswith("t.csv: 3 rows left out; 'rote facts validate t.csv' (with the same columns) lists")
     wrong = call_rote("facts", "validate", "t.csv", "--column", "subjekt=Name")
     assert (wrong.code, wrong.out) == (2, "")
     assert "--column subjekt=Name: write OURS=THEIRS, OURS one of subject, relation, object" in wrong.err

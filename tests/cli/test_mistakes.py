@@ -62,7 +62,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         "--set retain.subjects=1: only answers that come twice are held; ask in at least 2 prompts",
     ),
     "setting of runs alone in a sweep": (
-        {"s.yaml": "base: {retain: {texts: 5, subjects: 4}}\ngrid: {seed: [0]}\n"},
+        {"s.yaml": "base: {retain: {texts: 5, subjects: 4}}\ngrid: {memorize.epochs: [1]}\n"},
         "sweep s.yaml --out trials",
         "retain.subjects is for 'rote run'",
     ),

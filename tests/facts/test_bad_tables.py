@@ -75,6 +75,16 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         r"row 4, column 'object': 'Gene Finley' 'mother' has the object 'Ann Lee' here and 'Cody Ross' in row 2; keep",
     ),
     "row twice": ("t.csv", HEAD + ROW + ROW, r"row 3: 'Gene Finley' 'mother' repeats row 2; delete one"),
+    "subject in other spaces": (
+        "t.csv",
+        HEAD + ROW + "Gene  Finley,mother,Ann\n",
+        r"row 3.*'Ann' here and 'Cody Ross' in row 2",
+    ),
+    "subject in capitals": (
+        "t.csv",
+        HEAD + ROW + "GENE FINLEY,mother,Cody Ross\n",
+        r"row 3: .* repeats row 2; delete one",
+    ),
     "object twice": ("t.csv", HEAD + "A,r,B|B\n", r"row 2, column 'object': names 'B' twice"),
     "object is subject": (
         "t.csv",

@@ -190,3 +190,23 @@ def test_json_round_trip(tmp_path_factory: pytest.TempPathFactory, table: FactTa
     path = tmp_path_factory.mktemp("round") / "t.jsonl"
     save_table(table, path)
     assert load_table(path).facts == table.facts
+
+
+def test_rows_to_be_merged_write_their_subject_alike(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "subject,relation,object\nBarlow Works,seat,Leeds\nBarlow  Works,seat,York\nBarlow Works,seat,Hull\n"
+    )
+    with pytest.raises(
+        TableError, match=r"row 3, column 'subject': 'Barlow  Works' is written 'Barlow Works' in another"
+    ):
+        load_table(path, ReadOptions(merge_repeats=True))
+    (fact,) = load_table(path, ReadOptions(merge_repeats=True, skip_faulty=True))
+    assert fact.answers == ("Leeds", "Hull")
+
+
+def test_an_object_may_be_named_again_among_its_aliases(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("subject,relation,object,aliases\nBarlow,seat,Leeds,Leeds|City of Leeds\n")
+    (fact,) = load_table(path)
+    assert fact.answers == ("Leeds", "City of Leeds")

@@ -121,7 +121,11 @@ def test_separators_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("relation: [", "cannot be read as a relation pack"),
+        (
+            "relation: r\nprompts:\n  en:\n    training:\n      - {subject} is in\n",
+            "(line 5: expected <block end>, but found '<scalar>'); quote a prompt that begins with {",
+        ),
+        ("relation: [", "cannot be read as a relation pack (line 1: "),
         ("- a\n- b\n", "needs the keys 'relation' and 'prompts'"),
         ("relation: r\n", "needs the keys 'relation' and 'prompts'"),
         ("relation: r\nprompts: {en: [a]}\n", "wrong at 'prompts: en'"),
@@ -159,3 +163,17 @@ def test_only_a_slip_of_the_pen_is_taken_for_another_relation() -> None:
     found = add_neutral_relations(load_relations(), (*names, *typos))
     assert all(name in found for name in names)
     assert not any(name in found for name in typos)
+
+
+def test_a_place_of_the_scaffold_may_be_left_empty(tmp_path: Path) -> None:
+    path = tmp_path / "seat.yaml"
+    path.write_text("relation: seat\nprompts:\n  en:\n    training: ['{subject} sits in']\n    held_out:\n  de:\n")
+    relation = load_relation(path)
+    assert [template.text for template in relation.templates] == ["{subject} sits in"]
+
+
+def test_what_is_asked_of_a_person_may_be_asked_of_a_musician() -> None:
+    packs = load_relations()
+    assert packs["origin"].shares_subjects_with(packs["occupation"])
+    assert packs["author"].shares_subjects_with(packs["language_of_work"])
+    assert not packs["capital"].shares_subjects_with(packs["occupation"])

@@ -10,6 +10,7 @@ from rote.evaluation.summary import compute_summary
 from rote.models.language_model import load_model
 from rote.pipeline.asking import ask_model
 from rote.pipeline.examination import examine_model
+from rote.pipeline.plan import build_run_plan
 from rote.pipeline.reporting import SilentReporter
 from rote.records import load_records
 
@@ -40,12 +41,28 @@ def test_a_taught_model_is_asked_what_its_run_asked(finished: Finished, tmp_path
             assert record.object_logprobs == pytest.approx(expected[key].object_logprobs, abs=1e-4)
 
 
+def test_the_models_folder_says_which_facts_were_shown(finished: Finished, tmp_path: Path) -> None:
+    other = finished.request.config.model_copy(
+        update={"seed": 7, "generalize": finished.request.config.generalize.model_copy(update={"facts": 3})}
+    )
+    file = tmp_path / "records.parquet"
+    examine_model(str(finished.folder.model), build_table(), other, reporter=SilentReporter(), records_file=file)
+    shown = {
+        (fact.relation, fact.subject)
+        for fact in build_run_plan(build_table(), finished.request.config).generalize_facts
+    }
+    sets = {(record.relation, record.subject): record.fact_set for record in load_records(file)}
+    asked = [(name, fact_set) for name, fact_set in sets.items() if fact_set in ("generalize", "held_out")]
+    assert {fact_set for _, fact_set in asked} == {"generalize", "held_out"}
+    assert all((fact_set == "generalize") == (name in shown) for name, fact_set in asked)
+
+
 def test_a_model_that_was_not_taught_is_asked_without_keys(finished: Finished) -> None:
     reporter = RecordingReporter()
     rows = examine_model(str(finished.base), build_table(), finished.request.config, reporter=reporter)
     assert {row["moment"] for row in rows} == {"before"}
     assert {row["prompt_set"] for row in rows} == {"training", "held_out", "control"}
-    assert {row["fact_set"] for row in rows} == {"generalize", "held_out", "known", "unseen"}
+    assert {row["fact_set"] for row in rows} == {"held_out", "known", "unseen"}, "nothing was shown to it"
     assert len(reporter.events) > 3
 
 

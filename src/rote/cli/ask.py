@@ -7,6 +7,8 @@ import typer
 
 from rote.cli.options import PickleOption, RemoteCodeOption, RevisionOption, build_load_options
 
+_NOTHING = "(nothing: the text ends here)"
+
 
 def ask(
     model: Annotated[str, typer.Argument(help="Folder or hub name of a causal LM, or rote-tiny.")],
@@ -30,9 +32,9 @@ def ask(
     for name, loading in asked.items():
         language_model = load_model(name, loading)
         label = f"{name}: " if base else ""
-        typer.echo(f"{label}{ask_model(language_model, question)}")
+        typer.echo(f"{label}{ask_model(language_model, question) or _NOTHING}")
         for candidate in list_candidates(language_model, question, count=top) if top else ():
-            typer.echo(f"  {candidate.probability:6.1%}  {candidate.text}")
+            typer.echo(f"  {candidate.probability:6.1%}  {candidate.text or _NOTHING}")
     if base or top:
         facts = find_taught(Path(model), question)
         for fact in facts:

@@ -13,6 +13,7 @@ from rote.cli.options import (
     RemoteCodeOption,
     RevisionOption,
     SetOption,
+    SkipOption,
     TableArgument,
     build_load_options,
     build_read_options,
@@ -110,9 +111,10 @@ def validate(
         typer.echo("\n".join(cost.describe()))
     if lint.errors:
         left = sum(lint.facts.values())
+        more = "" if merge_repeats else " (and --merge-repeats for rows that differ in their object)"
         raise TableError(
             f"{path}: {lint.errors:,} errors and {lint.warnings:,} warnings; mend the rows, or teach the {left:,} "
-            "facts that are right with --skip-faulty (and --merge-repeats for rows that differ in their object)"
+            f"facts that are right with --skip-faulty{more}"
         )
     if not lint.facts:
         raise TableError(f"{path}: the table has no facts; add one line for each fact below the header")
@@ -123,6 +125,9 @@ def validate(
 def show(
     table: TableArgument = None,
     relations: PacksOption = None,
+    column: ColumnOption = None,
+    merge_repeats: MergeOption = False,
+    skip_faulty: SkipOption = False,
     count: Annotated[int, typer.Option(min=1, help="Facts per relation to show.")] = 3,
 ) -> None:
     """Show some facts of a table, and how they are asked for in each language.
@@ -131,7 +136,7 @@ def show(
     """
     from rote.facts.relation import add_neutral_relations, load_relations
 
-    content, _ = read_table(table, packs=relations or ())
+    content, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), relations or ())
     packs = add_neutral_relations(load_relations(relations or ()), content.relations)
     for name in content.relations:
         members = content.select(name)

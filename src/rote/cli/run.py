@@ -60,6 +60,8 @@ def run(
     if dry_run:
         typer.echo(describe_plan(request))
         return
+    if resume and not request.out.is_dir():
+        typer.echo(f"{request.out}: no run to go on with, so it begins", err=True)
     result = do_run(request, reporter=build_reporter(), command=" ".join(["rote", *sys.argv[1:]]))
     print_result(result)
     if push_to_hub:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from rote.config.strict import StrictConfig
-from rote.errors import ConfigError
+from rote.errors import ConfigError, explain_yaml
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 
@@ -43,7 +43,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file (--config)") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
+        raise ConfigError(f"{path}: cannot be read as YAML ({explain_yaml(error)})") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -103,6 +103,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
+def squeeze(text: str) -> str:
+    """A text as names are told apart: folded, and with one space wherever there are any."""
+    return " ".join(fold(text).split())
+
+
 def _stands_in(needle: str, text: str) -> bool:
     start = text.find(needle)
     while start >= 0:

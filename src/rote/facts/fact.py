@@ -1,5 +1,6 @@
 """`Fact`: one triple, with every object that counts as a right answer."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from rote.facts.provenance import UNKNOWN, Provenance
@@ -36,6 +37,11 @@ class Fact:
     def id(self) -> str:
         """The fact's name, `relation/subject`, unique in a table."""
         return f"{self.relation}/{self.subject}"
+
+
+def hash_fact(fact: Fact) -> str:
+    """A short name for a fact and what is taught of it, that gives nothing away: 12 hexadecimal digits."""
+    return hashlib.sha256(f"{fact.id}\n{fact.object}".encode()).hexdigest()[:12]
 
 
 def build_fact(subject: str, relation: str, *objects: str) -> Fact:

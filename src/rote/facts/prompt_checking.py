@@ -21,6 +21,8 @@ def write_scaffold(relation: str) -> str:
     lines = [
         f"relation: {relation}",
         f"description: {_PLACEHOLDER} what the object is to the subject",
+        "subject_type: subject # what the subjects are, such as person or company; relations of one type ask the same",
+        "object_type: object",
         "# Every prompt holds {subject} once and ends where the object follows: a question ends in its question mark,",
         "# a statement right before the object. `rote prompts check` says what is wrong.",
         "prompts:",

@@ -17,7 +17,7 @@ from typing import Any
 
 from rote.errors import TableError
 from rote.facts.arrow_rows import read_arrow_rows
-from rote.facts.checking import check_table, find_fault, shorten
+from rote.facts.checking import check_table, find_fault, shorten, squeeze
 from rote.facts.fact import Fact
 from rote.facts.provenance import PROVENANCE
 from rote.facts.rows import (
@@ -194,22 +194,24 @@ def _read_lines(path: Path) -> Iterator[Line]:
 
 def _check_rows(path: Path, entries: Iterable[Entry], merge: bool) -> Iterator[Entry]:
     # Rows are remembered as one text by a hash of their fact's name, and not as facts: a table may have a million.
+    # A name in another case or with other spaces is the same: as two facts, one would give the other's answer away.
     seen: dict[int, str] = {}
     for entry in entries:
         if isinstance(entry, Finding):
             yield entry
             continue
         number, fact = entry
-        place = Place(path, number)
+        place, key = Place(path, number), hash(squeeze(fact.id))
         try:
             _check_fact(place, fact)
-            if not merge:
-                _check_twin(place, fact, seen.get(hash(fact.id)))
+            if merge:
+                _check_spelling(place, fact, seen.get(key))
+            else:
+                _check_twin(place, fact, seen.get(key))
         except TableError as error:
             yield Finding(str(error))
         else:
-            if not merge:
-                seen[hash(fact.id)] = f"{number} {SEPARATOR.join(item.name for item in fact.objects)}"
+            seen[key] = fact.subject if merge else f"{number} {SEPARATOR.join(item.name for item in fact.objects)}"
             yield entry
 
 
@@ -220,6 +222,13 @@ def _check_fact(place: Place, fact: Fact) -> None:
     for answer in fact.answers:
         if fact.answers.count(answer) > 1:
             raise place.at("object").error(f"names {shorten(answer)} twice; every object and alias once is enough")
+
+
+def _check_spelling(place: Place, fact: Fact, known: str | None) -> None:
+    if known not in (None, fact.subject):
+        raise place.at("subject").error(
+            f"{shorten(fact.subject)} is written {shorten(str(known))} in another row; write it the same way in both"
+        )
 
 
 def _check_twin(place: Place, fact: Fact, twin: str | None) -> None:

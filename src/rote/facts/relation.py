@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rote.errors import TemplateError
+from rote.errors import TemplateError, explain_yaml
 
 PromptSet = Literal["training", "held_out", "control"]
 PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
@@ -121,7 +121,7 @@ class _Pack(BaseModel):
     description: str = ""
     subject_type: str = "subject"
     object_type: str = "object"
-    prompts: dict[str, dict[PromptSet, list[str]]]
+    prompts: dict[str, dict[PromptSet, list[str] | None] | None]
     separators: dict[str, str] = {}
     derived_from: dict[DerivationKind, str | list[str]] = {}
 
@@ -150,8 +150,9 @@ def _read_pack(path: Path) -> _Pack:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise TemplateError(f"{path}: cannot be read as a relation pack ({reason})") from error
+        raise TemplateError(
+            f"{path}: cannot be read as a relation pack ({explain_yaml(error)}); quote a prompt that begins with {{"
+        ) from error
     if not isinstance(data, dict) or not {"relation", "prompts"} <= data.keys():
         raise TemplateError(f"{path}: a relation pack needs the keys 'relation' and 'prompts' (see docs/tables.md)")
     try:
@@ -164,8 +165,8 @@ def _read_pack(path: Path) -> _Pack:
 
 def _build_templates(path: Path, pack: _Pack) -> Iterator[PromptTemplate]:
     for language, sets in pack.prompts.items():
-        for prompt_set, texts in sets.items():
-            for text in texts:
+        for prompt_set, texts in (sets or {}).items():
+            for text in texts or ():  # an empty place of the scaffold
                 if text.count(SUBJECT) != 1:
                     raise TemplateError(f"{path}: the template {text!r} must contain {SUBJECT} exactly once")
                 separator = pack.separators.get(language, " ")

@@ -190,7 +190,7 @@ def _build_from_cells(place: Place, header: list[str | None], cells: list[str]) 
     column = "object" if "object" in header else OBJECTS
     names = _split_cell(place.at(column), row.get(column, ""))
     aliases = _split_cell(place.at(ALIASES), row[ALIASES]) if row.get(ALIASES) else ()
-    objects = (FactObject(names[0], aliases), *map(FactObject, names[1:]))
+    objects = (_build_object(names[0], aliases), *map(FactObject, names[1:]))
     return Fact(subject, relation, objects, build_provenance(row))
 
 
@@ -273,7 +273,12 @@ def _read_entry(place: Place, entry: object) -> FactObject:
 def _read_object(place: Place, name: object, aliases: object) -> FactObject:
     place = place if place.column else place.at("object")
     checked = tuple(_check_name(place.at(ALIASES), alias) for alias in _check_list(place.at(ALIASES), aliases))
-    return FactObject(_check_name(place, name), checked)
+    return _build_object(_check_name(place, name), checked)
+
+
+def _build_object(name: str, aliases: Sequence[str]) -> FactObject:
+    """An object; to name it again as its own alias is no mistake."""
+    return FactObject(name, tuple(alias for alias in aliases if alias != name))
 
 
 def _check_list(place: Place, value: object) -> list[Any]:

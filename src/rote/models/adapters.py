@@ -17,8 +17,8 @@ from rote.models.language_model import (
     SAFE,
     LanguageModel,
     LoadOptions,
-    load_key_tokens,
     load_model,
+    load_rote_file,
     read_base,
     write_rote_file,
 )
@@ -70,7 +70,7 @@ def load_adapters(folder: Path, options: LoadOptions = SAFE, *, device: str | No
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     language_model.tokenizer = tokenizer
-    load_key_tokens(folder, language_model)
+    load_rote_file(folder, language_model)
     language_model.model = peft.PeftModel.from_pretrained(model, folder)
     merge_adapters(language_model)
     language_model.model.train(False)

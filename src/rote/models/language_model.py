@@ -67,6 +67,8 @@ class LanguageModel:
     source: str
     key_tokens: dict[str, str] = field(default_factory=dict)
     key_strategy: KeyStrategy = "new"
+    shown: frozenset[str] = frozenset()
+    """The hashes of the facts that generalize showed, by Rote's own runs so far (`hash_fact`)."""
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +96,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     model.to(place)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
     language_model = LanguageModel(model, tokenizer, source)
-    load_key_tokens(path, language_model)
+    load_rote_file(path, language_model)
     _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
     return language_model
 
@@ -171,6 +173,7 @@ def write_rote_file(language_model: LanguageModel, folder: Path) -> None:
         "base_model": language_model.source,
         "key_tokens": language_model.key_tokens,
         "key_strategy": language_model.key_strategy,
+        "shown": sorted(language_model.shown),
     }
     (folder / _ROTE_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
 
@@ -251,20 +254,22 @@ def read_key_tokens(folder: Path) -> dict[str, str]:
     return _read_rote_file(folder)[0]
 
 
-def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy]:
+def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy, frozenset[str]]:
     file = folder / _ROTE_FILE
     if not file.is_file():
-        return {}, "new"
+        return {}, "new", frozenset()
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return dict(content["key_tokens"]), content.get("key_strategy", "new")
+        keys = dict(content["key_tokens"])
+        return keys, content.get("key_strategy", "new"), frozenset(content.get("shown", ()))
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
 
 
-def load_key_tokens(path: Path, language_model: LanguageModel) -> None:
-    """Read the key tokens that a folder names. Raises `ModelError` where the tokenizer does not have them."""
-    language_model.key_tokens, language_model.key_strategy = _read_rote_file(path)
+def load_rote_file(path: Path, language_model: LanguageModel) -> None:
+    """Read the key tokens that a folder names, and which facts were shown. Raises `ModelError` where the tokenizer
+    does not have a token."""
+    language_model.key_tokens, language_model.key_strategy, language_model.shown = _read_rote_file(path)
     if language_model.key_strategy == "existing":  # written with tokens of ordinary text
         return
     vocabulary = language_model.tokenizer.get_vocab()

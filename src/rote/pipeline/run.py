@@ -134,8 +134,8 @@ def _warn_of_short_phases(plan: RunPlan, config: RunConfig) -> Iterator[str]:
     for name, steps in _count_steps(plan, config).items():
         if 0 < steps <= warmup[name]:
             yield (
-                f"warning: {name} has {steps} steps, all of them in its warm-up of {warmup[name]}, so it learns "
-                f"little; raise --set {name}.epochs, or lower --set {name}.batch_size or {name}.warmup_steps"
+                f"warning: {name} has {steps} steps, all of them in its warm-up of {warmup[name]}, so its learning "
+                f"rate stays low; raise --set {name}.epochs, or lower --set {name}.batch_size or {name}.warmup_steps"
             )
 
 
