@@ -88,7 +88,8 @@ def read_table(
     usable = load_usable(path, packs, options or ReadOptions())
     if usable.left_out:
         typer.echo(
-            f"{path}: {usable.left_out:,} rows left out; 'rote facts validate {path}' (with the same columns) lists them",
+            f"{path}: {usable.left_out:,} rows left out; "
+            f"'rote facts validate {path}' (with the same columns) lists them",
             err=True,
         )
     for name in usable.neutral:
