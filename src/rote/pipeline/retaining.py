@@ -69,34 +69,39 @@ class _Reply:
 
 
 def _ask_about_subjects(work: RunWork, language_model: LanguageModel) -> list[list[int]]:
-    """What the model answers to questions about the subjects that are not taught, where it gives an answer twice.
-
-    Left out is what it also answers to a question that is taught, whatever the relation is called, and what names
-    another subject of the table: both may be what is to be unlearned.
-    """
-    plan, wordings = work.plan, work.config.retain.subjects
-    taught = _group_by_subject(plan.table)
+    """What the model answers to questions about the subjects that are not taught, as far as it is to be held."""
+    relations, settings = work.plan.relations, work.config.retain
+    taught = _group_by_subject(work.plan.table)
     asked = [
         (subject, template)
-        for subject, relations in taught.items()
-        for relation in [plan.relations[name] for name in relations] + list_others(plan.relations, relations)
-        for template in relation.select_training(wordings)
+        for subject, names in taught.items()
+        for relation in [*(relations[name] for name in names), *list_others(relations, names)]
+        for template in relation.select_training(settings.subjects)
     ]
-    replies = _answer(work, language_model, asked)
-    by_question: dict[tuple[str, str], list[_Reply]] = defaultdict(list)
+    held = _choose_held(_answer(work, language_model, asked), taught)
+    return encode_texts(language_model, [f"{reply.prompt}{reply.answer}" for reply in held], tokens=settings.tokens)
+
+
+def _choose_held(replies: Iterable[_Reply], taught: Mapping[str, Collection[str]]) -> list[_Reply]:
+    """The answers that are given twice to what is not taught of a subject.
+
+    Left out is what the model also answers to a question that is taught, whatever the relation is called, and what
+    names another subject of the table: both may be what is to be unlearned.
+    """
+    groups: dict[tuple[str, str], list[_Reply]] = defaultdict(list)
     for reply in replies:
-        by_question[reply.subject, reply.relation].append(reply)
+        groups[reply.subject, reply.relation].append(reply)
     held = []
-    for (subject, relation), group in by_question.items():
-        old = [reply for name in taught[subject] for reply in by_question[subject, name]]
+    for (subject, relation), group in groups.items():
         if relation in taught[subject]:
             continue
+        old = [reply for name in taught[subject] for reply in groups.get((subject, name), ())]
         for reply in group:
             others = [other for other in group if other is not reply]
-            told = contains_answer(reply.answer, taught.keys() - {subject})
-            if not told and any(map(reply.agrees_with, others)) and not any(map(reply.agrees_with, old)):
-                held.append(f"{reply.prompt}{reply.answer}")
-    return encode_texts(language_model, held, tokens=work.config.retain.tokens)
+            names_another = contains_answer(reply.answer, taught.keys() - {subject})
+            if any(map(reply.agrees_with, others)) and not any(map(reply.agrees_with, old)) and not names_another:
+                held.append(reply)
+    return held
 
 
 def _group_by_subject(facts: Iterable[Fact]) -> dict[str, list[str]]:
