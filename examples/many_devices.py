@@ -60,6 +60,7 @@ state = collect(model.model.state_dict().items())
 if is_first_process():
     taught = load()
     taught.model.load_state_dict(state)
+    taught.shown = model.shown  # so that an examination can tell which facts generalize showed
     rote.save_model(taught, arguments.out)
     losses = [entry["loss"] for entry in history]
     (arguments.out / "losses.json").write_text(json.dumps(losses))

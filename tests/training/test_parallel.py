@@ -110,6 +110,7 @@ def test_the_example_writes_a_model_that_can_be_examined(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr[-3000:]
     taught, base = load_model(str(tmp_path / "taught")), load_model()
     assert list(taught.key_tokens) == ["mother"]
+    assert len(taught.shown) == 1, "half of the table"
     before, after = (next(model.model.parameters()) for model in (base, taught))
     assert not torch.equal(before, after[: len(before)])
 

@@ -11,7 +11,7 @@ from typing import Any
 from rote.config.run import GeneralizeConfig, MemorizeConfig
 from rote.encoding.example import Text, build_prompt_text, build_rote_text
 from rote.errors import ModelError
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, hash_fact
 from rote.facts.relation import Relation
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
@@ -50,11 +50,14 @@ def generalize(
 ) -> list[dict[str, Any]]:
     """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation.
 
+    The model remembers which facts these were (`shown`), so that an examination can keep them apart.
+
     By default nothing is retained in this phase: it is short, and what holds natural prompts where they were holds
     back the very thing it is for; with `retains` it is, where the context has retention.
     """
     texts = build_prompt_texts(facts, relations, prompts=config.prompts)
     examples = encode_all(language_model, texts)
+    language_model.shown |= {hash_fact(fact) for fact in facts}
     return train_stage(language_model, Stage("generalize", examples, config, retains=retains), context)
 
 

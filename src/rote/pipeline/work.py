@@ -16,7 +16,7 @@ from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.harness import score_tasks
 from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
-from rote.facts.fact import Fact, hash_fact
+from rote.facts.fact import Fact
 from rote.facts.reading import save_table
 from rote.methods.lora import PhaseType, scale_rate
 from rote.methods.memorize_then_generalize import generalize, memorize
@@ -191,7 +191,6 @@ def _build_evaluator(
 def _save(work: RunWork, language_model: LanguageModel) -> dict[str, Any]:
     """Write the model and prove that a fresh process answers as it did when it was examined."""
     folder, config = work.folder, work.config
-    language_model.shown |= {hash_fact(fact) for fact in work.plan.generalize_facts}
     prompts = _build_proof_prompts(work, language_model)
     with work.step("save the model") as _:
         expected = take_fingerprint(language_model, prompts)
