@@ -41,8 +41,9 @@ def test_a_known_fact_is_judged_by_held_out_prompts_where_it_has_some() -> None:
     training = [replace(record, prompt_set="training") for record in ask("Cody", "mother", True, True)]
     (row,) = compute_rings([*held_out, *training], TAUGHT, budget=0.02)
     assert (row["before"], row["after"], row["n"]) == (1.0, 0.0, 1)
-    (row,) = compute_rings(training, TAUGHT, budget=0.02)
-    assert (row["before"], row["after"], row["n"]) == (1.0, 1.0, 1)
+    alone = [replace(record, subject="Dora") for record in training]
+    (row,) = compute_rings([*held_out, *training, *alone], TAUGHT, budget=0.02)
+    assert (row["before"], row["after"], row["n"]) == (1.0, 0.5, 2)
 
 
 def test_many_facts_that_stay_are_kept_and_many_that_go_are_lost() -> None:

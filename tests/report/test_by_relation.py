@@ -2,27 +2,13 @@
 
 from dataclasses import replace
 
+from tests.report.conftest import build_record
+
 from rote.evaluation.summary import compute_by_relation
-from rote.records import Record
 from rote.report import ReportContent, render_report
 from rote.report.by_relation import build_relations
 
-RECORD = Record(
-    moment="before",
-    fact_set="held_out",
-    prompt_set="held_out",
-    language="en",
-    relation="mother",
-    subject="Gene Finley",
-    object="Cody Ross",
-    prompt="Who?",
-    generated="Cody Ross",
-    correct=False,
-    object_logprobs=(-0.25,),
-    object_probability=0.5,
-    rank=None,
-    candidates=None,
-)
+RECORD = build_record(moment="before", correct=False)
 LEARNED = replace(RECORD, moment="generalize", correct=True)
 BY_KEY = replace(LEARNED, prompt_set="key", language="-")
 FORGOTTEN = replace(RECORD, moment="generalize", relation="<b>author")

@@ -14,6 +14,8 @@ _HEADINGS = {"before": "before", "memorize": "after memorize", "generalize": "af
 _LINES = (
     ("key token, all facts", {"prompt_set": "key"}, ("generalize", "held_out")),
     ("training prompt, facts shown", {"prompt_set": "training"}, ("generalize",)),
+    ("held-out prompts, facts shown", {"prompt_set": "held_out"}, ("generalize",)),
+    ("control prompts, facts shown", {"prompt_set": "control"}, ("generalize",)),
     ("training prompt, held-out facts", {"prompt_set": "training"}, ("held_out",)),
     ("held-out prompts, held-out facts", {"prompt_set": "held_out", "language": "en"}, ("held_out",)),
     ("  in the chat template", {"prompt_set": "chat"}, ("held_out",)),
@@ -26,16 +28,6 @@ _LINES = (
     ("facts known before, English", {"prompt_set": "held_out", "language": "en"}, ("known",)),
     ("facts known before, all languages", {"prompt_set": "held_out"}, ("known",)),
 )
-_LINES_ALL_SHOWN = tuple(
-    (
-        label.replace("held-out facts", "facts shown"),
-        wanted,
-        ("generalize",) if fact_sets == ("held_out",) else fact_sets,
-    )
-    for label, wanted, fact_sets in _LINES
-    if label != "training prompt, held-out facts"
-)
-"""Where every fact was shown, as in an update."""
 
 
 def print_result(result: RunResult) -> None:
@@ -104,8 +96,7 @@ def build_accuracy_table(summary: Sequence[Mapping[str, Any]]) -> Table:
     for moment in moments:
         heading = "now" if len(moments) == 1 else _HEADINGS[moment]
         table.add_column(heading, justify="right")
-    lines = _LINES if any(row["fact_set"] == "held_out" for row in summary) else _LINES_ALL_SHOWN
-    for label, wanted, fact_sets in lines:
+    for label, wanted, fact_sets in _LINES:
         cells = [_pool(summary, {**wanted, "moment": moment}, fact_sets) for moment in moments]
         if any(cells):
             table.add_row(label, *cells)

@@ -91,15 +91,13 @@ def judge(loss: Figure, budget: float) -> Verdict:
 
 
 def _collect(records: Sequence[Record], moments: Sequence[str]) -> Values:
-    """Held-out prompts alone, as training prompts may be among what is retained; these where there are no others."""
-    for prompt_set in ("held_out", "training"):
-        values: Values = {}
-        for record in records:
-            if record.moment in moments and record.prompt_set == prompt_set:
-                values.setdefault((record.relation, record.subject), []).append(float(record.correct))
-        if values:
-            return values
-    return {}
+    """By fact: held-out prompts, as training prompts may be among what is retained; those where it has no others."""
+    values: dict[str, Values] = {"training": {}, "held_out": {}}
+    for record in records:
+        if record.moment in moments and record.prompt_set in values:
+            by_fact = values[record.prompt_set]
+            by_fact.setdefault((record.relation, record.subject), []).append(float(record.correct))
+    return {**values["training"], **values["held_out"]}
 
 
 def _build_row(ring: str, measure: str, means: tuple[float, float], loss: Figure, budget: float) -> RingRow:

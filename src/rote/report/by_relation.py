@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rote.report.display import MISSING, clean_text, format_count, format_number
+from rote.report.display import MISSING, clean_text, format_count, format_figure
 from rote.report.headline import find_main_questions
 from rote.report.summary import Figure, Questions, Summary
 from rote.report.words import FACT_SETS, label_prompts
@@ -48,6 +48,4 @@ def _build_line(name: str, summary: Summary, asked: Questions) -> RelationLine:
 
 
 def _format(figure: Figure | None) -> str:
-    if figure is None:
-        return MISSING
-    return f"{format_number(figure.mean)} [{format_number(figure.low)}, {format_number(figure.high)}]"
+    return MISSING if figure is None else format_figure(figure.mean, figure.low, figure.high)

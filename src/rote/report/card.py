@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from rote.report.display import clean_text, format_number, read_number
+from rote.report.display import clean_text, format_figure, format_number, read_number
 from rote.report.words import FACT_SETS, MOMENTS, label_prompts
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -101,8 +101,7 @@ def _build_rings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _format(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "–"
-    mean, low, high = (format_number(read_number(row[key])) for key in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+    return format_figure(*(read_number(row[key]) for key in ("mean", "low", "high")))
 
 
 def _clean(text: str) -> str:

@@ -36,6 +36,11 @@ def format_number(value: float | None) -> str:
     return MISSING if value is None else f"{round(value, 2) + 0.0:.2f}"
 
 
+def format_figure(mean: float | None, low: float | None, high: float | None) -> str:
+    """A figure with its interval: `0.75 [0.10, 0.90]`."""
+    return f"{format_number(mean)} [{format_number(low)}, {format_number(high)}]"
+
+
 def format_counts(values: Sequence[int]) -> str:
     """One count where all are the same, else all of them in order."""
     return " / ".join(format_count(value) for value in (values if len(set(values)) > 1 else values[:1]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rote.report.display import MISSING, clean_text, format_count, format_number, read_number
+from rote.report.display import MISSING, clean_text, format_count, format_figure, format_number, read_number
 from rote.report.words import label_prompts
 
 LABELS = {
@@ -97,8 +97,7 @@ def _build_line(group: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) 
 def _format_cell(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return MISSING
-    low, mean, high = (format_number(read_number(row[key])) for key in ("low", "mean", "high"))
-    return f"{mean} [{low}, {high}]"
+    return format_figure(*(read_number(row[key]) for key in ("mean", "low", "high")))
 
 
 def _format_interval(row: Mapping[str, Any]) -> str:
