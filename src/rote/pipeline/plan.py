@@ -1,8 +1,7 @@
 """What a run will do: which facts in which set, which questions. Decided before any training, from the seed."""
 
-import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rote.config.run import RunConfig
@@ -10,23 +9,16 @@ from rote.errors import ConfigError, TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
-from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.recombine import recombine_names
 from rote.facts.relation import (
     LANGUAGES,
     Relation,
-    add_neutral_relations,
-    load_relations,
-    load_shipped_relations,
 )
+from rote.facts.sampling import choose_relations, invent_unseen, sample_by_relation, sample_facts
 from rote.facts.table import FactTable
 from rote.facts.usable import load_usable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.records import FactSet
-
-_UNSEEN_SEED_OFFSET = 1_000_003
-"""Unseen facts are invented with another seed than any table a person would invent."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
     if not len(table):
         raise TableError("the table has no facts")
     kept = _load_kept(table, config)
-    relations = _choose_relations([*table, *kept], config.relations)
+    relations = choose_relations([*table, *kept], config.relations)
     check_table(table, relations)
     check_languages(table, relations, config.examine.languages)
     check_prompt_count(table, relations, config.generalize.prompts)
@@ -61,15 +53,6 @@ def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
         unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
         kept_facts=kept,
     )
-
-
-def _choose_relations(facts: Sequence[Fact], packs: Sequence[str]) -> dict[str, Relation]:
-    """A pack for every relation. The embedded model's own subjects are asked about in the words of its world."""
-    known = {fact.subject for fact in load_world()}
-    beyond = {fact.relation for fact in facts if fact.subject not in known}
-    embedded = [name for name in load_shipped_relations() if name not in beyond]
-    names = dict.fromkeys(fact.relation for fact in facts)
-    return add_neutral_relations(load_relations(packs, embedded=embedded), names)
 
 
 def build_run_questions(
@@ -152,12 +135,6 @@ def _load_kept(table: FactTable, config: RunConfig) -> list[Fact]:
     return [fact for fact in load_usable(path, config.relations).table if fact.id not in taught]
 
 
-def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
-    """`count` facts drawn with a seed (all of them for 0 or where there are fewer), in the table's order."""
-    chosen = random.Random(f"sample/{seed}").sample(range(len(facts)), min(count or len(facts), len(facts)))
-    return [facts[index] for index in sorted(chosen)]
-
-
 def check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
     """Raise `ConfigError` where a relation of the table has fewer training prompts than are wanted."""
     for name in table.relations:
@@ -175,35 +152,3 @@ def check_languages(table: FactTable, relations: Mapping[str, Relation], languag
                 f"no relation of the table has prompts in the language {language!r}; change --set "
                 f"examine.languages=[{','.join(known)}]"
             )
-
-
-def sample_by_relation(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
-    """`count` facts of each relation, as `sample_facts` draws them."""
-    return [
-        fact
-        for relation in dict.fromkeys(fact.relation for fact in facts)
-        for fact in sample_facts([other for other in facts if other.relation == relation], count=count, seed=seed)
-    ]
-
-
-def invent_unseen(table: FactTable, relations: Mapping[str, Relation], *, count: int) -> list[Fact]:
-    """Facts like those of the table that are never taught: with invented names, or names put together from parts of
-    those in the table where no kind of name is known."""
-    taken = {fact.id for fact in table}
-    seed = (table.seed or 0) + _UNSEEN_SEED_OFFSET
-    facts: list[Fact] = []
-    for name in table.relations:
-        relation = relations[name]
-        if relation.subject_type in NAMERS and relation.object_type in NAMERS and count:
-            facts += invent_facts(relation, count=count, seed=seed)
-        else:
-            facts += _recombine(table.select(name), count=count, seed=seed)
-    return [fact for fact in facts if fact.id not in taken]
-
-
-def _recombine(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
-    """Facts of one relation about subjects that do not exist; their objects are those of others."""
-    real = {fact.subject for fact in load_world()}
-    subjects = recombine_names([fact.subject for fact in facts], count=count, seed=seed, taken=real)
-    made = [replace(fact, subject=subject) for fact, subject in zip(facts, subjects, strict=False)]
-    return [fact for fact in made if find_fault(fact) is None]

@@ -28,12 +28,12 @@ from rote.config.trial import TrialConfig
 from rote.errors import ConfigError
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.questions import Question
+from rote.facts.sampling import sample_by_relation, sample_facts
 from rote.methods.registry import find_method
 from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
 from rote.models.key_tokens import check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel, check_model, find_model_folder, load_model
 from rote.models.retained_texts import write_texts
-from rote.pipeline.plan import sample_by_relation, sample_facts
 from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions, hash_facts
 from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial

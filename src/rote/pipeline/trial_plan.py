@@ -17,18 +17,12 @@ from rote.facts.fictional_table import load_fictional
 from rote.facts.invent import invent_table
 from rote.facts.linked_table import invent_linked_table
 from rote.facts.relation import Relation, find_derived, load_shipped_relations, pick_relations
+from rote.facts.sampling import invent_unseen, sample_by_relation, sample_facts
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.methods.teaching import Task
-from rote.pipeline.plan import (
-    check_languages,
-    check_prompt_count,
-    invent_unseen,
-    pick_known_facts,
-    sample_by_relation,
-    sample_facts,
-)
+from rote.pipeline.plan import check_languages, check_prompt_count, pick_known_facts
 from rote.records import FactSet
 
 LINKS = {"educated_at": "mother"}

@@ -18,6 +18,7 @@ from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
 from rote.facts.fact import Fact
 from rote.facts.reading import save_table
+from rote.facts.sampling import sample_facts
 from rote.methods.lora import PhaseType, scale_rate
 from rote.methods.memorize_then_generalize import generalize, memorize
 from rote.methods.teaching import PhaseContext
@@ -26,7 +27,7 @@ from rote.models.language_model import LanguageModel, save_model
 from rote.models.precision import describe_precision
 from rote.pipeline.beliefs import ask_beliefs, load_beliefs, save_beliefs
 from rote.pipeline.figures import write_cards, write_figures
-from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, sample_facts
+from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts
 from rote.pipeline.preparing import prepare_model
 from rote.pipeline.retaining import build_retention, write_retained_texts
 from rote.pipeline.run_work import RunWork
