@@ -25,10 +25,10 @@ from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, load_model
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import pick_known_facts
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import RunRequest, run
 from rote.records import FactSet, Record
 from rote.runs.folder import read_json
+from rote.runs.reporting import SilentReporter
 from rote.training.retention import Retention
 
 RELATIONS = load_shipped_relations()

@@ -7,9 +7,9 @@ from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment, plan_runs
 from rote.experiments.figures import Trials
 from rote.experiments.tables import format_table
-from rote.pipeline.reporting import Reporter
 from rote.pipeline.trial import check_trials, compute_trial_name, run_trial
 from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
+from rote.runs.reporting import Reporter
 
 
 def run_experiment(

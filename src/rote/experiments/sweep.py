@@ -43,10 +43,10 @@ from rote.evaluation.differences import compute_mean
 from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values
 from rote.experiments.tables import format_cell, format_rows
-from rote.pipeline.reporting import Advance, Reporter, SilentReporter
 from rote.pipeline.trial import check_trials, compute_trial_name, run_trial
 from rote.pipeline.trial_store import TrialStore, load_trial
 from rote.runs.files import remove_dead_drafts
+from rote.runs.reporting import Advance, Reporter, SilentReporter
 
 _COLUMNS = (
     Column(name="training prompt", fact_set=("held_out",), prompt_set=("training",)),

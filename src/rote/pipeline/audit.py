@@ -31,10 +31,10 @@ from rote.methods.memorize_then_generalize import build_prompt_texts, pick_gener
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan
-from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.traces import find_traces
 from rote.records import FactSet
 from rote.runs.files import replace_file
+from rote.runs.reporting import Advance, Reporter
 
 
 def audit_model(

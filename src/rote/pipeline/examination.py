@@ -11,9 +11,9 @@ from rote.facts.fact import hash_fact
 from rote.facts.table import FactTable
 from rote.models.language_model import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
-from rote.pipeline.reporting import Reporter
 from rote.records import save_records
 from rote.runs.files import replace_file
+from rote.runs.reporting import Reporter
 
 
 def examine_model(

@@ -21,7 +21,6 @@ from rote.models.adapters import import_peft
 from rote.models.key_tokens import pick_key_tokens
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_model, find_model_folder, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
-from rote.pipeline.reporting import Reporter
 from rote.pipeline.retaining import list_others
 from rote.pipeline.run_report import write_report
 from rote.pipeline.run_work import RunWork
@@ -29,6 +28,7 @@ from rote.pipeline.work import do_run
 from rote.records import MOMENTS
 from rote.runs.folder import RunFolder, open_run_folder, read_json
 from rote.runs.manifest import compute_content_hash, compute_model_hash
+from rote.runs.reporting import Reporter
 
 _LOG = logging.getLogger(__name__)
 

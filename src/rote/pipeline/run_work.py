@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from rote.config.run import RunConfig
 from rote.models.language_model import LoadOptions
 from rote.pipeline.plan import RunPlan
-from rote.pipeline.reporting import Advance, Reporter
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.reporting import Advance, Reporter
 
 
 @dataclass

@@ -31,7 +31,7 @@ from rote.facts.sampling import sample_facts
 from rote.models.key_tokens import find_key_tables
 from rote.models.language_model import LanguageModel
 from rote.pipeline.plan import RunPlan
-from rote.pipeline.reporting import Reporter
+from rote.runs.reporting import Reporter
 
 _Pairs = Sequence[tuple[Fact, tuple[str, ...]]]
 """Facts, each with the answers that count as right."""

@@ -34,13 +34,13 @@ from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
 from rote.models.key_tokens import check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel, check_model, find_model_folder, load_model
 from rote.models.retained_texts import write_texts
-from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions, hash_facts
 from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 from rote.records import Record, load_records, save_records
 from rote.runs.files import replace_file
 from rote.runs.folder import read_json, write_json
 from rote.runs.manifest import collect_versions, compute_model_hash
+from rote.runs.reporting import Advance, Reporter
 from rote.training.retention import Retention
 
 _RECALL_SAMPLE = 100
