@@ -17,17 +17,18 @@ from rote.facts.counterfactual import swap_world
 from rote.facts.fact import Fact
 from rote.facts.fictional_table import load_fictional
 from rote.facts.relation import LANGUAGES, load_shipped_relations
+from rote.facts.sampling import sample_facts
 from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
 from rote.methods.teaching import PhaseContext
 from rote.models.embedded import locate_embedded_model
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, load_model
 from rote.models.retained_texts import write_texts
-from rote.pipeline.plan import pick_known_facts, sample_facts
-from rote.pipeline.reporting import SilentReporter
+from rote.pipeline.plan import pick_known_facts
 from rote.pipeline.run import RunRequest, run
 from rote.records import FactSet, Record
 from rote.runs.folder import read_json
+from rote.runs.reporting import SilentReporter
 from rote.training.retention import Retention
 
 RELATIONS = load_shipped_relations()

@@ -28,11 +28,11 @@ from rote.experiments.reproduce import format_experiment, load_finished, run_exp
 from rote.experiments.tables import format_cell, format_table
 from rote.facts.relation import find_derived
 from rote.methods.registry import find_method
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.trial import compute_trial_name
 from rote.pipeline.trial_plan import build_trial_plan, build_trial_questions
 from rote.pipeline.trial_store import TrialStore
 from rote.runs.folder import write_json
+from rote.runs.reporting import SilentReporter
 
 DECLARED = list_experiments()
 ABOUT: dict[str, Any] = {

@@ -22,8 +22,8 @@ from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
 from rote.facts.fictional_table import load_fictional
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.tokenizer import train_tokenizer
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.trial_store import TrialStore, load_trial
+from rote.runs.reporting import SilentReporter
 
 BASE: dict[str, Any] = {
     "table": {"kind": "invented", "relations": ["mother"], "count": 2},

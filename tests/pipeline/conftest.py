@@ -19,8 +19,8 @@ from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.tokenizer import train_tokenizer
-from rote.pipeline.reporting import Advance
 from rote.pipeline.run import RunRequest, RunResult, run
+from rote.runs.reporting import Advance
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings

@@ -26,7 +26,7 @@ from rote.pipeline.audit import (
     measure_repurposing,
     save_audit,
 )
-from rote.pipeline.reporting import SilentReporter
+from rote.runs.reporting import SilentReporter
 
 CONFIG = AuditConfig.model_validate(
     {

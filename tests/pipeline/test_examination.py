@@ -11,8 +11,8 @@ from rote.models.language_model import load_model
 from rote.pipeline.asking import ask_model
 from rote.pipeline.examination import examine_model
 from rote.pipeline.plan import build_run_plan
-from rote.pipeline.reporting import SilentReporter
 from rote.records import load_records
+from rote.runs.reporting import SilentReporter
 
 
 def test_a_taught_model_is_asked_what_its_run_asked(finished: Finished, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from rote.models.adapters import add_adapters
 from rote.models.key_tokens import add_key_tokens, find_key_tables
 from rote.models.language_model import load_model, save_model
 from rote.pipeline.exporting import export_model, export_task, name_task
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import build_identity, run
 from rote.records import Record, load_records
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.reporting import SilentReporter
 
 
 def evaluate(model: Path, tasks: Path, names: list[str]) -> dict[str, Any]:

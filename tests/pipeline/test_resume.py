@@ -12,9 +12,9 @@ import torch
 from tests.pipeline.conftest import Finished, RecordingReporter, build_request
 
 from rote.pipeline import run_report, work
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import run
 from rote.records import MOMENTS, load_records
+from rote.runs.reporting import SilentReporter
 
 STEPS = (
     "write retained texts",

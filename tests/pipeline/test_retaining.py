@@ -14,11 +14,11 @@ from rote.facts.table import FactTable
 from rote.facts.world import load_world
 from rote.models.language_model import SAFE, LanguageModel, load_model
 from rote.pipeline.plan import build_run_plan
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.retaining import list_others, write_retained_texts
 from rote.pipeline.run import list_warnings
 from rote.pipeline.run_work import RunWork
 from rote.runs.folder import RunFolder
+from rote.runs.reporting import SilentReporter
 
 WORDINGS = 3
 UPDATES = swap_world(count=12, seed=0)

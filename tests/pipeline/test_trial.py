@@ -16,11 +16,11 @@ from rote.facts.relation import find_derived, load_shipped_relations
 from rote.facts.world import load_world
 from rote.pipeline import trial as room
 from rote.pipeline import trial_plan as plan_room
-from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.trial import compute_trial_name, run_trial
 from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
 from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 from rote.records import Record
+from rote.runs.reporting import SilentReporter
 
 OWN = "tests.methods.own_method:plan"
 CONFIG: dict[str, Any] = {

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rote.pipeline.reporting import Advance, Reporter
+from rote.runs.reporting import Advance, Reporter
 
 _SECONDS_BETWEEN_LINES = 10.0
 

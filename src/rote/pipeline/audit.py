@@ -25,15 +25,16 @@ from rote.evaluation.intervals import Interval, compute_interval
 from rote.evaluation.questions import Question
 from rote.facts.fact import Fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.sampling import sample_by_relation
 from rote.facts.table import FactTable
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model
-from rote.pipeline.plan import RunPlan, build_run_plan, sample_by_relation
-from rote.pipeline.reporting import Advance, Reporter
+from rote.pipeline.plan import RunPlan, build_run_plan
 from rote.pipeline.traces import find_traces
 from rote.records import FactSet
 from rote.runs.files import replace_file
+from rote.runs.reporting import Advance, Reporter
 
 
 def audit_model(

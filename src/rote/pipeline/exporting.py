@@ -14,9 +14,10 @@ from rote.errors import ModelError, RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
+from rote.facts.sampling import sample_facts
 from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
 from rote.models.vocabulary import restore_vocabulary
-from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
+from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
 from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rote.config.pretrain import PretrainConfig
 from rote.models.embedded import write_checksums
-from rote.pipeline.reporting import Reporter
 from rote.runs.files import replace_folder
+from rote.runs.reporting import Reporter
 from rote.training.pretraining import pretrain
 
 
