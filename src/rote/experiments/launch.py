@@ -1,7 +1,7 @@
 """Scripts that do the trials of a sweep on machines of other people: a Slurm array, a SkyPilot task.
 
-They name nothing of the machine they are printed on. Every trial is a `rote sweep FILE --only NAME` of its own, so a
-trial that was lost is done by submitting the same script again.
+They name nothing of the machine they are printed on. Every job is a `rote sweep FILE --only NAME` of its own, so a
+job that was lost is done by submitting the same script again.
 """
 
 import shlex
@@ -47,12 +47,12 @@ run: |
 
 
 def format_slurm(names: Sequence[str], file: Path, out: Path) -> str:
-    """An array script for `sbatch`: one task for each trial."""
+    """An array script for `sbatch`: one task for each job."""
     return _SLURM.format(last=len(names) - 1, trials=_indent(names, 2), command=_build_command(file, out))
 
 
 def format_skypilot(names: Sequence[str], file: Path, out: Path) -> str:
-    """A task for `sky launch`: each node does every n-th trial."""
+    """A task for `sky launch`: each node does every n-th job."""
     return _SKYPILOT.format(out=out, trials=_indent(names, 4), command=_build_command(file, out))
 
 

@@ -3,7 +3,7 @@
 >>> view = open_view(TrialStore(Path("runs/trials")))
 >>> view.sql('''
 ...     SELECT config->>'$.memorize.epochs' AS epochs, avg(correct::int) AS accuracy, count(*) AS questions
-...     FROM records JOIN trials ON trial = name
+...     FROM records JOIN trials ON job = name
 ...     WHERE moment = 'generalize' AND fact_set = 'held_out' AND prompt_set = 'held_out'
 ...     GROUP BY epochs
 ... ''')
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 def open_view(store: TrialStore) -> "DuckDBPyConnection":
     """A connection to an empty database in memory with two views over the trials that are finished now.
 
-    `records` has the columns of a `Record` and `trial`, the name of the trial; `trials` has `name`, `config` (JSON) and
-    `training_tokens`. The module's docstring shows a query. Raises `RunError` where no trial is finished and
+    `records` has the columns of a `Record` and `job`, the name of the job; `trials` has `name`, `config` (JSON) and
+    `training_tokens`. The module's docstring shows a query. Raises `RunError` where no job is finished and
     `ConfigError` where DuckDB is missing.
     """
     duckdb = _import_duckdb()
     outcomes = sorted((store.path / "trials").glob("*.json"))
     if not outcomes:
-        raise RunError(f"{store.path}: has no finished trial")
+        raise RunError(f"{store.path}: has no finished job")
     view: DuckDBPyConnection = duckdb.connect(":memory:")
     view.execute(
-        "CREATE VIEW records AS SELECT parse_filename(filename, true) AS trial, * EXCLUDE (filename) "
+        "CREATE VIEW records AS SELECT parse_filename(filename, true) AS job, * EXCLUDE (filename) "
         f"FROM read_parquet({_quote([path.with_suffix('.parquet') for path in outcomes])}, filename = true)"
     )
     view.execute(

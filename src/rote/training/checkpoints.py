@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rote.errors import RunError
-from rote.runs.files import replace_folder
+from rote.runs.files import replace_file, replace_folder
 from rote.training.parallel import collect, is_first_process, spread_like, wait_for_all
 
 _NAME = re.compile(r"step-(\d{8})")
@@ -57,15 +57,37 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim
     path = found[-1][1]
     try:
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        with torch.no_grad(), safe_open(path / "model.safetensors", "pt") as tensors:
-            for name, parameter in _list_trained(model):
-                parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
+        _load_weights(model, path / "model.safetensors")
         _restore_state(optimizers, path / "optimizer.safetensors")
         return LoopState(int(content["step"]), list(content["history"]))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise RunError(
             f"{path}: this checkpoint is damaged or does not fit the model; delete the folder to start over"
         ) from error
+
+
+def save_state(model: nn.Module, path: Path) -> None:
+    """Write the weights that training changes, without the optimizer's moments; of several processes, the first."""
+    weights = collect(_list_trained(model))
+    if is_first_process():
+        with replace_file(path) as draft:
+            save_file(weights, draft)
+    wait_for_all()
+
+
+def load_state(model: nn.Module, path: Path) -> None:
+    """Put back what `save_state` wrote. Raises `RunError` where it is damaged or does not fit the model."""
+    try:
+        _load_weights(model, path)
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise RunError(f"{path}: is damaged or does not fit the model; delete its folder to start over") from error
+
+
+@torch.no_grad()
+def _load_weights(model: nn.Module, path: Path) -> None:
+    with safe_open(path, "pt") as tensors:
+        for name, parameter in _list_trained(model):
+            parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:

@@ -53,6 +53,8 @@ class Checkpointing:
 
     folder: Path
     every_seconds: float = 120.0
+    at_end: bool = True
+    """Whether one is written when all is done."""
 
 
 def run_loop(
@@ -86,7 +88,7 @@ def run_loop(
         if checkpointing and agree(time.monotonic() - saved_at > checkpointing.every_seconds):
             save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
             saved_at, saved_step = time.monotonic(), step
-    if checkpointing and saved_step != step:
+    if checkpointing and checkpointing.at_end and saved_step != step:
         save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
     model.eval()
     return LoopState(step, history)
