@@ -11,9 +11,9 @@ import pytest
 from tests.training.conftest import STEPS, build_model, build_plan, build_settings, copy_weights, have_same_weights
 
 from rote.errors import RunError
-from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
+from rote.training.checkpoints import LoopState, finish_checkpoints, load_checkpoint, save_checkpoint
 from rote.training.loop import Checkpointing, run_loop
-from rote.training.optimizer import build_optimizers
+from rote.training.optimizer import build_optimizer
 
 
 @pytest.fixture
@@ -23,13 +23,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "c"
 
 
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
-def test_nothing_is_pickled_and_only_the_newest_is_kept(algorithm: str, tmp_path: Path) -> None:
+def test_nothing_is_pickled_and_only_the_newest_is_kept(tmp_path: Path) -> None:
     names: list[list[str]] = []
     run_loop(
         build_model(),
         build_plan(),
-        build_settings(algorithm),
+        build_settings(),
         checkpointing=Checkpointing(tmp_path / "c", every_seconds=-1.0),
         on_progress=lambda *_: names.append([path.name for path in tmp_path.glob("c/*")]),
     )
@@ -58,7 +57,7 @@ def test_a_half_written_checkpoint_is_ignored(folder: Path, name: str) -> None:
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     model = build_model()
     for folder in (tmp_path, tmp_path / "missing"):
-        assert load_checkpoint(folder, model, build_optimizers(model, build_settings())) is None
+        assert load_checkpoint(folder, model, build_optimizer(model, build_settings())) is None
 
 
 def cut(name: str) -> Callable[[Path], None]:
@@ -118,7 +117,7 @@ def limit_files(size: int) -> Iterator[None]:
 def test_no_space_is_one_clear_line_and_leaves_the_last_checkpoint(folder: Path) -> None:
     model = build_model(seed=4)
     with limit_files(10_000), pytest.raises(RunError, match=r"cannot be written .*free some space"):
-        save_checkpoint(folder, model, build_optimizers(model, build_settings()), LoopState(6, []))
+        save_checkpoint(folder, model, build_optimizer(model, build_settings()), LoopState(6, []))
     assert [path.name for path in folder.iterdir()] == [f"step-{STEPS:08d}"]
     assert run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder)).step == STEPS
 
@@ -126,6 +125,53 @@ def test_no_space_is_one_clear_line_and_leaves_the_last_checkpoint(folder: Path)
 def test_a_checkpoint_can_be_moved(folder: Path, tmp_path: Path) -> None:
     shutil.move(folder, tmp_path / "elsewhere")
     model = build_model(seed=2)
-    state = load_checkpoint(tmp_path / "elsewhere", model, build_optimizers(model, build_settings()))
+    state = load_checkpoint(tmp_path / "elsewhere", model, build_optimizer(model, build_settings()))
     assert state is not None
     assert [entry["step"] for entry in state.history] == list(range(1, STEPS + 1))
+
+
+def test_what_a_finished_stage_keeps_is_its_weights_and_history(folder: Path) -> None:
+    (path,) = folder.iterdir()
+    weights, size = (path / "model.safetensors").read_bytes(), measure(folder)
+    shutil.copytree(path, folder / "step-00000002")  # a kill came before it was removed
+    finish_checkpoints(folder)
+    assert [found.name for found in folder.iterdir()] == [f"step-{STEPS:08d}"]
+    assert sorted(found.name for found in path.iterdir()) == ["model.safetensors", "state.json"]
+    assert (path / "model.safetensors").read_bytes() == weights
+    assert measure(folder) < 0.4 * size, "the optimizer's state is twice the weights"
+    finish_checkpoints(folder)
+    whole, model = build_model(), build_model(seed=3)
+    history = run_loop(whole, build_plan(), build_settings()).history
+    state = run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder))
+    assert state.history == history
+    assert have_same_weights(model, copy_weights(whole))
+
+
+def test_a_kill_before_the_optimizer_s_state_is_gone_does_no_harm(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "unlink", be_killed)
+    with pytest.raises(KeyboardInterrupt):
+        finish_checkpoints(folder)
+    monkeypatch.undo()
+    assert run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(folder)).step == STEPS
+    finish_checkpoints(folder)
+    assert not list(folder.rglob("optimizer.safetensors"))
+
+
+def test_training_cannot_go_on_from_a_finished_stage(folder: Path) -> None:
+    finish_checkpoints(folder)
+    with pytest.raises(RunError, match=r"was finished after 5 updates; delete it to train for longer"):
+        run_loop(build_model(), build_plan(STEPS + 1), build_settings(), checkpointing=Checkpointing(folder))
+
+
+def test_where_nothing_was_trained_nothing_is_finished(tmp_path: Path) -> None:
+    finish_checkpoints(tmp_path / "missing")
+    assert not list(tmp_path.iterdir())
+
+
+def measure(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

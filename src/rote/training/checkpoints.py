@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rote.errors import RunError
-from rote.runs.files import replace_folder
+from rote.runs.files import replace_file, replace_folder
 from rote.training.parallel import collect, is_first_process, spread_like, wait_for_all
 
 _NAME = re.compile(r"step-(\d{8})")
@@ -28,11 +29,13 @@ class LoopState:
 
     step: int
     history: list[dict[str, Any]]
+    is_final: bool = False
+    """Whether the optimizer's state is gone (`finish_checkpoints`), so that no further update can follow."""
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], state: LoopState) -> None:
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState) -> None:
     """Write a checkpoint under `folder` and remove the older ones; of several processes, the first one writes."""
-    weights, moments = collect(_list_trained(model)), collect(_list_state(optimizers))
+    weights, moments = collect(_list_trained(model)), collect(_list_state(optimizer))
     if is_first_process():
         _write(folder, weights, moments, state)
     wait_for_all()
@@ -42,30 +45,66 @@ def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor],
     with replace_folder(folder / f"step-{state.step:08d}") as target:
         save_file(weights, target / "model.safetensors")
         save_file(moments, target / "optimizer.safetensors")
-        content = {"step": state.step, "history": state.history}
-        (target / "state.json").write_text(json.dumps(content), encoding="utf-8")
-    for step, path in _list_checkpoints(folder):
-        if step < state.step:
-            shutil.rmtree(path)
+        (target / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+    _remove_older(folder)
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> LoopState | None:
-    """Put the newest checkpoint under `folder` into the model and optimizers; None where there is none."""
+def finish_checkpoints(folder: Path) -> None:
+    """Keep the weights and the history of a loop that has come to its end, and nothing else under `folder`.
+
+    The optimizer's state takes twice the room of the weights, and only further updates would need it. May be called
+    again, and where there are no checkpoints. Raises `RunError` for a checkpoint that is damaged.
+    """
+    found = _list_checkpoints(folder)
+    if not found:
+        return
+    path = found[-1][1]
+    state = _read_state(path)
+    with replace_file(path / "state.json") as draft:  # first, so that a kill leaves no checkpoint that seems damaged
+        draft.write_text(json.dumps(asdict(replace(state, is_final=True))), encoding="utf-8")
+    (path / "optimizer.safetensors").unlink(missing_ok=True)
+    _remove_older(folder)
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
+    """Put the newest checkpoint under `folder` into the model and the optimizer; None where there is none.
+
+    Raises `RunError` for one that is damaged or does not fit the model.
+    """
     found = _list_checkpoints(folder)
     if not found:
         return None
     path = found[-1][1]
-    try:
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    state = _read_state(path)
+    with _explaining(path):
         with torch.no_grad(), safe_open(path / "model.safetensors", "pt") as tensors:
             for name, parameter in _list_trained(model):
                 parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
-        _restore_state(optimizers, path / "optimizer.safetensors")
-        return LoopState(int(content["step"]), list(content["history"]))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        if not state.is_final:
+            _restore_state(optimizer, path / "optimizer.safetensors")
+    return state
+
+
+def _read_state(path: Path) -> LoopState:
+    with _explaining(path):
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        return LoopState(int(content["step"]), list(content["history"]), bool(content.get("is_final", False)))
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Whatever a damaged file raises becomes one line."""
+    try:
+        yield
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise RunError(
             f"{path}: this checkpoint is damaged or does not fit the model; delete the folder to start over"
         ) from error
+
+
+def _remove_older(folder: Path) -> None:
+    for _, path in _list_checkpoints(folder)[:-1]:
+        shutil.rmtree(path)
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
@@ -78,21 +117,20 @@ def _list_trained(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, value.detach()) for name, value in model.named_parameters() if value.requires_grad)
 
 
-def _list_state(optimizers: list[torch.optim.Optimizer]) -> Iterator[tuple[str, Tensor]]:
+def _list_state(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     return (
-        (f"{number}.{index}.{name}", tensor)
-        for number, optimizer in enumerate(optimizers)
+        (f"{index}.{name}", tensor)
         for index, entry in optimizer.state_dict()["state"].items()
         for name, tensor in entry.items()
     )
 
 
-def _restore_state(optimizers: list[torch.optim.Optimizer], path: Path) -> None:
-    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
+def _restore_state(optimizer: torch.optim.Optimizer, path: Path) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    parameters = optimizer.param_groups[0]["params"]
     with safe_open(path, "pt") as tensors:
         for key in tensors.keys():  # noqa: SIM118 - it is no mapping
-            number, index, name = key.split(".", 2)
-            like = optimizers[int(number)].param_groups[0]["params"][int(index)]
-            states[int(number)].setdefault(int(index), {})[name] = spread_like(tensors.get_tensor(key), like)
-    for optimizer, state in zip(optimizers, states, strict=True):
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            index, name = key.split(".")
+            moment = spread_like(tensors.get_tensor(key), parameters[int(index)])
+            state.setdefault(int(index), {})[name] = moment
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
