@@ -15,7 +15,6 @@ class Script(StrEnum):
     """What can be printed."""
 
     slurm = "slurm"
-    skypilot = "skypilot"
 
 
 def sweep(
@@ -53,18 +52,18 @@ def sweep(
         if not planned:
             raise ConfigError(f"{file}: has no trial {only!r}; --dry-run lists them")
     if print_:
-        _print_script(print_, planned, file, out)
+        _print_script(planned, file, out)
     elif dry_run:
         _list(planned, TrialStore(out))
     else:
         _run(planned, TrialStore(out), processes, threads, ray)
 
 
-def _print_script(script: Script, planned: "list[PlannedTrial]", file: Path, out: Path) -> None:
-    from rote.experiments.launch import format_skypilot, format_slurm
+def _print_script(planned: "list[PlannedTrial]", file: Path, out: Path) -> None:
+    from rote.experiments.launch import format_slurm
 
     names = list(dict.fromkeys(trial.name for trial in planned))
-    typer.echo((format_slurm if script is Script.slurm else format_skypilot)(names, file, out), nl=False)
+    typer.echo(format_slurm(names, file, out), nl=False)
 
 
 def _list(planned: "list[PlannedTrial]", store: "TrialStore") -> None:
