@@ -1,16 +1,18 @@
 """Arguments and options that several commands share."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from rote.config.run import RunConfig
+    from rote.config.job import Config
     from rote.facts.reading import ReadOptions
     from rote.facts.table import FactTable
-    from rote.models.language_model import LoadOptions
+    from rote.models.loading import LoadOptions
 
 TableArgument = Annotated[
     Path | None,
@@ -18,7 +20,9 @@ TableArgument = Annotated[
         metavar="[TABLE]", help="CSV, TSV, JSONL, Parquet or datasets folder of facts; the fictional table by default."
     ),
 ]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings, or a preset: paper, update.")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")
 ]
@@ -40,45 +44,55 @@ RemoteCodeOption = Annotated[
 PickleOption = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled weights, which may run code.")]
 
 
+@dataclass(frozen=True)
+class TableFlags:
+    """The table that is named on the command line, and how it is read."""
+
+    file: Path | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    merge_repeats: bool = False
+    skip_faulty: bool = False
+
+    def list_settings(self) -> Iterator[tuple[str, Any]]:
+        """The settings they stand for, by dotted key."""
+        yield "table.file", str(self.file) if self.file else None
+        yield "table.columns", self.columns
+        yield "table.merge_repeats", self.merge_repeats
+        yield "table.skip_faulty", self.skip_faulty
+
+
 def build_load_options(revision: str | None, trust_remote_code: bool, allow_pickle: bool) -> "LoadOptions":
     """What the flags allow."""
-    from rote.models.language_model import LoadOptions
+    from rote.models.loading import LoadOptions
 
     return LoadOptions(revision, trust_remote_code, allow_pickle)
 
 
-def build_read_options(columns: list[str] | None, merge: bool, skip: bool) -> "ReadOptions":
-    """What the flags say. Raises `ConfigError` for a `--column` that is none."""
+def read_columns(pairs: list[str] | None) -> dict[str, str]:
+    """What `--column` says. Raises `ConfigError` for a pair that is none."""
     from rote.errors import ConfigError
-    from rote.facts.reading import ReadOptions
     from rote.facts.rows import KNOWN
 
     mapped = {}
-    for pair in columns or ():
+    for pair in pairs or ():
         ours, equals, theirs = pair.partition("=")
         if not equals or ours not in KNOWN or not theirs:
             raise ConfigError(f"--column {pair}: write OURS=THEIRS, OURS one of {', '.join(KNOWN)}")
         mapped[ours] = theirs
-    return ReadOptions(mapped, merge, skip)
+    return mapped
 
 
-def load_run_config(model: str, loading: "LoadOptions", path: Path | None, changes: list[str] | None) -> "RunConfig":
-    """The settings of a run: those that fit the model's size, changed by a file and by `--set`."""
-    from rote.config.loading import load_config
-    from rote.config.run import RunConfig
-    from rote.config.sizes import fit_settings
-    from rote.models.language_model import count_parameters
+def build_read_options(columns: list[str] | None, merge: bool, skip: bool) -> "ReadOptions":
+    """What the flags say. Raises `ConfigError` for a `--column` that is none."""
+    from rote.facts.reading import ReadOptions
 
-    return load_config(RunConfig, path, changes, base=fit_settings(count_parameters(model, loading)))
+    return ReadOptions(read_columns(columns), merge, skip)
 
 
 def read_table(
     path: Path | None, options: "ReadOptions | None" = None, packs: Iterable[str | Path] = ()
 ) -> "tuple[FactTable, str]":
-    """The table to work on and its name; the frozen fictional one where no path is given.
-
-    Says on stderr how many rows were left out, and which relations are asked for neutrally.
-    """
+    """A table and its name; the frozen fictional one where no path is given. Says on stderr how it was read."""
     from rote.facts.fictional_table import load_fictional
     from rote.facts.reading import ReadOptions
     from rote.facts.usable import load_usable
@@ -86,12 +100,39 @@ def read_table(
     if path is None:
         return load_fictional(), "fictional facts"
     usable = load_usable(path, packs, options or ReadOptions())
-    if usable.left_out:
+    say_what_was_read(path, usable.left_out, usable.neutral)
+    return usable.table, path.name
+
+
+def load_settings(
+    path: Path | None,
+    changes: list[str] | None,
+    *,
+    table: TableFlags = TableFlags(),
+    model: str | None = None,
+    loading: "LoadOptions | None" = None,
+) -> "Config":
+    """The settings of a job: those that fit the model's size, changed by a file or preset, by flags and by `--set`.
+
+    Without a model the size says nothing.
+    """
+    from rote.config.job import Config
+    from rote.config.loading import load_config
+    from rote.config.sizes import fit_settings
+    from rote.models.loading import SAFE, count_parameters
+
+    base = fit_settings(count_parameters(model, loading or SAFE)) if model else {}
+    flags = [f"{key}={json.dumps(value)}" for key, value in table.list_settings() if value]
+    named = [f"model={json.dumps(model)}"] if model else []
+    return load_config(Config, path, [*named, *flags, *(changes or ())], base=base)
+
+
+def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:
+    """Say on stderr how many rows of a table were left out, and which relations are asked for neutrally."""
+    if left_out:
         typer.echo(
-            f"{path}: {usable.left_out:,} rows left out; "
-            f"'rote facts validate {path}' (with the same columns) lists them",
+            f"{path}: {left_out:,} rows left out; 'rote facts validate {path}' (with the same columns) lists them",
             err=True,
         )
-    for name in usable.neutral:
+    for name in neutral:
         typer.echo(f"{path}: the relation {name!r} has no pack and is asked for neutrally (docs/tables.md)", err=True)
-    return usable.table, path.name

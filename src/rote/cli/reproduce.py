@@ -1,7 +1,7 @@
 """`rote reproduce`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +11,10 @@ def reproduce(
     list_: Annotated[bool, typer.Option("--list", help="Show which experiments there are, and leave.")] = False,
     model: Annotated[str, typer.Option(help="Folder or hub name of a causal LM.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder of the trials; they are shared by all experiments.")] = Path(
-        "runs/trials"
+    store: Annotated[Path, typer.Option(help="Folder of the jobs; runs, experiments and sweeps share it.")] = Path(
+        "runs/store"
     ),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, and do nothing.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of every run, such as memorize.learning_rate=1e-5.")
     ] = None,
@@ -34,18 +35,20 @@ def reproduce(
 
     from rote.cli.progress import build_reporter
     from rote.errors import RoteError, RunError
-    from rote.experiments.reproduce import format_experiment, run_experiment
+    from rote.experiments.reproduce import describe_runs, format_experiment, run_experiment
+    from rote.runs.store import Store
 
     failed = []
     for known in chosen:
-        changes = tuple(set_ or ())
+        wanted: dict[str, Any] = {"model": model, "seeds": seeds, "store": Store(store), "changes": tuple(set_ or ())}
         try:
-            trials = run_experiment(
-                experiments[known], model=model, seeds=seeds, out=out, reporter=build_reporter(), changes=changes
-            )
+            if dry_run:
+                typer.echo("\n".join([f"{known}:", *describe_runs(experiments[known], **wanted)]))
+                continue
+            jobs = run_experiment(experiments[known], reporter=build_reporter(), **wanted)
         except RoteError as error:  # with `all`, one that lacks something does not keep the others back
             failed.append(f"{known} ({error})")
             continue
-        typer.echo("\n".join(format_experiment(known, experiments[known], trials, model=model)))
+        typer.echo("\n".join(format_experiment(known, experiments[known], jobs, model=model)))
     if failed:
         raise RunError(f"not done: {'; '.join(failed)}")

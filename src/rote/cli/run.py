@@ -17,9 +17,10 @@ from rote.cli.options import (
     SkipOption,
     TableArgument,
     build_load_options,
-    build_read_options,
-    load_run_config,
-    read_table,
+    TableFlags,
+    load_settings,
+    read_columns,
+    say_what_was_read,
 )
 
 
@@ -41,6 +42,13 @@ def run(
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="NAME", help="Upload the taught model there, privately, at the end.")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD,...", help="Teach it by these methods too, at equal training tokens, and compare."),
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of the work that runs share; by default `store` beside --out.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Teach a table to a model and examine it before, between and after.
@@ -48,24 +56,31 @@ def run(
     Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
     """
     from rote.cli.progress import build_reporter
-    from rote.cli.tables import print_result
-    from rote.pipeline.run import RunRequest, describe_plan, pick_out_folder
-    from rote.pipeline.run import run as do_run
+    from rote.cli.tables import print_comparison, print_result
+    from rote.experiments.against import compare_into, plan_others
+    from rote.pipeline.job import build_request
+    from rote.pipeline.run import choose_place, describe_plan, do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    settings = load_run_config(model, loading, config, set_)
-    facts, name = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
-    request = RunRequest(facts, name, model, settings, out or Path(), resume, loading)
-    request = request if out else pick_out_folder(request)
+    flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
+    request = build_request(load_settings(config, set_, table=flags, model=model, loading=loading), loading)
+    say_what_was_read(table, request.plan.left_out, request.plan.neutral)
+    methods = [name.strip() for name in (against or "").split(",") if name.strip()]
+    plan_others(request, methods)  # what would stop them is said before the first is begun
+    place = choose_place(request, out, resume=resume, store=store)
     if dry_run:
-        typer.echo(describe_plan(request))
+        typer.echo(describe_plan(request, place))
         return
-    if resume and not request.out.is_dir():
-        typer.echo(f"{request.out}: no run to go on with, so it begins", err=True)
-    result = do_run(request, reporter=build_reporter(), command=" ".join(["rote", *sys.argv[1:]]))
+    if resume and not place.out.is_dir():
+        typer.echo(f"{place.out}: no run to go on with, so it begins", err=True)
+    reporter = build_reporter()
+    result = do_run(request, place, reporter=reporter, command=" ".join(["rote", *sys.argv[1:]]))
     print_result(result)
+    if methods:
+        print_comparison(compare_into(result, request, methods, place.store, reporter=reporter))
     if push_to_hub:
-        from rote.pipeline.publishing import push_model
+        from rote.models.publishing import push_model
 
+        assert result.folder is not None
         folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
         typer.echo(f"hub:    {push_model(folder, push_to_hub)}")

@@ -12,6 +12,7 @@ from rote.config.strict import StrictConfig
 from rote.errors import ConfigError, explain_yaml
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
+PRESETS = Path(__file__).parent / "presets"
 
 
 def load_config(
@@ -21,27 +22,40 @@ def load_config(
     *,
     base: Mapping[str, Any] | None = None,
 ) -> ConfigType:
-    """Build a configuration from a file (or the defaults) and `--set` changes such as `memorize.epochs=6`.
+    """Build a configuration from a file or a preset (or the defaults) and `--set` changes such as `memorize.epochs=6`.
 
     `base` takes the place of defaults where neither says anything.
 
     Raises `ConfigError` naming the key at fault and, for an unknown one, the nearest that exists.
     """
-    content = _merge(base or {}, _read_yaml(path) if path else {})
+    content = merge_settings(base or {}, _read_yaml(path) if path else {})
     for change in changes or ():
-        _apply(content, change)
+        apply_setting(content, *read_pair(change))
+    return build_config(kind, content, where=f"{path}: " if path else "")
+
+
+def build_config(kind: type[ConfigType], content: Mapping[str, Any], *, where: str = "") -> ConfigType:
+    """Build a configuration from plain data. Raises `ConfigError`, which begins with `where`, for what is wrong."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        where = f"{path}: " if path else ""
         raise ConfigError(where + _explain(kind, error)) from error
 
 
+def read_preset(name: str) -> dict[str, Any]:
+    """The settings of a preset, as plain data."""
+    return _read_yaml(PRESETS / f"{name}.yaml")
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
+    preset = PRESETS / f"{path}.yaml"
+    if not path.exists() and preset.is_file():
+        path = preset
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such file (--config)") from error
+        presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
+        raise ConfigError(f"{path}: there is no such file or preset (--config); presets: {presets}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({explain_yaml(error)})") from error
     if content is None:
@@ -51,31 +65,38 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _merge(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Both; where both say something, what `content` says."""
+def merge_settings(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Both as plain data; where both say something, what `content` says."""
     merged = {**base, **content}
     for key in base.keys() & content.keys():
         if isinstance(base[key], Mapping) and isinstance(content[key], Mapping):
-            merged[key] = _merge(base[key], content[key])
+            merged[key] = merge_settings(base[key], content[key])
     return merged
 
 
-def _apply(content: dict[str, Any], change: str) -> None:
+def read_pair(change: str) -> tuple[str, Any]:
+    """The dotted key and the value of a `--set` change. Raises `ConfigError` for what is none."""
     key, equals, value = change.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {change}: must look like key=value, such as --set memorize.epochs=6")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {change}: the value is not valid YAML") from error
+
+
+def apply_setting(content: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value at a dotted key; a mapping changes only what it names. Raises `ConfigError` where it has no place."""
     *parents, last = key.split(".")
     place = content
     for parent in parents:
         inner = place.get(parent, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {change}: {parent!r} has no keys of its own")
+        if not isinstance(inner, Mapping):
+            raise ConfigError(f"--set {key}={value}: {parent!r} has no keys of its own")
         place[parent] = dict(inner)  # a copy: by a YAML alias it may stand in another place too
         place = place[parent]
-    try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {change}: the value is not valid YAML") from error
+    both = isinstance(value, Mapping) and isinstance(place.get(last), Mapping)
+    place[last] = merge_settings(place[last], value) if both else value
 
 
 def _explain(kind: type[StrictConfig], error: ValidationError) -> str:

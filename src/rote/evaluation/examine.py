@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.encoding.example import Example, build_rote_text, encode
+from rote.encoding.example import Example, build_prompt_text, build_rote_text, encode
 from rote.evaluation.generation import continue_prompts, generate_answers
 from rote.evaluation.matching import contains_answer
 from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact
+from rote.facts.relation import PromptTemplate, Relation
+from rote.models.language_model import LanguageModel
 from rote.records import Moment, Record
 
 _SLACK = 2
@@ -34,8 +36,7 @@ class _Reply:
 
 
 def examine(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    language_model: LanguageModel,
     questions: Sequence[Question],
     *,
     moment: Moment,
@@ -47,6 +48,7 @@ def examine(
     `on_progress(done, total)` counts questions, those that are a choice twice. Raises `EncodingError` for a prompt
     whose object begins inside a token.
     """
+    model, tokenizer = language_model.model, language_model.tokenizer
     examples = [encode(tokenizer, question.text) for question in questions]
     choices = [index for index, question in enumerate(questions) if question.candidates is not None]
     report = _count_up(len(questions) + len(choices), on_progress)
@@ -62,18 +64,12 @@ def examine(
     return [_build_record(question, moment, replies[index]) for index, question in enumerate(questions)]
 
 
-def recall_by_key(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    facts: Sequence[Fact],
-    *,
-    key_tokens: Mapping[str, str],
-    batch_size: int,
-) -> float:
+def recall_by_key(language_model: LanguageModel, facts: Sequence[Fact], *, batch_size: int) -> float:
     """The share of facts whose object the model says after `subject [X]`: how much is memorized (paper, section 3).
 
     Facts of a relation without a key token are left out; 0 where no fact is left.
     """
+    model, tokenizer, key_tokens = language_model.model, language_model.tokenizer, language_model.key_tokens
     asked = [fact for fact in facts if fact.relation in key_tokens]
     examples = [encode(tokenizer, build_rote_text(fact, key_tokens[fact.relation])) for fact in asked]
     answers = [fact.answers for fact in asked]
@@ -88,6 +84,43 @@ def recall_by_key(
             max_new_tokens=longest + _SLACK,  # by rote the object comes at once: this is asked after every epoch
         )
     return sum(map(contains_answer, texts, answers)) / max(1, len(asked))
+
+
+def find_known(
+    language_model: LanguageModel,
+    candidates: Sequence[Fact],
+    relations: Mapping[str, Relation],
+    *,
+    count: int,
+    batch_size: int,
+) -> list[Fact]:
+    """The first `count` (0 means all) of the candidates that the model knows: it answers two of their training prompts.
+
+    It is asked twice, since one right answer may be a guess, and only in training prompts, so that nothing is chosen by
+    the prompts it is measured with. Where a relation has one training prompt, that one has to do.
+    """
+    known: list[Fact] = []
+    step = count or len(candidates)
+    for start in range(0, len(candidates), step or 1):
+        asked = candidates[start : start + step]
+        pairs = [(fact, template) for fact in asked for template in relations[fact.relation].select_training(2)]
+        right = _answer_rightly(language_model, pairs, batch_size)
+        wrong = {fact for (fact, _), is_right in zip(pairs, right, strict=True) if not is_right}
+        known += [fact for fact in asked if fact not in wrong]
+        if count and len(known) >= count:
+            break
+    return known[: count or None]
+
+
+def _answer_rightly(
+    language_model: LanguageModel, pairs: Sequence[tuple[Fact, PromptTemplate]], batch_size: int
+) -> list[bool]:
+    model, tokenizer = language_model.model, language_model.tokenizer
+    prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in pairs]
+    answers = [fact.answers for fact, _ in pairs]
+    with _examining(model):
+        said = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size)
+    return list(map(contains_answer, said, answers))
 
 
 @contextmanager

@@ -3,20 +3,27 @@ of the paper it tests.
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from rote.config.loading import load_config
+from rote.config.job import Config
+from rote.config.loading import apply_setting, build_config, load_config, merge_settings, read_pair, read_preset
+from rote.config.sizes import fit_settings
 from rote.config.strict import StrictConfig
-from rote.config.trial import TrialConfig
 from rote.errors import ConfigError
+from rote.models.embedded import EMBEDDED_NAME
+from rote.models.loading import count_parameters
+from rote.pipeline.job import JobRequest, build_request
 from rote.records import Record
 
 FOLDER = Path(__file__).parent / "declared"
+_TIMES = re.compile(r"x(\d+(?:\.\d+)?)")
 
 
 class Column(StrictConfig):
@@ -163,7 +170,7 @@ class PlannedRun:
 
     name: str
     seed: int
-    config: TrialConfig
+    request: JobRequest
 
 
 def list_experiments() -> dict[str, Experiment]:
@@ -183,10 +190,47 @@ def find_experiment(name: str) -> str:
 
 
 def plan_runs(
-    experiment: Experiment, *, seeds: int, model: str = "rote-tiny", changes: Sequence[str] = ()
+    experiment: Experiment, *, seeds: int, model: str = EMBEDDED_NAME, changes: Sequence[str] = ()
 ) -> Iterator[PlannedRun]:
     """The runs of an experiment, seed by seed. `changes` are `--set` pairs for all of them."""
+    pairs = dict(map(read_pair, changes))
     for seed in range(seeds):
         for name, settings in experiment.runs.items():
-            pairs = [f"{key}={value}" for key, value in {"model": model, **experiment.base, **settings}.items()]
-            yield PlannedRun(name, seed, load_config(TrialConfig, None, [*pairs, *changes, f"seed={seed}"]))
+            chosen = {"model": model, **experiment.base, **settings}
+            config = build_experiment_config({**chosen, **pairs, "seed": seed})
+            yield PlannedRun(name, seed, build_request(config))
+
+
+def build_experiment_config(settings: Mapping[str, Any]) -> Config:
+    """The configuration of a job of an experiment or a sweep, from settings by dotted key.
+
+    What they leave open is the preset `experiment`, with what fits the model's size. A value such as `x3` is so many
+    times what fits the model's size, so that a declaration holds for every model. Raises `ConfigError`.
+    """
+    content = read_preset("experiment")
+    fitting = fit_settings(_count_parameters(str(settings.get("model", EMBEDDED_NAME))))
+    content = merge_settings(fitting, content)
+    usual = Config.model_validate(fitting)
+    for key, value in settings.items():
+        apply_setting(content, key, _scale(usual, key, value))
+    return build_config(Config, content)
+
+
+def _scale(usual: Config, key: str, value: Any) -> Any:
+    """The value; of a mapping all values in it, and of `x3` three times the usual one."""
+    if isinstance(value, Mapping):
+        return {name: _scale(usual, f"{key}.{name}", inner) for name, inner in value.items()}
+    times = _TIMES.fullmatch(value) if isinstance(value, str) else None
+    if not times:
+        return value
+    found: Any = usual
+    for part in key.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, float):
+        raise ConfigError(f"{key}={value}: there is no number to multiply; write the value itself")
+    return float(times[1]) * found
+
+
+@cache
+def _count_parameters(model: str) -> int:
+    return count_parameters(model)

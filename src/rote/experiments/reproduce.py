@@ -1,55 +1,70 @@
-"""Doing an experiment: its trials, one after the other, and what they show as text."""
+"""Doing an experiment: its jobs, one after the other, and what they show as text."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment, plan_runs
-from rote.experiments.figures import Trials
+from rote.experiments.figures import Jobs
 from rote.experiments.tables import format_table
-from rote.pipeline.trial import check_trials, compute_trial_name, run_trial
-from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
+from rote.pipeline.job import ROOMS, name_job, run_job
+from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Reporter
+from rote.runs.store import JobResult, Store
 
 
 def run_experiment(
-    experiment: Experiment, *, model: str, seeds: int, out: Path, reporter: Reporter, changes: tuple[str, ...] = ()
-) -> Trials:
-    """Do the trials that are not finished; returns all of them by run.
+    experiment: Experiment, *, model: str, seeds: int, store: Store, reporter: Reporter, changes: tuple[str, ...] = ()
+) -> Jobs:
+    """Do the jobs that are not finished; returns all of them by run.
 
-    Raises the errors of `find_method` and `check_model` before the first one is begun.
+    Raises what would stop any of them before the first one is begun.
     """
     plan = list(plan_runs(experiment, seeds=seeds, model=model, changes=changes))
-    check_trials([planned.config for planned in plan])
-    trials: dict[str, list[TrialResult]] = {}
+    jobs: dict[str, list[JobResult]] = {}
     for planned in plan:
-        trials.setdefault(planned.name, []).append(run_trial(planned.config, TrialStore(out), reporter=reporter))
-    return trials
+        jobs.setdefault(planned.name, []).append(run_job(planned.request, store, reporter=reporter))
+    return jobs
+
+
+def describe_runs(
+    experiment: Experiment, *, model: str, seeds: int, store: Store, changes: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """What would be done: a line for each job, with its steps and whether it is finished."""
+    code = compute_code_hash(ROOMS)
+    for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
+        name = name_job(planned.request)
+        found = store.find_code(name)
+        state = "finished" if found == code else "stale, to do again" if found else "to do"
+        config, facts = planned.request.config, len(planned.request.plan.table)
+        yield f"{name}  seed {planned.seed}  {planned.name}: {config.method}, {facts} facts, {state}"
 
 
 def load_finished(
-    experiment: Experiment, *, model: str, seeds: int, out: Path, changes: tuple[str, ...] = ()
-) -> Trials | None:
-    """The trials of those of the first `seeds` seeds for which every run is finished; None where there are none."""
-    store = TrialStore(out)
+    experiment: Experiment, *, model: str, seeds: int, store: Store, changes: tuple[str, ...] = ()
+) -> Jobs | None:
+    """The jobs of those of the first `seeds` seeds for which every run is finished by this version of the code; None
+    where there are none."""
+    code = compute_code_hash(ROOMS)
     by_seed: dict[int, dict[str, str]] = {}
     for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
-        by_seed.setdefault(planned.seed, {})[planned.name] = compute_trial_name(planned.config)
-    complete = [names for names in by_seed.values() if all(store.outcome(name).is_file() for name in names.values())]
+        by_seed.setdefault(planned.seed, {})[planned.name] = name_job(planned.request)
+    complete = [
+        names for names in by_seed.values() if all(store.is_finished(name, code) for name in names.values())
+    ]
     if not complete:
         return None
-    return {run: [load_trial(store, names[run]) for names in complete] for run in experiment.runs}
+    return {run: [store.load(names[run]) for names in complete] for run in experiment.runs}
 
 
-def format_experiment(name: str, experiment: Experiment, trials: Trials, *, model: str) -> Iterator[str]:
+def format_experiment(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -> Iterator[str]:
     """The title, the table and the verdict on every claim."""
-    seeds = min(len(members) for members in trials.values())
+    seeds = min(len(members) for members in jobs.values())
     yield f"{experiment.title}: {experiment.description}"
     yield f"{model}, {seeds} seed(s); generation accuracy unless said otherwise [95% interval] (questions)"
     yield ""
-    yield from format_table(experiment, trials)
+    yield from format_table(experiment, jobs)
     yield ""
-    for row in judge_claims(name, experiment, trials, model=model):
+    for row in judge_claims(name, experiment, jobs, model=model):
         yield f"{row['claim']}: {format_figure(row)}, wanted {row['bound']}: {row['verdict']}"
 
 

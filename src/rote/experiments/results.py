@@ -14,7 +14,7 @@ from rote.experiments.experiment import Experiment, list_experiments
 from rote.experiments.figures import Trials, compute_cells
 from rote.experiments.reproduce import format_figure, load_finished
 from rote.experiments.tables import build_tables, format_table
-from rote.pipeline.trial_store import TrialResult
+from rote.runs.store import JobResult
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint

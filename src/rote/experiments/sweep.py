@@ -1,6 +1,6 @@
-"""Sweeps: trials over a grid of settings, one after the other, in several processes, or on a Ray cluster.
+"""Sweeps: jobs over a grid of settings, one after the other, in several processes, or on a Ray cluster.
 
-A sweep file is YAML. Every key of the grid is a setting of a trial, and so is every key of the base:
+A sweep file is YAML. Every key of the grid is a setting of a job, and so is every key of the base:
 
     base: {table.kind: invented, table.count: 20}
     grid:
@@ -8,17 +8,16 @@ A sweep file is YAML. Every key of the grid is a setting of a trial, and so is e
       generalize.facts: [1, 5]
     seeds: 2
 
-These are 12 trials: every combination, each with the seeds 0 and 1. A trial is named by its content, so one that is
+These are 12 jobs: every combination, each with the seeds 0 and 1. A job is named by its content, so one that is
 finished is not done again, a sweep that was killed goes on when it is started again, and two sweeps share what they
-have in common. Trials that run at once and begin alike may both do the part they share; done one after the other, the
+have in common. Jobs that run at once and begin alike may both do the part they share; done one after the other, the
 second takes it over.
 
-However a trial is run, its records are the same, up to the last bits of a probability where the number of torch's
-threads differs (see `rote.pipeline.trial`). Give `threads` to have the same bits everywhere.
+However a job is run, its records are the same, up to the last bits of a probability where the number of torch's
+threads differs (see `rote.pipeline.stages`). Give `threads` to have the same bits everywhere.
 """
 
 import itertools
-import json
 import multiprocessing
 import os
 import platform
@@ -37,31 +36,31 @@ from pydantic import Field, field_validator
 
 from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
-from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, RoteError, RunError
 from rote.evaluation.differences import compute_mean
-from rote.experiments.experiment import Column
-from rote.experiments.figures import collect_values
-from rote.experiments.tables import format_cell, format_rows
-from rote.pipeline.trial import check_trials, compute_trial_name, run_trial
-from rote.pipeline.trial_store import TrialStore, load_trial
-from rote.runs.files import remove_dead_drafts
+from rote.experiments.experiment import Column, build_experiment_config
+from rote.experiments.figures import collect_values, compute_tokens
+from rote.experiments.tables import STANDARD_COLUMNS, format_cell, format_rows, warn_of_recall
+from rote.pipeline.job import ROOMS, JobRequest, build_request, name_job, run_job
+from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter, SilentReporter
+from rote.runs.store import JobResult, Store
 
 _COLUMNS = (
     Column(name="training prompt", fact_set=("held_out",), prompt_set=("training",)),
     Column(name="held-out prompts", fact_set=("held_out",), prompt_set=("held_out",)),
+    *STANDARD_COLUMNS,
 )
 
 Attempts = Generator[tuple[str, str | None], None, None]
-"""Trials by name as they end, each with the reason why it failed, or None."""
+"""Jobs by name as they end, each with the reason why it failed, or None."""
 
 
 class Sweep(StrictConfig):
     """What a sweep file holds."""
 
     base: dict[str, Any] = Field(default_factory=dict)
-    """Settings that all trials share, by dotted key."""
+    """Settings that all jobs share, by dotted key."""
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """The values each setting takes; one that is in the base too takes these."""
     seeds: int = Field(default=1, ge=1)
@@ -76,16 +75,16 @@ class Sweep(StrictConfig):
 
 
 @dataclass(frozen=True)
-class PlannedTrial:
-    """One trial of a sweep; `changes` are the settings in which the trials differ."""
+class PlannedJob:
+    """One job of a sweep; `changes` are the settings in which the jobs differ."""
 
     name: str
     changes: Mapping[str, Any]
-    config: TrialConfig
+    request: JobRequest
 
 
-def load_sweep(path: Path) -> list[PlannedTrial]:
-    """The trials of a sweep file, the last key of the grid changing fastest.
+def load_sweep(path: Path) -> list[PlannedJob]:
+    """The jobs of a sweep file, the last key of the grid changing fastest.
 
     Raises `ConfigError` naming the file and the key at fault.
     """
@@ -99,27 +98,27 @@ def load_sweep(path: Path) -> list[PlannedTrial]:
 
 
 def run_sweep(
-    configs: Sequence[TrialConfig],
-    store: TrialStore,
+    requests: Sequence[JobRequest],
+    store: Store,
     *,
     processes: int = 1,
     threads: int | None = None,
     ray_address: str | None = None,
     reporter: Reporter,
 ) -> list[str]:
-    """Do the trials that are not finished; returns the names of all, in the order of `configs`.
+    """Do the jobs that are not finished; returns the names of all, in the order of `requests`.
 
-    With one process the trials are done here. With more, each has `threads` threads of torch, by default an equal part
+    With one process the jobs are done here. With more, each has `threads` threads of torch, by default an equal part
     of those that torch would use here. With `ray_address` each is a task of the Ray cluster there, with `threads` CPUs
     (by default one) and a GPU where the cluster has any; no cluster is ever started. The folder of the store, the
     working folder and the models must then be at the same place on all nodes, as on a shared file system.
 
-    Raises `RunError` naming every trial that failed, after all others are done.
+    Raises `RunError` naming every job that failed, after all others are done.
     """
-    jobs = {compute_trial_name(config): config for config in configs}
-    for folder in ("trials", "states", "examined"):
-        remove_dead_drafts(store.path / folder)
-    waiting = {name: config for name, config in jobs.items() if not store.outcome(name).is_file()}
+    jobs = {name_job(request): request for request in requests}
+    store.remove_dead_drafts()
+    code = compute_code_hash(ROOMS)
+    waiting = {name: request for name, request in jobs.items() if not store.is_finished(name, code)}
     if not waiting:
         return list(jobs)
     if ray_address:
@@ -131,43 +130,46 @@ def run_sweep(
         attempts = _attempt_here(waiting, store, threads, reporter)
     failed = [f"{name} ({reason})" for name, reason in attempts if reason]
     if failed:
-        raise RunError(f"{len(failed)} of {len(jobs)} trials failed: {'; '.join(failed)}")
+        raise RunError(f"{len(failed)} of {len(jobs)} jobs failed: {'; '.join(failed)}")
     return list(jobs)
 
 
-def format_sweep(planned: Sequence[PlannedTrial], store: TrialStore) -> Iterator[str]:
-    """A table: each trial's changes and its generation accuracy on held-out facts, as far as it is finished."""
+def format_sweep(planned: Sequence[PlannedJob], store: Store) -> Iterator[str]:
+    """A table: each job's changes, its generation accuracy at the end and its training tokens, as far as it is
+    finished; then a warning for each that memorized too little for the rest to say anything."""
     keys = list(planned[0].changes)
-    rows = (
-        (trial.name, *(f"{trial.changes[key]}" for key in keys), *_format_figures(trial.name, store))
-        for trial in planned
-    )
-    yield from format_rows(("trial", *keys, *(column.name for column in _COLUMNS)), rows)
+    names = {job.name: job for job in planned}
+    done = {name: store.load(name) for name in names if store.is_finished(name, compute_code_hash(ROOMS))}
+    rows = []
+    for job in planned:
+        result = done.get(job.name)
+        figures = _format_figures(result) if result else ["not finished"] * (len(_COLUMNS) + 1)
+        rows.append((job.name, *(f"{job.changes[key]}" for key in keys), *figures))
+    yield from format_rows(("job", *keys, *(column.name for column in _COLUMNS), "training tokens"), rows)
+    for name, result in done.items():
+        yield from warn_of_recall(name, [result])
 
 
-def _format_figures(name: str, store: TrialStore) -> list[str]:
-    if not store.outcome(name).is_file():
-        return ["not finished"] * len(_COLUMNS)
-    found = [collect_values(column, [load_trial(store, name)]) for column in _COLUMNS]
-    return [format_cell(compute_mean(values) if values else None) for values in found]
+def _format_figures(result: JobResult) -> list[str]:
+    found = [collect_values(column, [result]) for column in _COLUMNS]
+    cells = [format_cell(compute_mean(values) if values else None) for values in found]
+    return [*cells, f"{compute_tokens([result]):,.0f}"]
 
 
-def _plan(sweep: Sweep) -> Iterator[PlannedTrial]:
+def _plan(sweep: Sweep) -> Iterator[PlannedJob]:
     for values in itertools.product(*sweep.grid.values()):
         for seed in range(sweep.seeds):
             changes = dict(zip(sweep.grid, values, strict=True))
-            pairs = [f"{key}={json.dumps(value, default=str)}" for key, value in {**sweep.base, **changes}.items()]
-            config = load_config(TrialConfig, None, [*pairs, f"seed={seed}"])
-            check_trials([config])  # before the first is begun
-            yield PlannedTrial(compute_trial_name(config), {**changes, "seed": seed}, config)
+            request = build_request(build_experiment_config({**sweep.base, **changes, "seed": seed}))
+            yield PlannedJob(name_job(request), {**changes, "seed": seed}, request)
 
 
-def _attempt(config: TrialConfig, store: TrialStore, threads: int | None, reporter: Reporter) -> str | None:
-    """Do one trial; returns why it failed, if it is the user's to mend."""
+def _attempt(request: JobRequest, store: Store, threads: int | None, reporter: Reporter) -> str | None:
+    """Do one job; returns why it failed, if it is the user's to mend."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
-        run_trial(config, store, reporter=reporter)
+        run_job(request, store, reporter=reporter)
     except RoteError as error:
         return str(error)
     finally:
@@ -176,19 +178,19 @@ def _attempt(config: TrialConfig, store: TrialStore, threads: int | None, report
 
 
 def _attempt_here(
-    waiting: Mapping[str, TrialConfig], store: TrialStore, threads: int | None, reporter: Reporter
+    waiting: Mapping[str, JobRequest], store: Store, threads: int | None, reporter: Reporter
 ) -> Attempts:
-    for number, (name, config) in enumerate(waiting.items(), start=1):
-        yield name, _attempt(config, store, threads, _NumberedReporter(reporter, f"{number}/{len(waiting)}"))
+    for number, (name, request) in enumerate(waiting.items(), start=1):
+        yield name, _attempt(request, store, threads, _NumberedReporter(reporter, f"{number}/{len(waiting)}"))
 
 
-def _attempt_in_pool(waiting: Mapping[str, TrialConfig], store: TrialStore, threads: int, processes: int) -> Attempts:
+def _attempt_in_pool(waiting: Mapping[str, JobRequest], store: Store, threads: int, processes: int) -> Attempts:
     # Spawned, not forked: a process forked after torch has started its threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(processes, len(waiting)), mp_context=context, initializer=_begin_worker)
     try:
         names = {
-            pool.submit(_attempt, config, store, threads, SilentReporter()): name for name, config in waiting.items()
+            pool.submit(_attempt, request, store, threads, SilentReporter()): name for name, request in waiting.items()
         }
         for future in as_completed(names):
             yield names[future], future.result()
@@ -213,16 +215,16 @@ def _leave_with_parent() -> None:
     os._exit(1)
 
 
-def _attempt_on_ray(waiting: Mapping[str, TrialConfig], store: TrialStore, threads: int, address: str) -> Attempts:
+def _attempt_on_ray(waiting: Mapping[str, JobRequest], store: Store, threads: int, address: str) -> Attempts:
     ray = _import_ray()
     was_attached = ray.is_initialized()
     if not was_attached:
         _attach(ray, address)
     try:
         store.path.mkdir(parents=True, exist_ok=True)
-        shared = TrialStore(store.path.resolve())
+        shared = Store(store.path.resolve())
         task = ray.remote(num_cpus=threads, num_gpus=int("GPU" in ray.cluster_resources()))(_attempt_on_node)
-        names = {task.remote(config, shared, threads, Path.cwd()): name for name, config in waiting.items()}
+        names = {task.remote(request, shared, threads, Path.cwd()): name for name, request in waiting.items()}
         left = list(names)
         while left:
             (done,), left = ray.wait(left)
@@ -232,12 +234,12 @@ def _attempt_on_ray(waiting: Mapping[str, TrialConfig], store: TrialStore, threa
             ray.shutdown()
 
 
-def _attempt_on_node(config: TrialConfig, store: TrialStore, threads: int, folder: Path) -> str | None:
+def _attempt_on_node(request: JobRequest, store: Store, threads: int, folder: Path) -> str | None:
     for path in (folder, store.path):
         if not path.is_dir():
             return f"{path}: is not on the node {platform.node()}; all nodes must share it"
     os.chdir(folder)  # the model may be named by a relative path
-    return _attempt(config, store, threads, SilentReporter())
+    return _attempt(request, store, threads, SilentReporter())
 
 
 def _get_reason(ray: Any, done: Any) -> str | None:
@@ -270,7 +272,7 @@ def _import_ray() -> Any:
 
 def _show(attempts: Attempts, total: int, reporter: Reporter) -> Attempts:
     """Pass on the attempts, telling how many are done."""
-    with reporter.step(f"{total} trials") as advance, closing(attempts):
+    with reporter.step(f"{total} jobs") as advance, closing(attempts):
         for done, attempt in enumerate(attempts, start=1):
             advance(done, total, "")
             yield attempt
@@ -278,7 +280,7 @@ def _show(attempts: Attempts, total: int, reporter: Reporter) -> Attempts:
 
 @dataclass(frozen=True)
 class _NumberedReporter:
-    """Says before each step which trial it is of."""
+    """Says before each step which job it is of."""
 
     reporter: Reporter
     number: str

@@ -6,9 +6,10 @@ few of those facts behind one meaningful prompt, with the loss on the object alo
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from rote.config.run import GeneralizeConfig, MemorizeConfig
+from rote.config.job import Config
+from rote.config.teaching import GeneralizeConfig, MemorizeConfig
 from rote.encoding.example import Text, build_prompt_text, build_rote_text
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
@@ -61,6 +62,13 @@ def generalize(
     return train_stage(language_model, Stage("generalize", examples, config, retains=retains), context)
 
 
+def give_key_tokens(language_model: LanguageModel, relations: Sequence[str], config: Config) -> None:
+    """A key token for each relation that has none, as the settings say."""
+    add_key_tokens(
+        language_model, relations, pattern=config.key_token, seed=config.seed, strategy=config.key_strategy
+    )
+
+
 def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], config: MemorizeConfig) -> Stage:
     """Every fact behind the key token of its relation, loss on all tokens."""
     missing = {fact.relation for fact in facts} - language_model.key_tokens.keys()
@@ -85,14 +93,19 @@ def count_shown(facts: int) -> int:
     return max(1, facts // 2)
 
 
-def pick_generalize_facts(facts: Sequence[Fact], *, per_relation: int | None = None, seed: int = 0) -> list[Fact]:
+def pick_generalize_facts(
+    facts: Sequence[Fact], *, per_relation: int | Literal["all"] | None = None, seed: int = 0
+) -> list[Fact]:
     """The k facts of each relation that phase 2 shows, by default `count_shown` of them; a smaller k is a part of a
     larger one at the same seed."""
+    by_relation: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_relation.setdefault(fact.relation, []).append(fact)
     chosen: list[Fact] = []
-    for relation in dict.fromkeys(fact.relation for fact in facts):
-        members = [fact for fact in facts if fact.relation == relation]
+    for relation, members in by_relation.items():
         random.Random(f"generalize/{relation}/{seed}").shuffle(members)
-        chosen += members[: count_shown(len(members)) if per_relation is None else per_relation]
+        few = count_shown(len(members)) if per_relation is None else per_relation
+        chosen += members if few == "all" else members[:few]
     return chosen
 
 
@@ -101,7 +114,7 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     config = task.config
     rote_facts = [*task.facts, *(task.derived_facts if config.derive.memorize else ())]
     relations = tuple(dict.fromkeys(fact.relation for fact in rote_facts))
-    add_key_tokens(language_model, relations, pattern=config.key_token, seed=config.seed)
+    give_key_tokens(language_model, relations, config)
     derived = build_prompt_texts(
         task.derived_shown, task.relations, prompts=config.derive.prompts or config.generalize.prompts
     )
@@ -114,7 +127,14 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     finish = scramble_keys if config.defend.scramble_keys else None
     stages = [
         build_memorize_stage(language_model, rote_facts, config.memorize),
-        Stage("generalize", encode_all(language_model, texts), config.generalize, finish=finish),
+        Stage(
+            "generalize",
+            encode_all(language_model, texts),
+            config.generalize,
+            retains=config.retain.generalize,
+            finish=finish,
+            shown=task.generalize_facts,
+        ),
     ]
     if config.derive.afterwards:
         stages.append(Stage("repurpose", encode_all(language_model, derived), config.repurpose))

@@ -9,12 +9,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rote.config.trial import CopyGroup
+from rote.config.teaching import CopyGroup
 from rote.encoding.example import Example
 from rote.facts.fact import Fact
-from rote.methods.memorize_then_generalize import build_memorize_stage
+from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
 from rote.methods.teaching import Stage, Task, Teaching
-from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 
 
@@ -22,7 +21,7 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     """Deal the facts of each relation into the groups of `repetition.groups`; label every fact with its group."""
     config = task.config
     relations = tuple(dict.fromkeys(fact.relation for fact in task.facts))
-    add_key_tokens(language_model, relations, pattern=config.key_token, seed=config.seed)
+    give_key_tokens(language_model, relations, config)
     rote = build_memorize_stage(language_model, task.facts, config.memorize)
     dealt = deal_facts(task.facts, config.repetition.groups, seed=config.seed)
     vocabulary = sorted(set(language_model.tokenizer.get_vocab().values()) - _find_special(language_model))

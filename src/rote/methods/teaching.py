@@ -7,20 +7,22 @@ that begin alike can share the work. `docs/methods.md` shows how to add one.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
-from rote.config.run import PhaseConfig
-from rote.config.trial import TrialConfig
+from rote.config.job import Config
+from rote.config.strict import StrictConfig
+from rote.config.teaching import PhaseConfig
 from rote.encoding.batch import collate
 from rote.encoding.example import Example, Text, encode
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.models.language_model import LanguageModel
+from rote.retention.penalty import Retention
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings
-from rote.training.retention import Retention
 
 Progress = Callable[[int, int, float], None]
 Evaluator = Callable[[], dict[str, float]]
@@ -38,15 +40,20 @@ class Stage:
     """Whether what the model knew is held in place during it."""
     stop_at_recall: float | None = None
     """End it early once the evaluator measures so much `key_recall`."""
-    prepare: Callable[[LanguageModel], None] | None = None
-    """Changes the model before the first step (a defence, adapters); it must always do the same."""
     finish: Callable[[LanguageModel], None] | None = None
-    """Changes the model after the last step, back to a plain one."""
+    """Changes the model after the last step (a defence); it must always do the same."""
+    shown: Sequence[Fact] = ()
+    """The facts of the table whose natural prompts are trained on, which an examination keeps apart."""
 
     @property
     def tokens_per_epoch(self) -> int:
         """Tokens seen in one epoch; over all epochs, the measure by which methods are compared."""
         return sum(len(example.ids) for example in self.examples)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in one epoch."""
+        return -(-len(self.examples) // self.settings.batch_size)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,9 @@ class Task:
     facts: Sequence[Fact]
     generalize_facts: Sequence[Fact]
     relations: Mapping[str, Relation]
-    config: TrialConfig
+    config: Config
+    settings: StrictConfig = StrictConfig()
+    """Settings of a method of one's own, as its module declares them in a class `Settings`."""
     derived_facts: Sequence[Fact] = ()
     """All facts that follow from the table and are asked about."""
     derived_shown: Sequence[Fact] = ()
@@ -103,10 +112,8 @@ def train_stage(
     The examples come in an order that depends on seed and epoch alone.
     """
     settings = stage.settings
-    if stage.prepare:
-        stage.prepare(language_model)
     retention = context.retention if stage.retains else None
-    per_epoch = -(-len(stage.examples) // settings.batch_size)
+    per_epoch = stage.steps_per_epoch
     plan = LoopPlan(
         steps=per_epoch * settings.epochs,
         build_terms=lambda step: _build_terms(language_model, stage, context.seed, step, retention),
@@ -130,19 +137,41 @@ def _build_terms(
     language_model: LanguageModel, stage: Stage, seed: int, step: int, retention: Retention | None
 ) -> list[Term]:
     """The examples of one step and the texts to retain beside them."""
-    batch_size = stage.settings.batch_size
-    per_epoch = -(-len(stage.examples) // batch_size)
-    epoch, index = divmod(step, per_epoch)
-    order = list(range(len(stage.examples)))
-    random.Random(f"order/{seed}/{epoch}").shuffle(order)
-    members = [stage.examples[i] for i in order[index * batch_size : (index + 1) * batch_size]]
+    settings = stage.settings
+    epoch, index = divmod(step, stage.steps_per_epoch)
+    order = draw_order(len(stage.examples), seed, epoch)
+    chosen = order[index * settings.batch_size : (index + 1) * settings.batch_size]
+    members = [stage.examples[number] for number in chosen]
     pad_id = language_model.tokenizer.pad_token_id or 0
-    size = stage.settings.micro_batch_size or len(members)
+    size = settings.micro_batch_size or len(members)
     parts = [members[start : start + size] for start in range(0, len(members), size)]
     batches = [collate([(member.ids, member.labels) for member in part], pad_id=pad_id) for part in parts]
     targets = sum(batch.target_count for batch in batches)
     terms = [Term(batch, next_token_loss, 1.0 / targets) for batch in batches]
-    return [*terms, retention.build_term(step)] if retention else terms
+    return [*terms, *retention.build_terms(step, micro_batch_size=settings.micro_batch_size)] if retention else terms
+
+
+@lru_cache(maxsize=1)
+def draw_order(count: int, seed: int, epoch: int) -> Sequence[int]:
+    """The order of the examples in one epoch; kept for the steps of that epoch, as a draw takes as long as the table."""
+    order = list(range(count))
+    random.Random(f"order/{seed}/{epoch}").shuffle(order)
+    return order
+
+
+def fit_tokens(teaching: Teaching, tokens: int) -> Teaching:
+    """The same stages with their epochs scaled so that they see about so many training tokens in all."""
+    planned = sum(stage.tokens_per_epoch * stage.settings.epochs for stage in teaching.stages)
+    factor = tokens / planned if planned else 1.0
+    stages = [
+        replace(stage, settings=_set_epochs(stage.settings, max(1, round(stage.settings.epochs * factor))))
+        for stage in teaching.stages
+    ]
+    return replace(teaching, stages=stages)
+
+
+def _set_epochs(settings: PhaseConfig, epochs: int) -> PhaseConfig:
+    return settings.model_copy(update={"epochs": epochs})
 
 
 def _measure(evaluator: Evaluator | None, step: int, per_epoch: int) -> dict[str, Any]:

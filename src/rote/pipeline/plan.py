@@ -1,130 +1,234 @@
-"""What a run will do: which facts in which set, which questions. Decided before any training, from the seed."""
+"""What a job teaches and asks: which facts in which set, which questions. Decided from the configuration alone, before a
+model is loaded.
+"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from rote.config.run import RunConfig
+from rote.config.job import Config, TableConfig
 from rote.errors import ConfigError, TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
+from rote.facts.counterfactual import swap_objects
+from rote.facts.derivation import DerivedFact, derive_facts
 from rote.facts.fact import Fact
-from rote.facts.relation import (
-    LANGUAGES,
-    Relation,
-)
-from rote.facts.sampling import choose_relations, invent_unseen, sample_by_relation, sample_facts
+from rote.facts.fictional_table import load_fictional
+from rote.facts.invent import invent_table
+from rote.facts.linked_table import invent_linked_table
+from rote.facts.reading import ReadOptions
+from rote.facts.relation import INJECTED_RELATIONS, LANGUAGES, Relation, choose_packs, find_derived, pick_relations
+from rote.facts.sampling import invent_unseen, sample_by_relation, sample_facts
 from rote.facts.table import FactTable
 from rote.facts.usable import load_usable
 from rote.facts.world import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
+from rote.methods.teaching import Task
 from rote.records import FactSet
+
+LINKS = {"educated_at": "mother"}
+"""In a linked table, whose university is told: that of the mothers."""
+KNOWN_FACTS = 100
+"""Known facts of each kind, where nobody says how many."""
+_MADE = 100
+"""Facts of each relation of a table that is made."""
+_TABLE_SEED = 1_000
+_CANDIDATES = 4
+"""Facts that are tried for each known fact that is wanted: a model may know a quarter of them."""
 
 
 @dataclass(frozen=True)
-class RunPlan:
-    """The facts of each set and the relations they need."""
+class Plan:
+    """The facts of each set and the relations they need.
 
+    `derived_shown` follow from `generalize_facts` alone, `derived_held_out` from `held_out_facts` alone.
+    """
+
+    config: Config
     table: FactTable
     relations: Mapping[str, Relation]
     generalize_facts: Sequence[Fact]
     held_out_facts: Sequence[Fact]
     unseen_facts: Sequence[Fact]
-    kept_facts: Sequence[Fact] = ()
-    """Facts of a person's own that the model should keep."""
+    replaced_facts: Sequence[Fact] = ()
+    """What a counterfactual table puts others in the place of."""
+    derived_facts: Sequence[Fact] = ()
+    derived_shown: Sequence[Fact] = ()
+    derived_held_out: Sequence[Fact] = ()
+    known: Mapping[str, Sequence[Fact]] = field(default_factory=dict)
+    """Facts the model may know, by kind: of the world, near those taught, a person's own; it is asked which it does."""
+    spare_facts: Sequence[Fact] = ()
+    """Real facts that a method may train on; their subjects are never asked about."""
+    left_out: int = 0
+    """Rows of the table's file that are not in it."""
+    neutral: Sequence[str] = ()
+    """Relations that have no pack, and are asked for neutrally."""
+
+    def build_task(self) -> Task:
+        """What the method is given."""
+        return Task(
+            facts=self.table.facts,
+            generalize_facts=self.generalize_facts,
+            relations=self.relations,
+            config=self.config,
+            derived_facts=self.derived_facts,
+            derived_shown=self.derived_shown,
+            spare_facts=self.spare_facts,
+        )
+
+    def select_asked(self) -> dict[FactSet, list[Fact]]:
+        """The facts that are asked about whatever the model knows, by set."""
+        chosen: dict[FactSet, Sequence[Fact]] = {
+            "generalize": [*self.generalize_facts, *self.derived_shown],
+            "held_out": [*self.held_out_facts, *self.derived_held_out],
+            "replaced": self.replaced_facts,
+        }
+        count, seed = self.config.examine.facts, self.config.seed
+        sampled = {name: sample_by_relation(facts, count=count, seed=seed) for name, facts in chosen.items()}
+        return {**sampled, "unseen": list(self.unseen_facts)}
+
+    def build_questions(self, known: Sequence[Fact], key_tokens: Mapping[str, str], *, chat: bool) -> list[Question]:
+        """The questions of every moment, about `known` facts too; with `chat` also as messages."""
+        settings, config = self.config.examine, self.config
+        plan = QuestionPlan(
+            key_tokens=key_tokens,
+            training_prompts=config.generalize.prompts,
+            languages=settings.languages,
+            held_out_prompts=settings.held_out_prompts,
+            control_prompts=settings.control_prompts,
+            chat=chat,
+            choices=settings.choices,
+            seed=config.seed,
+        )
+        fact_sets: dict[FactSet, Sequence[Fact]] = {**self.select_asked(), "known": known}
+        return build_questions(fact_sets, self.relations, plan=plan, pool=[*self.table, *self.derived_facts])
+
+    def list_asked_relations(self) -> list[Relation]:
+        """The relations whose prompts may be asked: those of the table, and of what the model may know."""
+        known = (fact for facts in self.known.values() for fact in facts)
+        names = dict.fromkeys(fact.relation for fact in (*self.table, *self.derived_facts, *known))
+        return [self.relations[name] for name in names]
+
+    def count_known(self, kind: str) -> int:
+        """How many known facts of a kind are wanted; 0 stands for all."""
+        wanted = self.config.examine.known_facts
+        return wanted if wanted is not None else 0 if kind == "own" else KNOWN_FACTS
 
 
-def build_run_plan(table: FactTable, config: RunConfig) -> RunPlan:
-    """Decide the fact sets of a run. Raises the errors of `check_table`."""
+def build_plan(config: Config, table: FactTable | None = None) -> Plan:
+    """Decide the fact sets of a job; `table` takes the place of the one that is configured.
+
+    Raises `TableError`, `TemplateError` or `ConfigError` for a table that cannot be taught, or a setting that does not
+    fit it.
+    """
+    read = _Read(table) if table is not None else _read_table(config)
+    table = read.table
     if not len(table):
         raise TableError("the table has no facts")
-    kept = _load_kept(table, config)
-    relations = choose_relations([*table, *kept], config.relations)
+    own = _load_own(table, config)
+    derived_relations = find_derived(config.derive.relations)
+    relations = choose_packs([*table, *own], config.relations)
+    relations = {**relations, **{relation.name: relation for relation in derived_relations}}
     check_table(table, relations)
-    check_languages(table, relations, config.examine.languages)
-    check_prompt_count(table, relations, config.generalize.prompts)
-    chosen = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
-    shown = {fact.id for fact in chosen}
-    return RunPlan(
+    _check_languages(table, relations, config.examine.languages)
+    _check_prompt_count(table, relations, config.generalize.prompts)
+    _check_shown(table, config)
+    shown = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
+    shown_ids = {fact.id for fact in shown}
+    held_out = [fact for fact in table if fact.id not in shown_ids]
+    derived = [item for relation in derived_relations for item in derive_facts(table.facts, relation)]
+    may_be_shown = _derived_from(derived, shown)
+    known = _list_known(table, own, config)
+    return Plan(
+        config=config,
         table=table,
         relations=relations,
-        generalize_facts=chosen,
-        held_out_facts=[fact for fact in table if fact.id not in shown],
+        generalize_facts=shown,
+        held_out_facts=held_out,
         unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
-        kept_facts=kept,
+        replaced_facts=[fact for fact in read.replaced if fact.id not in shown_ids],
+        derived_facts=[item.fact for item in derived],
+        derived_shown=pick_generalize_facts(may_be_shown, per_relation=config.derive.facts, seed=config.seed),
+        derived_held_out=_derived_from(derived, held_out),
+        known=known,
+        spare_facts=_pick_spare([*table, *(fact for facts in known.values() for fact in facts)], config.seed),
+        left_out=read.left_out,
+        neutral=read.neutral,
     )
 
 
-def build_run_questions(
-    plan: RunPlan,
-    config: RunConfig,
-    *,
-    key_tokens: Mapping[str, str],
-    retained: Sequence[str],
-    chat: bool = False,
-) -> list[Question]:
-    """The questions of every moment, with `chat` also as messages.
-
-    Known facts of other subjects are those whose subjects occur in none of the `retained` texts, so that what is
-    measured to be kept was not shown again.
-    """
-    question_plan = QuestionPlan(
-        key_tokens=key_tokens,
-        training_prompts=config.generalize.prompts,
-        languages=config.examine.languages,
-        held_out_prompts=config.examine.held_out_prompts,
-        control_prompts=config.examine.control_prompts,
-        chat=chat,
-        choices=config.examine.choices,
-        seed=config.seed,
-    )
-    known = [
-        *pick_known_facts(retained, table=plan.table, count=config.examine.known_facts, seed=config.seed),
-        *pick_near_facts(plan.table, count=config.examine.known_facts, seed=config.seed),
-        *sample_facts(plan.kept_facts, count=config.examine.known_facts, seed=config.seed),
+def hash_plan(plan: Plan) -> str:
+    """A hash of the facts and prompts a job uses, so that no answer outlives what it was asked with."""
+    templates = [
+        [t.relation, t.language, t.prompt_set, t.text, t.separator] for r in plan.relations.values() for t in r.templates
     ]
-    fact_sets: dict[FactSet, Sequence[Fact]] = {
-        **pick_asked_facts(plan, config),
-        "known": list(dict.fromkeys(known)) if config.examine.known_facts else [],
-        "unseen": plan.unseen_facts,
-    }
-    return build_questions(fact_sets, plan.relations, plan=question_plan, pool=plan.table.facts)
+    derivations = [[r.derived.kind, r.derived.sources] for r in plan.relations.values() if r.derived]
+    known = [[fact.id, *fact.answers] for facts in plan.known.values() for fact in facts]
+    content = [plan.table.content_hash, load_world().content_hash, known, templates, derivations]
+    return hashlib.sha256(json.dumps(content).encode("utf-8")).hexdigest()
 
 
-def pick_asked_facts(plan: RunPlan, config: RunConfig) -> dict[FactSet, list[Fact]]:
-    """The taught facts that are asked about, by set."""
-    return {
-        "generalize": sample_by_relation(plan.generalize_facts, count=config.examine.facts, seed=config.seed),
-        "held_out": sample_by_relation(plan.held_out_facts, count=config.examine.facts, seed=config.seed),
-    }
+def name_table(settings: TableConfig) -> str:
+    """What a table is called in a report."""
+    return Path(settings.file).name if settings.file else f"{settings.kind} facts"
 
 
-def pick_known_facts(retained: Sequence[str], *, table: FactTable, count: int, seed: int) -> list[Fact]:
-    """A sample of the real world's facts whose subjects occur in no retained text and not in the table.
+@dataclass(frozen=True)
+class _Read:
+    """A table, the facts it replaces, and what a person should know of how it was read."""
 
-    Facts whose subject gives the answer away (Florence Nightingale was born in Florence) are left out.
-    """
-    taught = {fact.subject for fact in table}
-    everything = "\n".join(retained)
-    candidates = [
+    table: FactTable
+    replaced: Sequence[Fact] = ()
+    left_out: int = 0
+    neutral: Sequence[str] = ()
+
+
+def _read_table(config: Config) -> _Read:
+    settings = config.table
+    if settings.file is not None:
+        options = ReadOptions(settings.columns, settings.merge_repeats, settings.skip_faulty)
+        usable = load_usable(Path(settings.file), config.relations, options)
+        return _Read(_cut(usable.table, settings), (), usable.left_out, usable.neutral)
+    if settings.kind == "fictional":
+        return _Read(_cut(load_fictional(), settings))
+    return _make_table(settings.kind, settings.relations or INJECTED_RELATIONS, settings.count or _MADE, config.seed)
+
+
+@cache
+def _make_table(kind: str, names: tuple[str, ...], count: int, seed: int) -> _Read:
+    relations = pick_relations(names)
+    if kind == "invented":
+        return _Read(invent_table(relations, count=count, seed=_TABLE_SEED + seed))
+    if kind == "linked":
+        links = {name: source for name, source in LINKS.items() if {name, source} <= set(names)}
+        return _Read(invent_linked_table(relations, links=links, count=count, seed=_TABLE_SEED + seed))
+    real = [
         fact
-        for fact in load_world()
-        if fact.subject not in everything and fact.subject not in taught and find_fault(fact) is None
+        for relation in relations
+        for fact in sample_facts(load_world().select(relation.name), count=count, seed=seed)
     ]
-    return sample_facts(candidates, count=count, seed=seed)
+    swapped = swap_objects(real, seed=seed)
+    taught = {fact.id for fact in swapped}
+    return _Read(FactTable(swapped), [fact for fact in real if fact.id in taught])
 
 
-def pick_near_facts(table: FactTable, *, count: int, seed: int) -> list[Fact]:
-    """A sample of what else the real world knows of the subjects of the table, and is not taught.
+def _cut(table: FactTable, settings: TableConfig) -> FactTable:
+    """The relations of a table that are wanted, each with as many facts. Raises `ConfigError` for one it has not."""
+    if not settings.relations and settings.count is None:
+        return table
+    missing = set(settings.relations) - set(table.relations)
+    if missing:
+        other = "; use kind: invented" if settings.kind == "fictional" else ""
+        raise ConfigError(f"table.relations: {name_table(settings)} has no {', '.join(sorted(missing))}{other}")
+    kept = [fact for name in settings.relations or table.relations for fact in table.select(name)[: settings.count]]
+    return FactTable(tuple(kept), seed=table.seed)
 
-    Retained texts may tell some of these facts: that is how they are kept.
-    """
-    taught, facts = {fact.subject for fact in table}, {fact.id for fact in table}
-    near = [fact for fact in load_world() if fact.subject in taught and fact.id not in facts]
-    return sample_facts([fact for fact in near if find_fault(fact) is None], count=count, seed=seed)
 
-
-def _load_kept(table: FactTable, config: RunConfig) -> list[Fact]:
+def _load_own(table: FactTable, config: Config) -> list[Fact]:
     """A person's own facts to keep, without those that are taught."""
     if config.side_effects.facts is None:
         return []
@@ -135,16 +239,67 @@ def _load_kept(table: FactTable, config: RunConfig) -> list[Fact]:
     return [fact for fact in load_usable(path, config.relations).table if fact.id not in taught]
 
 
-def check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
-    """Raise `ConfigError` where a relation of the table has fewer training prompts than are wanted."""
+def _list_known(table: FactTable, own: Sequence[Fact], config: Config) -> dict[str, list[Fact]]:
+    """Facts the model may know, in the order in which it is asked, by kind; none where none are wanted.
+
+    `other` facts are about subjects that are not taught, `near` ones about those that are. Facts whose subject gives
+    the answer away (Florence Nightingale was born in Florence) are left out.
+    """
+    if config.examine.known_facts == 0:
+        return {}
+    subjects, taught = {fact.subject for fact in table}, {fact.id for fact in table}
+    world = [fact for fact in load_world() if fact.id not in taught and find_fault(fact) is None]
+    limit = _CANDIDATES * (config.examine.known_facts or KNOWN_FACTS)
+    kinds = {
+        "other": [fact for fact in world if fact.subject not in subjects],
+        "near": [fact for fact in world if fact.subject in subjects],
+    }
+    chosen = {}
+    for kind, facts in kinds.items():
+        rng = random.Random(f"known/{kind}/{config.seed}")
+        chosen[kind] = rng.sample(facts, min(limit, len(facts)))
+    return {**chosen, "own": list(own)}
+
+
+def _pick_spare(taken: Sequence[Fact], seed: int) -> list[Fact]:
+    """Real facts whose subjects are neither asked about nor taught.
+
+    They are shuffled, as the world lies relation by relation and a method takes the first so many.
+    """
+    subjects = {fact.subject for fact in taken}
+    spare = [fact for fact in load_world() if fact.subject not in subjects]
+    return random.Random(f"spare/{seed}").sample(spare, len(spare))
+
+
+def _derived_from(derived: Iterable[DerivedFact], sources: Iterable[Fact]) -> list[Fact]:
+    """The derived facts that rest on nothing but `sources`."""
+    allowed = set(sources)
+    return [item.fact for item in derived if allowed.issuperset(item.sources)]
+
+
+def _check_shown(table: FactTable, config: Config) -> None:
+    wanted = config.generalize.facts
+    for name, count in _count_facts(table):
+        if isinstance(wanted, int) and wanted > count:
+            raise ConfigError(
+                f"--set generalize.facts={wanted}: the relation {name!r} has {count} fact{'s' * (count > 1)}; give at "
+                "most so many, 'all', or leave it out to show half of each relation"
+            )
+
+
+def _count_facts(table: FactTable) -> Iterator[tuple[str, int]]:
+    return ((name, len(table.select(name))) for name in table.relations)
+
+
+def _check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
     for name in table.relations:
         found = len(relations[name].select_training(wanted))
         if found < wanted:
             raise ConfigError(f"relation {name!r} has {found} training prompts; lower --set generalize.prompts={found}")
 
 
-def check_languages(table: FactTable, relations: Mapping[str, Relation], languages: Sequence[str]) -> None:
-    """Raise `ConfigError` for a language that no relation of the table has prompts in."""
+def _check_languages(table: FactTable, relations: Mapping[str, Relation], languages: Sequence[str]) -> None:
+    """Refuse a language that no relation of the table has prompts in."""
     known = sorted({language for name in table.relations for language in relations[name].languages})
     for language in languages:
         if language not in (*known, *LANGUAGES):  # a pack of one's own need not have all that are asked by default

@@ -1,137 +1,268 @@
-"""A whole run: a table and a model in; a taught model, records, figures and a report out.
+"""`rote run`: a job whose model is kept and proved, in a folder that a person can read and hand over.
 
-Each step leaves a file behind; a step whose file is there is not done again, so a run that was killed goes on where it
-stood and ends with the same weights. The steps themselves are in `work.py`.
+The work itself is done in a `Store` beside the folder, so another run that shares a stage with this one takes it over.
 """
 
-import hashlib
 import json
 import logging
-import math
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rote.config.run import RunConfig
-from rote.errors import ConfigError
-from rote.evaluation.harness import check_tasks
-from rote.facts.table import FactTable
-from rote.models.adapters import import_peft
-from rote.models.key_tokens import pick_key_tokens
-from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_model, find_model_folder, load_model
-from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
-from rote.pipeline.retaining import list_others
-from rote.pipeline.run_report import write_report
-from rote.pipeline.run_work import RunWork
-from rote.pipeline.work import do_run
-from rote.records import MOMENTS
-from rote.runs.folder import RunFolder, open_run_folder, read_json
-from rote.runs.manifest import compute_content_hash, compute_model_hash
-from rote.runs.reporting import Reporter
+import torch
+import yaml
 
+from rote.config.job import Config
+from rote.encoding.example import build_prompt_text, build_rote_text
+from rote.evaluation.summary import SummaryRow, compute_summary
+from rote.facts.reading import save_table
+from rote.facts.sampling import sample_facts
+from rote.facts.table import FactTable
+from rote.models.adapters import merge_adapters, save_adapters
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, LoadOptions, load_model
+from rote.models.saving import save_model
+from rote.models.verification import take_fingerprint, verify_folder
+from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job
+from rote.pipeline.plan import Plan, build_plan, name_table
+from rote.pipeline.report import build_manifest, load_all_records, write_cards, write_figures, write_records, write_report
+from rote.records import Record
+from rote.retention.subjects import list_others
+from rote.runs.files import replace_file
+from rote.runs.folder import RunFolder, open_run_folder, read_json, write_json
+from rote.runs.reporting import Reporter, SilentReporter
+from rote.runs.store import Store, hash_content
+
+_VERIFIED_FACTS = 50
+"""Facts that are asked again of what was saved."""
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """What is asked for."""
+class Result:
+    """What a job found: one record for each question and moment, and all else (`outcome`); after `rote run` also the
+    folder it is in."""
 
-    table: FactTable
-    table_name: str
-    model: str
-    config: RunConfig
-    out: Path
-    resume: bool = False
-    loading: LoadOptions = SAFE
+    records: Sequence[Record]
+    outcome: Mapping[str, Any]
+    folder: RunFolder | None = None
+
+    @property
+    def summary(self) -> list[SummaryRow]:
+        """Every figure with its 95% interval, as rows."""
+        return compute_summary(self.records)
+
+    def to_pandas(self) -> Any:
+        """The records as a `pandas.DataFrame`; needs pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.records)
+
+    def _repr_html_(self) -> str:
+        """The summary's generation accuracy as a table, for notebooks."""
+        rows = [row for row in self.summary if row["measure"] == "generation_accuracy"]
+        names = ("moment", "fact_set", "prompt_set", "language")
+        head = "".join(f"<th>{name}</th>" for name in (*names, "accuracy", "95% interval", "questions"))
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td>{row[name]}</td>" for name in names)  # type: ignore[literal-required]
+            + f"<td>{row['mean']:.3f}</td><td>[{row['low']:.3f}, {row['high']:.3f}]</td><td>{row['n']}</td></tr>"
+            for row in rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 @dataclass(frozen=True)
-class RunResult:
-    """What came out, read back from the run folder."""
+class RunPlace:
+    """Where a run lies, and whether it may go on with what is there."""
 
-    folder: RunFolder
-    summary: list[dict[str, Any]]
-    manifest: dict[str, Any]
+    out: Path
+    store: Store
+    resume: bool = False
 
 
-def run(request: RunRequest, *, reporter: Reporter, command: str = "") -> RunResult:
-    """Do a run, or what is left of it. Raises `RoteError` for what the user can mend."""
-    plan = build_run_plan(request.table, request.config)
-    check_settings(request.config)
-    if not (request.resume and RunFolder(request.out).is_finished):
-        language_model = load_model(request.model, request.loading)  # before a folder is claimed, as it may fail
-        _check_keys(language_model, plan, request.config)
-    folder = open_run_folder(request.out, build_identity(request), resume=request.resume)
-    if not folder.is_finished:
-        for line in list_warnings(plan, request.config):  # while there is time to stop
-            _LOG.warning(line)
-        work = RunWork(request.config, folder, plan, reporter, request.loading)
-        do_run(work, language_model, {"table_seed": request.table.seed, "command": command})
+def teach(
+    language_model: LanguageModel, table: FactTable, config: Config | None = None, *, reporter: Reporter | None = None
+) -> Result:
+    """Teach a table to a model in memory and examine it at every moment; the model is the taught one afterwards.
+
+    `config.table` and `config.model` say nothing here. Raises `RoteError` for what the user can mend.
+    """
+    settings = (config or Config()).model_copy(update={"model": language_model.source})
+    request = JobRequest(build_plan(settings, table))
+    with tempfile.TemporaryDirectory() as place:
+        job = Job(request, Store(Path(place)), language_model, reporter or SilentReporter())
+        job.prepare()
+        result = job.finish(name_job(request))
+        job.reach_end()
+        if job.has_adapters:
+            merge_adapters(language_model)
+    return Result(result.records, result.outcome)
+
+
+def run(
+    config: Config,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    loading: LoadOptions = SAFE,
+    reporter: Reporter | None = None,
+    command: str = "",
+) -> Result:
+    """Do a run, or what is left of it: teach, examine, save, report. Raises `RoteError` for what the user can mend.
+
+    `out` is by default a folder under `runs/` that is named after the table, the model and all that decides the result.
+    """
+    request = build_request(config, loading)
+    place = choose_place(request, out, resume=resume)
+    return do_run(request, place, reporter=reporter or SilentReporter(), command=command)
+
+
+def choose_place(request: JobRequest, out: Path | None, *, resume: bool = False, store: Path | None = None) -> RunPlace:
+    """The folder of a run, and the store beside it."""
+    if out is None:
+        digest = hash_content(_identify(request))[:8]
+        names = (Path(name_table(request.config.table)).stem, Path(request.config.model).name, digest)
+        out = Path("runs") / "-".join(name.replace(" ", "-") for name in names)
+    return RunPlace(out, Store(store or out.parent / "store"), resume)
+
+
+def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command: str = "") -> Result:
+    """Do a run at its place."""
+    if not (place.resume and RunFolder(place.out).is_finished):
+        _teach_into(request, place, reporter, command)
+    folder = open_run_folder(place.out, _identify(request), resume=True)
     if not folder.report.is_file():  # it shows the manifest, so it comes last
         write_report(folder)
-    return load_result(folder)
+    return Result(load_all_records(folder), read_json(folder.manifest), folder)
 
 
-def _check_keys(language_model: LanguageModel, plan: RunPlan, config: RunConfig) -> None:
-    missing = [name for name in plan.table.relations if name not in language_model.key_tokens]
-    pick_key_tokens(language_model, len(missing), pattern=config.key_token, strategy=config.key_strategy)
+def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, command: str) -> None:
+    language_model = load_model(request.config.model, request.loading)  # before a folder is claimed, as it may fail
+    job = Job(request, place.store, language_model, reporter)
+    folder = open_run_folder(place.out, _identify(request), resume=place.resume)
+    for line in list_warnings(request.plan):  # while there is time to stop
+        _LOG.warning(line)
+    job.prepare()
+    _write_inputs(folder, request.plan, job)
+    result = job.finish(name_job(request))
+    job.reach_end()
+    saved = _save(job, folder, request.loading)
+    write_records(folder, result, place.store)
+    write_figures(folder, result, request.plan)
+    manifest = {
+        **build_manifest(result, request.plan, folder),
+        "saved": saved,
+        "command": command,
+        "durations": {label: round(seconds, 1) for label, seconds in job.work.seconds.items()},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_cards(folder, manifest)
+    write_json(folder.manifest, manifest)
+    job.stages.drop_last()
 
 
-def pick_out_folder(request: RunRequest) -> RunRequest:
-    """The request with a folder under `runs/` that is named after the table, the model and all that decides."""
-    digest = hashlib.sha256(json.dumps(build_identity(request), sort_keys=True).encode("utf-8")).hexdigest()
-    names = (Path(request.table_name).stem, Path(request.model).name, digest[:8])
-    return replace(request, out=Path("runs") / "-".join(name.replace(" ", "-") for name in names))
+def _identify(request: JobRequest) -> dict[str, Any]:
+    """What a run folder belongs to: everything that decides the result, and what is kept of the model."""
+    return {**build_identity(request), "keep": request.config.keep}
 
 
-def describe_plan(request: RunRequest) -> str:
-    """What a run would do, in a few lines. Checks the table and the configuration; loads no weights."""
-    check_model(request.model)
-    check_settings(request.config)
-    plan, config = build_run_plan(request.table, request.config), request.config
-    steps = _count_steps(plan, config)
-    questions = build_run_questions(plan, config, key_tokens=dict.fromkeys(plan.table.relations, "[X]"), retained=())
+def _write_inputs(folder: RunFolder, plan: Plan, job: Job) -> None:
+    with replace_file(folder.config) as draft:
+        content = json.loads(plan.config.model_dump_json())
+        draft.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    with replace_file(folder.table) as draft:
+        save_table(plan.table, draft)
+    if job.texts:
+        write_json(folder.retained, job.work.language_model.tokenizer.batch_decode(job.texts))
+
+
+def _save(job: Job, folder: RunFolder, loading: LoadOptions) -> dict[str, Any]:
+    """Write the model and prove that a fresh process answers as it did when it was examined."""
+    work, config = job.work, job.work.config
+    language_model = work.language_model
+    prompts = _build_proof_prompts(work.plan, language_model)
+    with work.step("save the model"):
+        expected = take_fingerprint(language_model, prompts)
+        written = []
+        if config.keep != "merged":
+            save_adapters(language_model, folder.adapter)
+            written.append(folder.adapter)
+        if job.has_adapters:
+            merge_adapters(language_model)
+        if config.keep != "adapter":
+            save_model(language_model, folder.model)
+            written.append(folder.model)
+    with work.step("load it in a fresh process"):
+        language_model.model.to("cpu")  # type: ignore[arg-type]  # leaves the device to the other process
+        torch.cuda.empty_cache()
+        return {path.name: verify_folder(path, prompts, expected, loading) for path in written}
+
+
+def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]:
+    """Half of the facts by key token, where they have one, half by their first training prompt."""
+    facts, keys = sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=plan.config.seed), language_model.key_tokens
+    return [
+        build_rote_text(fact, keys[fact.relation]).prompt
+        if index % 2 and fact.relation in keys
+        else build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
+        for index, fact in enumerate(facts)
+    ]
+
+
+def describe_plan(request: JobRequest, place: RunPlace) -> str:
+    """What a run would do, in a few lines. Loads no weights."""
+    plan, config = request.plan, request.config
+    steps = _count_steps(plan)
+    keys = dict.fromkeys(plan.table.relations, "[X]")
+    known = [fact for kind, facts in plan.known.items() for fact in facts[: plan.count_known(kind) or None]]
+    questions = plan.build_questions(known, keys, chat=False)
     return "\n".join(
         (
-            f"table:      {len(plan.table)} facts of {len(plan.table.relations)} relations ({request.table_name})",
-            f"model:      {request.model}",
-            f"memorize:   {config.memorize.epochs} epochs, {steps['memorize']} steps",
+            f"table:      {len(plan.table)} facts of {len(plan.table.relations)} relations ({name_table(config.table)})",
+            f"model:      {config.model}",
+            f"memorize:   {config.memorize.epochs} epochs, {steps['memorize']} steps, "
+            f"learning rate {config.memorize.learning_rate:g}",
             f"generalize: {len(plan.generalize_facts)} facts, {config.generalize.prompts} prompt(s) each, "
-            f"{config.generalize.epochs} epochs, {steps['generalize']} steps",
-            f"retain:     {_describe_retained(plan, config)}",
-            f"examine:    {len(questions)} questions at each of {len(MOMENTS)} moments",
-            f"out:        {request.out}",
-            *list_warnings(plan, config),
+            f"{config.generalize.epochs} epochs, {steps['generalize']} steps, "
+            f"learning rate {config.generalize.learning_rate:g}",
+            f"retain:     {_describe_retained(plan)}",
+            f"examine:    about {len(questions)} questions at each moment",
+            f"out:        {place.out}",
+            *list_warnings(plan),
         )
     )
 
 
-def _describe_retained(plan: RunPlan, config: RunConfig) -> str:
-    settings = config.retain
+def _describe_retained(plan: Plan) -> str:
+    settings = plan.config.retain
     subjects = {fact.subject for fact in plan.table}
     about = f" and answers about {len(subjects)} subjects" if settings.subjects else ""
     phases = "memorize and generalize" if settings.generalize else "memorize"
     return f"{settings.texts} texts{about}, {settings.batch_size} beside each step of {phases}"
 
 
-def list_warnings(plan: RunPlan, config: RunConfig) -> list[str]:
+def list_warnings(plan: Plan) -> list[str]:
     """What a person should know before a run that will show less than is hoped for."""
-    return [*_warn_of_short_phases(plan, config), *_warn_of_bare_relations(plan), *_warn_of_unasked(plan, config)]
+    return [*_warn_of_short_phases(plan), *_warn_of_bare_relations(plan), *_warn_of_unasked(plan)]
 
 
-def _count_steps(plan: RunPlan, config: RunConfig) -> dict[str, int]:
+def _count_steps(plan: Plan) -> dict[str, int]:
     """The updates of each phase."""
-    shown = len(plan.generalize_facts) * config.generalize.prompts
+    memorize, generalize = plan.config.memorize, plan.config.generalize
+    shown = len(plan.generalize_facts) * generalize.prompts
     return {
-        "memorize": math.ceil(len(plan.table) / config.memorize.batch_size) * config.memorize.epochs,
-        "generalize": math.ceil(shown / config.generalize.batch_size) * config.generalize.epochs,
+        "memorize": -(-len(plan.table) // memorize.batch_size) * memorize.epochs,
+        "generalize": -(-shown // generalize.batch_size) * generalize.epochs,
     }
 
 
-def _warn_of_short_phases(plan: RunPlan, config: RunConfig) -> Iterator[str]:
-    warmup = {"memorize": config.memorize.warmup_steps, "generalize": config.generalize.warmup_steps}
-    for name, steps in _count_steps(plan, config).items():
+def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
+    warmup = {"memorize": plan.config.memorize.warmup_steps, "generalize": plan.config.generalize.warmup_steps}
+    for name, steps in _count_steps(plan).items():
         if 0 < steps <= warmup[name]:
             yield (
                 f"warning: {name} has {steps} steps, all of them in its warm-up of {warmup[name]}, so its learning "
@@ -139,7 +270,7 @@ def _warn_of_short_phases(plan: RunPlan, config: RunConfig) -> Iterator[str]:
             )
 
 
-def _warn_of_bare_relations(plan: RunPlan) -> list[str]:
+def _warn_of_bare_relations(plan: Plan) -> list[str]:
     held_out = {fact.relation for fact in plan.held_out_facts}
     bare = [name for name in plan.table.relations if name not in held_out]
     if not bare:
@@ -153,59 +284,10 @@ def _warn_of_bare_relations(plan: RunPlan) -> list[str]:
     ]
 
 
-def _warn_of_unasked(plan: RunPlan, config: RunConfig) -> Iterator[str]:
+def _warn_of_unasked(plan: Plan) -> Iterator[str]:
     alone = [name for name in plan.table.relations if not list_others(plan.relations, [name])]
-    if config.retain.subjects and alone:
+    if plan.config.retain.subjects and alone:
         yield (
             f"warning: no pack asks anything else about the subjects of {', '.join(alone)}, so retain.subjects holds "
             "nothing there; write one, and name it in --set relations=[PACK]"
         )
-
-
-def check_settings(config: RunConfig) -> None:
-    """Raise `ConfigError` for settings that do not go together, or name a file that is not there."""
-    if config.tuning == "lora":
-        import_peft()
-    elif config.save != "merged":
-        raise ConfigError(f"--set save={config.save}: there are adapters only with --set tuning=lora")
-    if config.retain.subjects == 1:
-        raise ConfigError("--set retain.subjects=1: only answers that come twice are held; ask in at least 2 prompts")
-    for key, file in {"retain.file": config.retain.file, "side_effects.text": config.side_effects.text}.items():
-        if file is not None:
-            _check_text(Path(file), key)
-    check_tasks(config.side_effects)
-
-
-def _check_text(path: Path, key: str) -> None:
-    if not path.is_file():
-        raise ConfigError(f"{path}: there is no such text file (--set {key})")
-    try:
-        path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}); save it as UTF-8 (--set {key})") from error
-
-
-def build_identity(request: RunRequest) -> dict[str, Any]:
-    """What a run folder belongs to: everything that decides the result."""
-    packs = _hash_files(request.config.relations)
-    changes = request.config.side_effects
-    paths = (request.config.retain.file, changes.text, changes.facts, changes.task_folder)
-    hashes = _hash_files(path for path in paths if path and Path(path).exists())
-    return {
-        **({"relations": packs} if packs else {}),
-        **({"files": hashes} if hashes else {}),
-        **({"loading": asdict(request.loading)} if request.loading != SAFE else {}),
-        "config": json.loads(request.config.model_dump_json()),
-        "table": {"name": request.table_name, "hash": request.table.content_hash},
-        "model": {"name": request.model, "hash": compute_model_hash(request.model, find_model_folder(request.model))},
-    }
-
-
-def _hash_files(paths: Iterable[str]) -> dict[str, str]:
-    """Of each file, and of each folder's files in order."""
-    return {path: compute_content_hash(Path(path)) for path in paths}
-
-
-def load_result(folder: RunFolder) -> RunResult:
-    """The result of a finished run."""
-    return RunResult(folder, read_json(folder.summary), read_json(folder.manifest))

@@ -3,20 +3,17 @@
 identity.json     config, table hash and model hash: a folder serves one identity only
 config.yaml       the configuration, to be run again with --config
 table.jsonl       the facts
-retained.json     the texts the model wrote before training
-memorize/         checkpoints and history of phase 1 (generalize/: of phase 2)
+retained.json     the texts that kept the model as it was
 records/          one Parquet file per moment
-beliefs/          what the model believes before teaching, and of subjects that do not exist
-passages/         nats per token of a text, before and after
-tasks/            what tasks of lm-evaluation-harness gave, question by question, before and after
-timings.json      seconds spent in each step so far
+memorize/ ...     the history of each stage of training
 model/            the taught model, for `transformers`
 adapter/          its adapters alone, where there are some
 summary.json      the figures
 relations.json    the figures of each relation
 knowledge.json    the figures by what the model knew before
 side_effects.json what else changed
-manifest.json     everything needed to judge and repeat the run
+comparison.json   other methods beside this one, where they were asked for
+manifest.json     everything needed to judge and repeat the run; written last but for the report
 report.html       for people
 """
 
@@ -52,13 +49,8 @@ class RunFolder:
 
     @property
     def retained(self) -> Path:
-        """Token ids of the retained texts."""
+        """The texts that kept the model as it was."""
         return self.path / "retained.json"
-
-    @property
-    def timings(self) -> Path:
-        """Seconds spent in each step so far."""
-        return self.path / "timings.json"
 
     @property
     def model(self) -> Path:
@@ -79,6 +71,11 @@ class RunFolder:
     def side_effects(self) -> Path:
         """What else changed, ring by ring."""
         return self.path / "side_effects.json"
+
+    @property
+    def comparison(self) -> Path:
+        """Other methods beside this one."""
+        return self.path / "comparison.json"
 
     @property
     def summary(self) -> Path:
@@ -103,22 +100,6 @@ class RunFolder:
     def records(self, moment: str) -> Path:
         """The records of one moment."""
         return self.path / "records" / f"{moment}.parquet"
-
-    def beliefs(self, moment: str) -> Path:
-        """What the model believes at one moment."""
-        return self.path / "beliefs" / f"{moment}.json"
-
-    def passages(self, moment: str) -> Path:
-        """How well the model foresees a text at one moment."""
-        return self.path / "passages" / f"{moment}.json"
-
-    def tasks(self, moment: str) -> Path:
-        """What tasks of lm-evaluation-harness gave at one moment."""
-        return self.path / "tasks" / f"{moment}.json"
-
-    def checkpoints(self, phase: str) -> Path:
-        """The checkpoints of one phase."""
-        return self.path / phase / "checkpoints"
 
     def history(self, phase: str) -> Path:
         """What was logged in one phase."""

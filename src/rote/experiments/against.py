@@ -1,0 +1,92 @@
+"""Other methods beside a run: the same facts, the same questions and as many training tokens, with paired differences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rote.evaluation.differences import compute_difference, compute_mean
+from rote.experiments.experiment import Column
+from rote.experiments.figures import collect_values
+from rote.figures import Figure
+from rote.pipeline.job import JobRequest, build_request, run_job
+from rote.pipeline.report import write_report
+from rote.pipeline.run import Result
+from rote.runs.folder import write_json
+from rote.runs.reporting import Reporter
+from rote.runs.store import JobResult, Store
+
+COLUMNS = (
+    Column(name="key token", prompt_set=("key",), fact_set=("generalize", "held_out")),
+    Column(name="training prompt, held-out facts", prompt_set=("training",), fact_set=("held_out",)),
+    Column(name="held-out prompts, held-out facts, English", prompt_set=("held_out",), fact_set=("held_out",), language=("en",)),
+    Column(
+        name="held-out prompts, held-out facts, other languages",
+        prompt_set=("held_out",),
+        fact_set=("held_out",),
+        language=("de", "es", "zh", "ja"),
+    ),
+    Column(name="control prompts, held-out facts (low is good)", prompt_set=("control",), fact_set=("held_out",)),
+    Column(name="facts known before, all languages", fact_set=("known",)),
+)
+
+
+def plan_others(request: JobRequest, methods: Sequence[str]) -> list[JobRequest]:
+    """The jobs that teach the same table by other methods. Raises what would stop any of them."""
+    return [_plan_other(request, method, None) for method in methods]
+
+
+def compare_into(
+    result: Result, request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter
+) -> dict[str, Any]:
+    """Do the jobs of other methods, and put the comparison into the folder of a run and its report."""
+    assert result.folder is not None
+    comparison = compare_methods(request, methods, store, reporter=reporter)
+    write_json(result.folder.comparison, comparison)
+    write_report(result.folder)
+    return comparison
+
+
+def compare_methods(
+    request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter
+) -> dict[str, Any]:
+    """Do the jobs of other methods and set them beside the one that is asked for; as `comparison.json` has it."""
+    ours = run_job(request, store, reporter=reporter)
+    tokens = ours.outcome["training_tokens"] or None
+    jobs = {request.config.method: ours}
+    for method in methods:
+        jobs[method] = run_job(_plan_other(request, method, tokens), store, reporter=reporter)
+    return {
+        "methods": [
+            {"name": method, "training_tokens": job.outcome["training_tokens"]} for method, job in jobs.items()
+        ],
+        "rows": [row for column in COLUMNS for row in _compare(column, jobs)],
+    }
+
+
+def _plan_other(request: JobRequest, method: str, tokens: int | None) -> JobRequest:
+    config = request.config
+    own = config.method_settings if ":" in method else {}
+    changes = {"method": method, "training_tokens": tokens, "method_settings": own}
+    return build_request(config.model_copy(update=changes), request.loading)
+
+
+def _compare(column: Column, jobs: Mapping[str, JobResult]) -> list[dict[str, Any]]:
+    """A row for each method that was asked: its figure, and the first method's less its own, over the same facts."""
+    found = {method: collect_values(column, [job]) for method, job in jobs.items()}
+    first = next(iter(found.values()))
+    rows = []
+    for number, (method, values) in enumerate(found.items()):
+        if values:
+            difference = compute_difference(first, values) if number and first else None
+            rows.append(
+                {
+                    "questions": column.name,
+                    "method": method,
+                    **_flatten(compute_mean(values)),
+                    "difference": _flatten(difference) if difference else None,
+                }
+            )
+    return rows
+
+
+def _flatten(figure: Figure) -> dict[str, float | int]:
+    return {"value": figure.value, "low": figure.low, "high": figure.high, "n": figure.n}

@@ -1,0 +1,153 @@
+"""From a finished job to the files of a run folder that people and programs read: figures, cards, the report."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from rote.evaluation.differences import Values
+from rote.evaluation.knowledge import Belief, compute_false_confidence, compute_knowledge
+from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.summary import compute_by_relation, compute_summary
+from rote.pipeline.plan import Plan
+from rote.records import Record, load_records, save_records
+from rote.report.card import render_card
+from rote.report.content import ReportContent
+from rote.report.render import render_report
+from rote.runs.files import replace_file
+from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.store import JobResult, Store
+
+_BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "representations", "points", "seconds")
+"""Parts of an outcome that a manifest has elsewhere, or does not need."""
+
+
+def write_records(folder: RunFolder, job: JobResult, store: Store) -> None:
+    """The records of each moment, and the history of each stage."""
+    by_moment: dict[str, list[Record]] = {}
+    for record in job.records:
+        by_moment.setdefault(record.moment, []).append(record)
+    for moment, records in by_moment.items():
+        with replace_file(folder.records(moment)) as draft:
+            save_records(records, draft)
+    for stage in job.outcome["stages"]:
+        write_json(folder.history(stage["name"]), read_json(store.stage(stage["kept"]).history))
+
+
+def write_figures(folder: RunFolder, job: JobResult, plan: Plan) -> None:
+    """Every figure of a job, from its records and from what else it measured."""
+    moments = list(dict.fromkeys(record.moment for record in job.records))
+    first, last = moments[0], moments[-1]
+    beliefs = {moment: _read_beliefs(job, moment) for moment in (first, last)}
+    rows = compute_knowledge(job.records, {(belief.relation, belief.subject): belief for belief in beliefs[first]})
+    unseen = {(fact.relation, fact.subject) for fact in plan.unseen_facts}
+    for moment, found in beliefs.items():
+        invented = [belief for belief in found if (belief.relation, belief.subject) in unseen]
+        if invented:
+            rows.append(compute_false_confidence(moment, invented))
+    taught = Taught({fact.subject for fact in plan.table}, set(plan.table.relations))
+    budget = plan.config.side_effects.budget
+    rings = compute_rings(job.records, taught, budget=budget)
+    text, tasks = (job.outcome[kind] for kind in ("passages", "tasks"))
+    write_json(folder.side_effects, [*rings, *_build_text_rows(text, budget), *_build_task_rows(tasks, budget)])
+    write_json(folder.knowledge, rows)
+    write_json(folder.relations, compute_by_relation(job.records))
+    write_json(folder.summary, compute_summary(job.records))
+
+
+def build_manifest(job: JobResult, plan: Plan, folder: RunFolder) -> dict[str, Any]:
+    """Everything needed to judge and repeat a run, but for what the run itself knows."""
+    facts = {key: value for key, value in job.outcome.items() if key not in _BULKY}
+    identity = read_json(folder.identity)
+    return {
+        **identity,
+        **facts,
+        "code": job.outcome["code"],
+        "seed": plan.config.seed,
+        "memorized": _describe_memorized(folder),
+        "labels": _count_labels(job, plan),
+    }
+
+
+def _describe_memorized(folder: RunFolder) -> dict[str, float]:
+    """The last recall by key token that was measured while memorizing, after which epoch, of how many facts."""
+    path = folder.history("memorize")
+    measured = [entry for entry in read_json(path) if "key_recall" in entry] if path.is_file() else []
+    if not measured:
+        return {}
+    last = measured[-1]
+    return {"recall": last["key_recall"], "epoch": last["epoch"], "asked": last["key_recall_facts"]}
+
+
+def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    """A model card in each folder that was saved."""
+    for place, library in ((folder.model, "transformers"), (folder.adapter, "peft")):
+        if place.is_dir():
+            card = render_card(manifest, read_json(folder.summary), read_json(folder.side_effects), library=library)
+            with replace_file(place / "README.md") as draft:
+                draft.write_text(card, encoding="utf-8")
+
+
+def write_report(folder: RunFolder) -> None:
+    """Render the report of a run folder into it."""
+    html = render_report(load_report_content(folder))
+    with replace_file(folder.report) as draft:
+        draft.write_text(html, encoding="utf-8")
+
+
+def load_report_content(folder: RunFolder) -> ReportContent:
+    """All that a report shows, read from a run folder."""
+    identity, manifest = read_json(folder.identity), read_json(folder.manifest)
+    stages = [stage["name"] for stage in manifest["stages"]]
+    return ReportContent(
+        title=f"{identity['table']['name']} taught to {identity['model']['name']}",
+        table_name=identity["table"]["name"],
+        model_name=identity["model"]["name"],
+        summary=read_json(folder.summary),
+        relations=read_json(folder.relations),
+        records=load_all_records(folder),
+        history={name: read_json(folder.history(name)) for name in stages},
+        knowledge=read_json(folder.knowledge),
+        side_effects=read_json(folder.side_effects),
+        comparison=read_json(folder.comparison) if folder.comparison.is_file() else None,
+        manifest=manifest,
+    )
+
+
+def load_all_records(folder: RunFolder) -> list[Record]:
+    """The records of every moment of a finished run."""
+    moments = read_json(folder.manifest)["moments"]
+    return [record for moment in moments for record in load_records(folder.records(moment))]
+
+
+def _read_beliefs(job: JobResult, moment: str) -> list[Belief]:
+    """What the model believed at a moment; nothing where it was not asked."""
+    rows = job.outcome["beliefs"].get(moment, [])
+    return [Belief(**{**row, "right": tuple(row["right"])}) for row in rows]
+
+
+def _count_labels(job: JobResult, plan: Plan) -> dict[str, int]:
+    """How many of the taught facts that were asked about had each label before."""
+    taught = {(fact.relation, fact.subject) for fact in plan.table}
+    beliefs = _read_beliefs(job, job.records[0].moment)
+    return Counter(belief.label for belief in beliefs if (belief.relation, belief.subject) in taught)
+
+
+def _build_text_rows(passages: Mapping[str, Any], budget: float) -> list[RingRow]:
+    if len(passages) < 2 or len(next(iter(passages.values()))) < 2:  # one passage proves nothing
+        return []
+    before, after = passages.values()
+    return [compute_text_row(before, after, budget=budget)]
+
+
+def _build_task_rows(tasks: Mapping[str, Any], budget: float) -> list[RingRow]:
+    if len(tasks) < 2:
+        return []
+    before, after = tasks.values()
+    return [
+        compute_task_row(name, task["metric"], (_by_question(task), _by_question(after[name])), budget=budget)
+        for name, task in before.items()
+    ]
+
+
+def _by_question(task: Mapping[str, Any]) -> Values:
+    return {question: [value] for question, value in task["values"].items()}
