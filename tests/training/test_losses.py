@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from rote.training.retention import Retention
 from tests.training.conftest import (
     VOCABULARY,
     build_batch,
@@ -18,7 +19,6 @@ from tests.training.conftest import (
 from rote.encoding.batch import IGNORE, Batch, collate
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import DistillationLoss, next_token_loss
-from rote.training.retention import Retention
 
 TEXTS = [ids for ids, _ in build_rows(5, lengths=(6, 9, 5, 8, 7, 10))]
 

@@ -61,7 +61,6 @@ def build_config(**changes: int) -> PretrainConfig:
         training=PretrainTraining(
             steps=STEPS,
             learning_rate=1e-2,
-            algorithm="muon",
             warmup_steps=0,
             decay_share=0.5,
             weight_decay=0.1,

@@ -121,6 +121,7 @@ def train_stage(
         build_terms=lambda step: _build_terms(language_model, stage, context.seed, step, retention),
         after_step=lambda step: _measure(context.evaluator, step, per_epoch),
         should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
+        seed=f"{stage.name}/{context.seed}",
     )
     optimizer = OptimizerSettings(settings.learning_rate, settings.warmup_steps, weight_decay=settings.weight_decay)
     state = run_loop(
