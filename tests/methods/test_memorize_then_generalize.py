@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
 from rote.config.run import GeneralizeConfig, MemorizeConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import collate, encode
 from rote.errors import ModelError
 from rote.evaluation.examine import recall_by_key
 from rote.facts.fact import Fact, build_fact
+from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import count_shown, generalize, memorize, pick_generalize_facts
 from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens

@@ -4,7 +4,8 @@ import pytest
 from tests.pipeline.conftest import build_base_model, build_table
 
 from rote.config.run import RunConfig
-from rote.encoding.example import build_rote_text, encode
+from rote.encoding.example import encode
+from rote.facts.text import build_rote_text
 from rote.models.key_tokens import add_key_tokens
 from rote.pipeline.cost import TableCost, estimate_cost
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from rote.config.run import RunConfig
-from rote.evaluation.matching import contains_answer
 from rote.facts.counterfactual import swap_world
 from rote.facts.fact import build_fact
+from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.table import FactTable
 from rote.facts.world import load_world

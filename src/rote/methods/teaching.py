@@ -12,10 +12,10 @@ from typing import Any
 
 from rote.config.run import PhaseConfig
 from rote.config.trial import TrialConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import Example, Text, encode
+from rote.encoding.example import Example, collate, encode
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
+from rote.facts.text import Text
 from rote.models.language_model import LanguageModel
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
 from rote.training.losses import next_token_loss

@@ -18,7 +18,6 @@ from rote.audit.result import AuditResult
 from rote.audit.traces import MIN_FACTS
 from rote.config.audit import AuditConfig
 from rote.config.run import ExamineConfig, RunConfig
-from rote.encoding.example import build_prompt_text
 from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
 from rote.evaluation.intervals import Interval, compute_interval
@@ -26,6 +25,7 @@ from rote.evaluation.questions import Question
 from rote.facts.fact import Fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.table import FactTable
+from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model

@@ -9,11 +9,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import encode
 from rote.errors import ModelError, RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
+from rote.facts.text import build_prompt_text
 from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
 from rote.models.vocabulary import restore_vocabulary
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts

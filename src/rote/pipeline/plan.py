@@ -10,8 +10,7 @@ from rote.errors import ConfigError, TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
 from rote.facts.fact import Fact
-from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.recombine import recombine_names
+from rote.facts.invent import NAMERS, invent_facts, recombine_names
 from rote.facts.relation import (
     LANGUAGES,
     Relation,

@@ -10,8 +10,8 @@ from rote.config.run import RunConfig
 from rote.encoding.example import encode_prompt
 from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import cut_answer, cut_name
-from rote.evaluation.matching import contains_answer
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation
 from rote.models.language_model import LanguageModel
 from rote.models.retained_texts import encode_texts, write_texts

@@ -11,13 +11,13 @@ import torch
 import yaml
 
 from rote.config.run import RunConfig
-from rote.encoding.example import build_prompt_text, build_rote_text
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.harness import score_tasks
 from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
 from rote.facts.fact import Fact
 from rote.facts.reading import save_table
+from rote.facts.text import build_prompt_text, build_rote_text
 from rote.methods.lora import PhaseType, scale_rate
 from rote.methods.memorize_then_generalize import generalize, memorize
 from rote.methods.teaching import PhaseContext

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from rote.config.run import RetentionLoss
-from rote.encoding.batch import collate
+from rote.encoding.example import collate
 from rote.training.loop import Loss, Term
 from rote.training.losses import DistillationLoss, next_token_loss
 
