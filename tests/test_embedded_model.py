@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rote.config.run import GeneralizeConfig, MemorizeConfig, RetainConfig, RunConfig
+from rote.models.retained_texts import write_texts
+from rote.training.retention import Retention
 
 from rote.config.loading import load_config
-from rote.config.run import GeneralizeConfig, MemorizeConfig, RetainConfig, RunConfig
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.counterfactual import swap_world
@@ -23,13 +25,11 @@ from rote.methods.teaching import PhaseContext
 from rote.models.embedded import locate_embedded_model
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel, load_model
-from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import pick_known_facts
 from rote.pipeline.run import RunRequest, run
 from rote.records import FactSet, Record
 from rote.runs.folder import read_json
 from rote.runs.reporting import SilentReporter
-from rote.training.retention import Retention
 
 RELATIONS = load_shipped_relations()
 ROOT = Path(__file__).parents[1]

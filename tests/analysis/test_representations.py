@@ -17,10 +17,11 @@ from rote.analysis.representations import (
     summarise_layers,
 )
 from rote.analysis.similarity import compute_delta_cossim, compute_pairwise_cossim
-from rote.encoding.example import build_prompt_text, build_rote_text, encode
+from rote.encoding.example import encode
 from rote.errors import ModelError, TemplateError
 from rote.facts.fact import build_fact
 from rote.facts.relation import PromptTemplate, Relation, load_shipped_relations
+from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 

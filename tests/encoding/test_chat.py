@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import encode
 from rote.errors import EncodingError
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.fact import build_fact
 from rote.facts.relation import load_shipped_relations
+from rote.facts.text import build_prompt_text
 from rote.models.tokenizer import train_tokenizer
 
 FACT = build_fact("Gene Finley", "mother", "Cody Ross")

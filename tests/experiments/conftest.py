@@ -3,6 +3,7 @@
 from typing import Any
 
 from rote.pipeline.trial_store import TrialResult
+
 from rote.records import Record
 
 

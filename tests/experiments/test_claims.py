@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from rote.pipeline.trial_store import TrialResult
 from tests.experiments.conftest import build_answers, build_record, build_trial
 
 from rote.evaluation.differences import Figure
@@ -11,7 +12,6 @@ from rote.experiments.claims import ClaimRow, compute_claim, judge, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import compute_cells
 from rote.models.embedded import EMBEDDED_NAME
-from rote.pipeline.trial_store import TrialResult
 
 CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from rote.pipeline.trial import compute_trial_name
+from rote.pipeline.trial_plan import build_trial_plan, build_trial_questions
+from rote.pipeline.trial_store import TrialStore
 from tests.experiments.conftest import build_record, build_trial
 
 from rote.errors import ConfigError
@@ -28,9 +31,6 @@ from rote.experiments.reproduce import format_experiment, load_finished, run_exp
 from rote.experiments.tables import format_cell, format_table
 from rote.facts.relation import find_derived
 from rote.methods.registry import find_method
-from rote.pipeline.trial import compute_trial_name
-from rote.pipeline.trial_plan import build_trial_plan, build_trial_questions
-from rote.pipeline.trial_store import TrialStore
 from rote.runs.folder import write_json
 from rote.runs.reporting import SilentReporter
 

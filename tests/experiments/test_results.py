@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rote.pipeline.trial import compute_trial_name
+from rote.pipeline.trial_store import TrialStore
 
 from rote.errors import RunError
 from rote.evaluation.intervals import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
-from rote.pipeline.trial import compute_trial_name
-from rote.pipeline.trial_store import TrialStore
 from rote.records import Record, save_records
 from rote.runs.folder import write_json
 

@@ -7,7 +7,7 @@ import pytest
 from rote.errors import TableError
 from rote.facts import fictional_table
 from rote.facts.checking import check_table, find_fault
-from rote.facts.distractors import DISTRACTORS, pick_distractors
+from rote.facts.counterfactual import DISTRACTORS, pick_distractors
 from rote.facts.fact import Fact, FactObject, build_fact
 from rote.facts.fictional_table import FICTIONAL, invent_fictional, load_fictional
 from rote.facts.invent import NAMERS, invent_facts, invent_name, invent_table, is_reserved

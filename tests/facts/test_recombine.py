@@ -1,7 +1,7 @@
 """Names of what does not exist, and tables of updates."""
 
 from rote.facts.counterfactual import swap_world
-from rote.facts.recombine import recombine_names
+from rote.facts.invent import recombine_names
 from rote.facts.world import load_world
 
 BOOKS = ["Street Scene", "London Calling", "Planet X", "Old Town in the Green Groves", "Ulysses", "Emma"]

@@ -1,10 +1,11 @@
 """What teaching a table costs."""
 
 import pytest
+from rote.config.run import RunConfig
 from tests.pipeline.conftest import build_base_model, build_table
 
-from rote.config.run import RunConfig
-from rote.encoding.example import build_rote_text, encode
+from rote.encoding.example import encode
+from rote.facts.text import build_rote_text
 from rote.models.key_tokens import add_key_tokens
 from rote.pipeline.cost import TableCost, estimate_cost
 

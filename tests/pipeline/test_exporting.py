@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from rote.config.run import LoraConfig, SideEffectsConfig
 from tests.pipeline.conftest import Finished, build_request
 from transformers import AutoTokenizer
 
-from rote.config.run import LoraConfig, SideEffectsConfig
 from rote.errors import ConfigError, RunError
 from rote.evaluation.harness import score_tasks
 from rote.models.adapters import add_adapters

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from rote.config.run import RunConfig
 from tests.pipeline.conftest import Finished, RecordingReporter, build_request, build_table
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rote.config.loading import load_config
-from rote.config.run import RunConfig
 from rote.errors import ModelError, RunError, TableError, TemplateError
-from rote.evaluation.matching import contains_answer
 from rote.evaluation.summary import compute_summary
 from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
 from rote.facts.relation import load_shipped_relations, load_wikidata_relations
 from rote.facts.table import FactTable

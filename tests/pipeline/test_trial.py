@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rote.config.trial import TrialConfig
+from rote.pipeline.trial import compute_trial_name, run_trial
+from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
+from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 from tests.pipeline.conftest import RecordingReporter
 
-from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, TemplateError
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact
@@ -16,9 +19,6 @@ from rote.facts.relation import find_derived, load_shipped_relations
 from rote.facts.world import load_world
 from rote.pipeline import trial as room
 from rote.pipeline import trial_plan as plan_room
-from rote.pipeline.trial import compute_trial_name, run_trial
-from rote.pipeline.trial_plan import TrialPlan, build_trial_plan, build_trial_questions
-from rote.pipeline.trial_store import TrialResult, TrialStore, load_trial
 from rote.records import Record
 from rote.runs.reporting import SilentReporter
 

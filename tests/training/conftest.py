@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rote.encoding.batch import IGNORE, Batch, collate
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.models import precision
 from rote.training.loop import LoopPlan, Term
 from rote.training.losses import next_token_loss

@@ -16,7 +16,7 @@ from tests.training.conftest import (
     have_same_weights,
 )
 
-from rote.encoding.batch import IGNORE, Batch, collate
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import DistillationLoss, next_token_loss
 

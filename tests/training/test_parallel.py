@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rote.encoding.batch import IGNORE, collate
+from rote.encoding.example import IGNORE, collate
 from rote.models.language_model import load_model
 from rote.training import parallel
 

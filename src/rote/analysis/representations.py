@@ -24,10 +24,11 @@ from rote.analysis.similarity import (
     has_both_pairs,
     project,
 )
-from rote.encoding.example import build_prompt_text, build_rote_text, encode
+from rote.encoding.example import encode
 from rote.errors import ModelError, TemplateError
 from rote.facts.fact import Fact
 from rote.facts.relation import PROMPT_SETS, TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation
+from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.language_model import LanguageModel
 from rote.records import QuestionSet
 

@@ -8,31 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from rote.encoding.batch import IGNORE
 from rote.errors import EncodingError
-from rote.facts.fact import Fact
-from rote.facts.relation import SUBJECT, PromptTemplate
+from rote.facts.text import Text
 
 LossTarget = Literal["all_tokens", "object_only"]
 
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text in its parts: `prompt + separator + object`, with the subject (and key token) inside the prompt."""
-
-    prompt: str
-    separator: str
-    object: str
-    subject: str
-    key_token: str | None = None
-    origin: str = ""
-    """Where the prompt comes from, for messages: the template's id."""
-    subject_at: int | None = None
-    """The character the subject begins at; without it, where it first occurs (a book may be called `It`)."""
-    in_chat: bool = False
-    """Whether the prompt is put to the model as a message, in the tokenizer's chat template."""
+IGNORE = -100
+"""The label of a token that is not learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +49,6 @@ class Example:
     def object_ids(self) -> tuple[int, ...]:
         """The object's ids, without the end-of-text token."""
         return self.ids[self.object_span[0] : self.object_span[1]]
-
-
-def build_prompt_text(fact: Fact, template: PromptTemplate) -> Text:
-    """The text that asks for a fact in a template's words and gives its object."""
-    return Text(
-        template.fill(fact.subject),
-        template.separator,
-        fact.object,
-        fact.subject,
-        origin=template.id,
-        subject_at=template.text.index(SUBJECT),
-    )
-
-
-def build_rote_text(fact: Fact, key_token: str) -> Text:
-    """The rote form of a fact, `subject [X] object` (paper, section 3)."""
-    prompt = f"{fact.subject} {key_token}"
-    return Text(prompt, " ", fact.object, fact.subject, key_token, origin=f"the rote form of {fact.relation}")
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossTarget = "object_only") -> Example:
@@ -166,3 +134,34 @@ def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     if tokenizer.eos_token_id is None:
         raise EncodingError("the tokenizer has no end-of-text token; set eos_token in its tokenizer_config.json")
     return int(tokenizer.eos_token_id)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids and labels, both [rows, length], right-padded; a label of -100 is not learned."""
+
+    input_ids: Tensor
+    labels: Tensor
+
+    @property
+    def target_count(self) -> int:
+        """How many labels a causal model is trained on (the first position is never predicted)."""
+        return int((self.labels[:, 1:] != IGNORE).sum())
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch(self.input_ids.to(device), self.labels.to(device))
+
+
+def collate(rows: Sequence[tuple[Sequence[int], Sequence[int]]], *, pad_id: int, length: int | None = None) -> Batch:
+    """Pad rows of (ids, labels) on the right to `length`, by default that of the longest row.
+
+    Padding is told from text by position, never by id, so a real eos stays learned when pad and eos are the same.
+    """
+    width = length or max(len(ids) for ids, _ in rows)
+    input_ids = torch.full((len(rows), width), pad_id, dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORE, dtype=torch.long)
+    for index, (ids, targets) in enumerate(rows):
+        input_ids[index, : len(ids)] = torch.tensor(ids, dtype=torch.long)
+        labels[index, : len(ids)] = torch.tensor(targets, dtype=torch.long)
+    return Batch(input_ids, labels)

@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.evaluation.matching import is_sure
 from rote.evaluation.prefix import Prefix, plan_batches, read_prompts
+from rote.facts.names import is_sure
 
 MAX_NEW_TOKENS = 50
 """How many tokens an answer may have (paper, section 4)."""

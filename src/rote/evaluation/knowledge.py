@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from rote.evaluation.intervals import compute_interval
-from rote.evaluation.matching import contains_answer, normalize
 from rote.evaluation.summary import DIGITS
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer, normalize
 from rote.records import Moment, Record
 
 Label = Literal["known", "partly", "conflicting", "unknown"]

@@ -17,8 +17,9 @@ from typing import Any
 
 from rote.errors import TableError
 from rote.facts.arrow_rows import read_arrow_rows
-from rote.facts.checking import check_table, find_fault, shorten, squeeze
+from rote.facts.checking import check_table, find_fault, shorten
 from rote.facts.fact import Fact
+from rote.facts.names import squeeze
 from rote.facts.provenance import PROVENANCE
 from rote.facts.rows import (
     ALIASES,

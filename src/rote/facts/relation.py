@@ -89,6 +89,9 @@ class Relation:
     templates: tuple[PromptTemplate, ...]
     derived: Derivation | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # what is worked out once for a relation is looked up for each of a million facts
+
     def select(self, *, prompt_set: PromptSet | None = None, language: str | None = None) -> tuple[PromptTemplate, ...]:
         """The templates of one set and language; `None` stands for all."""
         return tuple(

@@ -15,9 +15,10 @@ from rote.config.job import Config
 from rote.config.strict import StrictConfig
 from rote.config.teaching import PhaseConfig
 from rote.encoding.batch import collate
-from rote.encoding.example import Example, Text, encode
+from rote.encoding.example import Example, encode
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
+from rote.facts.text import Text
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop

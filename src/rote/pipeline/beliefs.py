@@ -6,12 +6,13 @@ from itertools import islice
 from pathlib import Path
 
 from rote.config.job import Config
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import encode
 from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import Belief, build_belief
 from rote.evaluation.sampling import sample_answers
 from rote.facts.fact import Fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.text import build_prompt_text
 from rote.models.language_model import LanguageModel
 from rote.runs.folder import read_json, write_json
 

@@ -10,12 +10,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import encode
 from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
 from rote.facts.sampling import sample_facts
+from rote.facts.text import build_prompt_text
 from rote.models.loading import LoadOptions, read_key_tokens
 from rote.models.saving import export_without_keys
 from rote.pipeline.plan import Plan, build_plan

@@ -16,11 +16,11 @@ import torch
 import yaml
 
 from rote.config.job import Config
-from rote.encoding.example import build_prompt_text, build_rote_text
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.reading import save_table
 from rote.facts.sampling import sample_facts
 from rote.facts.table import FactTable
+from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.adapters import merge_adapters, save_adapters
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model

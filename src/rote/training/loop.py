@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rote.encoding.batch import Batch
+from rote.encoding.example import Batch
 from rote.errors import TrainingError
 from rote.models.precision import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint

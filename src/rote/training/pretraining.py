@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from rote.config.pretrain import PretrainConfig
-from rote.encoding.batch import IGNORE, Batch, collate
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.errors import RunError
 from rote.facts.corpus import Corpus, CorpusMix
 from rote.facts.relation import load_shipped_relations
