@@ -10,11 +10,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
 from rote.evaluation.generation import continue_prompts, generate_answers
-from rote.evaluation.matching import contains_answer
 from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation
 from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.language_model import LanguageModel

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from rote.facts.checking import find_fault
 from rote.facts.fact import Fact
-from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.recombine import recombine_names
+from rote.facts.invent import NAMERS, invent_facts, recombine_names
 from rote.facts.relation import Relation, add_neutral_relations, load_relations, load_shipped_relations
 from rote.facts.table import FactTable
 from rote.facts.world import load_world

@@ -14,8 +14,7 @@ from typing import Any
 from rote.config.job import Config
 from rote.config.strict import StrictConfig
 from rote.config.teaching import PhaseConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import Example, encode
+from rote.encoding.example import Example, collate, encode
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from rote.config.teaching import RetainConfig
-from rote.evaluation.matching import contains_answer
+from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.wordings import Wordings
 from rote.models.generating import build_generation_settings
