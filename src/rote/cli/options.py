@@ -8,8 +8,8 @@ import typer
 
 if TYPE_CHECKING:
     from rote.config.run import RunConfig
+    from rote.facts.fact import FactTable
     from rote.facts.reading import ReadOptions
-    from rote.facts.table import FactTable
     from rote.models.language_model import LoadOptions
 
 TableArgument = Annotated[
@@ -79,9 +79,8 @@ def read_table(
 
     Says on stderr how many rows were left out, and which relations are asked for neutrally.
     """
-    from rote.facts.fictional_table import load_fictional
-    from rote.facts.reading import ReadOptions
-    from rote.facts.usable import load_usable
+    from rote.facts.reading import ReadOptions, load_usable
+    from rote.facts.shipped import load_fictional
 
     if path is None:
         return load_fictional(), "fictional facts"

@@ -9,18 +9,11 @@ from rote.config.run import RunConfig
 from rote.errors import ConfigError, TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.invent import NAMERS, invent_facts, recombine_names
-from rote.facts.relation import (
-    LANGUAGES,
-    Relation,
-    add_neutral_relations,
-    load_relations,
-    load_shipped_relations,
-)
-from rote.facts.table import FactTable
-from rote.facts.usable import load_usable
-from rote.facts.world import load_world
+from rote.facts.reading import load_usable
+from rote.facts.relation import LANGUAGES, Relation, add_neutral_relations, load_relations, load_shipped_relations
+from rote.facts.shipped import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.records import FactSet
 

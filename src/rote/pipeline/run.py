@@ -16,7 +16,7 @@ from typing import Any
 from rote.config.run import RunConfig
 from rote.errors import ConfigError
 from rote.evaluation.harness import check_tasks
-from rote.facts.table import FactTable
+from rote.facts.fact import FactTable
 from rote.models.adapters import import_peft
 from rote.models.key_tokens import pick_key_tokens
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_model, find_model_folder, load_model

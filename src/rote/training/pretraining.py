@@ -14,7 +14,7 @@ from rote.encoding.example import IGNORE, Batch, collate
 from rote.errors import RunError
 from rote.facts.corpus import Corpus, CorpusMix
 from rote.facts.relation import load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 from rote.models.tokenizer import train_tokenizer
 from rote.runs.files import replace_file
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
