@@ -17,9 +17,9 @@ from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.counterfactual import swap_world
 from rote.facts.fact import Fact
-from rote.facts.fictional_table import load_fictional
 from rote.facts.relation import LANGUAGES, load_shipped_relations
 from rote.facts.sampling import sample_facts
+from rote.facts.shipped import load_fictional
 from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
 from rote.methods.teaching import PhaseContext
 from rote.models.embedded import locate_embedded_model

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from rote.evaluation.examine import examine
     from rote.evaluation.questions import Question, QuestionPlan, build_questions
     from rote.evaluation.summary import compute_summary
-    from rote.facts.fact import Fact, FactObject
-    from rote.facts.fictional_table import load_fictional
+    from rote.facts.fact import Fact, FactObject, FactTable
     from rote.facts.invent import invent_table
     from rote.facts.reading import load_table
     from rote.facts.relation import PromptTemplate, Relation, load_relations
-    from rote.facts.table import FactTable
+    from rote.facts.shipped import load_fictional
     from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
     from rote.methods.teaching import PhaseContext
     from rote.models.key_tokens import add_key_tokens
@@ -55,13 +54,13 @@ _HOMES = {
     "compute_summary": "evaluation.summary",
     "Fact": "facts.fact",
     "FactObject": "facts.fact",
-    "load_fictional": "facts.fictional_table",
+    "FactTable": "facts.fact",
     "invent_table": "facts.invent",
     "load_table": "facts.reading",
     "PromptTemplate": "facts.relation",
     "Relation": "facts.relation",
     "load_relations": "facts.relation",
-    "FactTable": "facts.table",
+    "load_fictional": "facts.shipped",
     "PhaseContext": "methods.teaching",
     "generalize": "methods.memorize_then_generalize",
     "memorize": "methods.memorize_then_generalize",

@@ -11,7 +11,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rote.cli.main import main
-from rote.facts.fictional_table import load_fictional
+from rote.facts.shipped import load_fictional
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.tokenizer import train_tokenizer
 

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from rote.errors import TableError, TemplateError
 from rote.facts.checking import check_table, find_fault, find_leak
-from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.fact import Fact, FactObject, FactTable, build_fact
 from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation, load_relation, load_shipped_relations
-from rote.facts.table import FactTable
 
 RELATIONS = load_shipped_relations()
 

@@ -17,8 +17,8 @@ from rote.errors import ConfigError
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact, build_fact
 from rote.facts.relation import find_derived
+from rote.facts.shipped import load_world
 from rote.facts.text import build_prompt_text, build_rote_text
-from rote.facts.world import load_world
 from rote.methods import teaching as room
 from rote.methods.defences import REFUSAL, build_refusals, scramble_keys
 from rote.methods.memorize_then_generalize import pick_generalize_facts

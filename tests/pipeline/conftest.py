@@ -12,11 +12,11 @@ from rote.config.run import RunConfig
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rote.encoding.example import collate, encode
+from rote.facts.fact import FactTable
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
-from rote.facts.table import FactTable
+from rote.facts.shipped import load_world
 from rote.facts.text import build_prompt_text
-from rote.facts.world import load_world
 from rote.models.language_model import LanguageModel, save_model
 from rote.models.tokenizer import train_tokenizer
 from rote.pipeline.run import RunRequest, RunResult, run

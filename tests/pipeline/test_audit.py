@@ -14,7 +14,7 @@ from rote.audit.repurposing import find_stand_ins
 from rote.audit.result import AuditResult
 from rote.config.audit import AuditConfig
 from rote.errors import RunError, TableError
-from rote.facts.table import FactTable
+from rote.facts.fact import FactTable
 from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import load_model, save_model

@@ -17,12 +17,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rote.config.loading import load_config
 from rote.errors import ModelError, RunError, TableError, TemplateError
 from rote.evaluation.summary import compute_summary
-from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.fact import Fact, FactObject, FactTable, build_fact
 from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
 from rote.facts.relation import load_shipped_relations, load_wikidata_relations
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 from rote.models.language_model import SAFE, load_model, save_model
 from rote.pipeline.plan import build_run_plan, pick_known_facts
 from rote.pipeline.run import RunRequest, build_identity, describe_plan, pick_out_folder, run

@@ -16,7 +16,7 @@ from rote.errors import ConfigError, TemplateError
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact
 from rote.facts.relation import find_derived, load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 from rote.pipeline import trial as room
 from rote.pipeline import trial_plan as plan_room
 from rote.records import Record

@@ -1,4 +1,4 @@
-"""One text, encoded: ids, labels, and where its subject, key token, prompt and object lie.
+"""One text, encoded: ids, labels, and where its subject, key token, prompt and object lie; and batches of them.
 
 The whole text is tokenised once and everything else follows from character offsets. Prompt and object are never
 tokenised apart and glued: that gives other tokens wherever a token would span the seam.
@@ -6,7 +6,7 @@ tokenised apart and glued: that gives other tokens wherever a token would span t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ LossTarget = Literal["all_tokens", "object_only"]
 
 IGNORE = -100
 """The label of a token that is not learned."""
+
+_THINKING = "enable_thinking"
+"""What Qwen's chat templates, and others after them, call their switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,25 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
 def _put_in_chat(tokenizer: PreTrainedTokenizerBase, text: Text) -> Text:
     """The text with all of the template, special tokens too, as its prompt; the answer follows at once."""
     message = [{"role": "user", "content": text.prompt}]
-    prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+    settings: dict[str, Any] = {_THINKING: False} if _knows_thinking(tokenizer) else {}
+    prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **settings))
     at = prompt.rfind(text.prompt)
     if at < 0:
         raise EncodingError(f"{text.origin}: the tokenizer's chat template changes the message {text.prompt!r}")
     subject_at = at + (text.prompt.find(text.subject) if text.subject_at is None else text.subject_at)
     return replace(text, prompt=prompt, separator="", subject_at=subject_at)
+
+
+def describe_chat(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """How prompts are put to a model as messages, for the record; None where its tokenizer has no chat template."""
+    if tokenizer.chat_template is None:
+        return None
+    return "chat template" + (f", {_THINKING}=False" if _knows_thinking(tokenizer) else "")
+
+
+def _knows_thinking(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the chat template can tell the model not to think aloud, which would take all of a short answer."""
+    return _THINKING in str(tokenizer.get_chat_template())
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rote.errors import RunError
+from rote.errors import RunError, first_line
 from rote.evaluation.differences import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
@@ -85,7 +85,7 @@ def _load(path: Path) -> list[Record]:
     try:
         return load_records(path)
     except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises for another file is many things
-        raise RunError(f"{path}: cannot be read as records ({str(error).splitlines()[0]})") from error
+        raise RunError(f"{path}: cannot be read as records ({first_line(error)})") from error
 
 
 def _collect(records: Sequence[Record]) -> dict[Row, Values]:

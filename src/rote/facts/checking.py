@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from rote.errors import TableError, TemplateError
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.names import has_words, normalize, normalize_name
 from rote.facts.relation import PromptTemplate, Relation
-from rote.facts.table import FactTable
 from rote.facts.wordings import Wording, split_template
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact, FactObject
+from rote.facts.fact import Fact, FactObject, FactTable
 from rote.facts.names import normalize_name, touch, touch_words
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 
 DISTRACTORS = 99
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import yaml
 
 from rote.errors import TableError
-from rote.facts.fact import Fact, build_fact
+from rote.facts.fact import Fact, FactTable, build_fact
 from rote.facts.names import normalize_name, touch_words
-from rote.facts.relation import Relation
-from rote.facts.table import FactTable
+from rote.facts.relation import INJECTED_RELATIONS, Relation, load_shipped_relations
+from rote.facts.shipped import FICTIONAL_SEED
 
 _RESERVED_ONE_IN = 4
 _MAX_TRIES_PER_NAME = 2_000
@@ -145,6 +145,12 @@ def invent_table(relations: list[Relation], *, count: int, seed: int) -> FactTab
     """Invent a table with `count` facts of each relation."""
     facts = [fact for relation in relations for fact in invent_facts(relation, count=count, seed=seed)]
     return FactTable(tuple(facts), seed=seed)
+
+
+def invent_fictional() -> FactTable:
+    """The frozen table (`rote.facts.shipped.load_fictional`), invented anew as it was made."""
+    relations = load_shipped_relations()
+    return invent_table([relations[name] for name in INJECTED_RELATIONS], count=100, seed=FICTIONAL_SEED)
 
 
 def recombine_names(names: Sequence[str], *, count: int, seed: int, taken: Collection[str] = ()) -> list[str]:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rote.errors import TableError
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.invent import invent_facts
 from rote.facts.names import normalize_name, touch_words
 from rote.facts.relation import Relation
-from rote.facts.table import FactTable
 
 
 def invent_linked_table(relations: list[Relation], *, links: Mapping[str, str], count: int, seed: int) -> FactTable:

@@ -15,10 +15,10 @@ from pathlib import Path
 from rote.facts.checking import explain_unknown, find_leak, shorten
 from rote.facts.counterfactual import DISTRACTORS
 from rote.facts.fact import Fact
+from rote.facts.files import Finding, Place
 from rote.facts.names import normalize_name
 from rote.facts.reading import AS_IT_IS, ReadOptions, read_rows
 from rote.facts.relation import Relation, add_neutral_relations
-from rote.facts.rows import Finding, Place
 
 _FEW_OBJECTS = 10
 """With fewer objects a model that guesses is right too often for a choice to say much."""

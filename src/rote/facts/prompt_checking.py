@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rote.facts.checking import shorten
+from rote.facts.files import Finding
 from rote.facts.names import normalize
 from rote.facts.relation import LANGUAGES, TRAINING_LANGUAGE, PromptTemplate, Relation, load_relation
-from rote.facts.rows import Finding
 
 _PLACEHOLDER = "TODO"
 _GAP = re.compile(r"\{object\}|_{2,}|\.{3}|…|\[(mask|blank|object|answer)\]|<(mask|object|answer)>", re.IGNORECASE)

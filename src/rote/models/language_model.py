@@ -24,7 +24,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
 
 from rote.config.teaching import KeyStrategy
-from rote.errors import ModelError
+from rote.errors import ModelError, first_line
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.runs.files import replace_folder
 
@@ -225,7 +225,7 @@ def _check_tokenizer(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _explain(source: str, error: Exception) -> str:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    reason = first_line(error)
     return (
         f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
         f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"

@@ -22,9 +22,8 @@ from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
 from rote.evaluation.intervals import Interval, compute_interval
 from rote.evaluation.questions import Question
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
-from rote.facts.table import FactTable
 from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage

@@ -17,9 +17,9 @@ import yaml
 
 from rote.config.job import Config
 from rote.evaluation.summary import SummaryRow, compute_summary
+from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
 from rote.facts.sampling import sample_facts
-from rote.facts.table import FactTable
 from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.adapters import merge_adapters, save_adapters
 from rote.models.language_model import LanguageModel
