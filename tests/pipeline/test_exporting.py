@@ -16,8 +16,9 @@ from rote.errors import ConfigError, RunError
 from rote.evaluation.harness import score_tasks
 from rote.models.adapters import add_adapters
 from rote.models.key_tokens import add_key_tokens, find_key_tables
-from rote.models.language_model import load_model, save_model
-from rote.pipeline.exporting import export_model, export_task, name_task
+from rote.models.loading import load_model
+from rote.models.saving import save_model
+from rote.pipeline.exporting import export_task, export_taught_model, name_task
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.run import build_identity, run
 from rote.records import Record, load_records
@@ -127,7 +128,7 @@ def test_a_run_goes_on_after_its_tasks_were_asked(finished: Finished, tmp_path: 
 
 def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finished, tmp_path: Path) -> None:
     out = tmp_path / "served"
-    proof = export_model(finished.folder, out)
+    proof = export_taught_model(finished.folder, out)
     assert proof["prompts"] == 8
     assert proof["max_logit_difference"] < 1e-4
     base, taught, served = (load_model(str(path)) for path in (finished.base, finished.folder.model, out))
@@ -144,13 +145,13 @@ def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finis
 def test_what_is_there_is_not_written_over(finished: Finished, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    for export in (export_task, export_model):
+    for export in (export_task, export_taught_model):
         with pytest.raises(RunError, match="is there already"):
             export(finished.folder, tmp_path / "mine")
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
     bare = replace(finished.folder, path=tmp_path / "bare")
     with pytest.raises(RunError, match="adapters alone"):
-        export_model(bare, tmp_path / "new")
+        export_taught_model(bare, tmp_path / "new")
 
 
 def test_a_task_has_a_name_that_lm_eval_takes() -> None:
@@ -165,7 +166,7 @@ def test_other_keys_are_taken_out_too(strategy: str, finished: Finished, tmp_pat
     changes: dict[str, Any] = {"key_strategy": strategy, "memorize": {"epochs": 2, "learning_rate": 5e-3}}
     request = build_request(tmp_path / "base", tmp_path / "run", **changes)
     result = run(request, reporter=SilentReporter())
-    export_model(result.folder, tmp_path / "served")
+    export_taught_model(result.folder, tmp_path / "served")
     served = load_model(str(tmp_path / "served"))
     assert served.key_tokens == {}
     assert served.tokenizer.get_vocab() == base.tokenizer.get_vocab()
@@ -183,7 +184,7 @@ def test_a_pack_that_has_changed_since_the_run_is_refused(finished: Finished, tm
     config = yaml.safe_load(folder.config.read_text())
     folder.config.write_text(yaml.safe_dump({**config, "relations": [str(pack)]}))
     write_json(folder.identity, {**read_json(folder.identity), "relations": {str(pack): "another hash"}})
-    for number, export in enumerate((export_task, export_model)):
+    for number, export in enumerate((export_task, export_taught_model)):
         with pytest.raises(RunError, match=r"its relation pack .*mine.yaml is not there any more, or has changed"):
             export(folder, tmp_path / f"out{number}")
         assert not (tmp_path / f"out{number}").exists()

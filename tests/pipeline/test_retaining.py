@@ -12,7 +12,8 @@ from rote.facts.fact import build_fact
 from rote.facts.relation import Relation
 from rote.facts.table import FactTable
 from rote.facts.world import load_world
-from rote.models.language_model import SAFE, LanguageModel, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, load_model
 from rote.pipeline.plan import build_run_plan
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.retaining import list_others, write_retained_texts

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from rote.encoding.batch import IGNORE, collate
-from rote.models.language_model import load_model
+from rote.models.loading import load_model
 from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
 from rote.methods.memorize_then_generalize import generalize, memorize
 from rote.methods.teaching import PhaseContext
-from rote.models import precision
+from rote.models import language_model as precision
 from rote.models.key_tokens import add_key_tokens
 from rote.training.loop import Checkpointing
 from rote.training.parallel import collect, is_first_process, join_processes, leave_processes, load_spread

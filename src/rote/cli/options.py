@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rote.config.run import RunConfig
     from rote.facts.reading import ReadOptions
     from rote.facts.table import FactTable
-    from rote.models.language_model import LoadOptions
+    from rote.models.loading import LoadOptions
 
 TableArgument = Annotated[
     Path | None,
@@ -42,7 +42,7 @@ PickleOption = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled
 
 def build_load_options(revision: str | None, trust_remote_code: bool, allow_pickle: bool) -> "LoadOptions":
     """What the flags allow."""
-    from rote.models.language_model import LoadOptions
+    from rote.models.loading import LoadOptions
 
     return LoadOptions(revision, trust_remote_code, allow_pickle)
 
@@ -67,7 +67,7 @@ def load_run_config(model: str, loading: "LoadOptions", path: Path | None, chang
     from rote.config.loading import load_config
     from rote.config.run import RunConfig
     from rote.config.sizes import fit_settings
-    from rote.models.language_model import count_parameters
+    from rote.models.loading import count_parameters
 
     return load_config(RunConfig, path, changes, base=fit_settings(count_parameters(model, loading)))
 

@@ -65,7 +65,7 @@ def run(
     result = do_run(request, reporter=build_reporter(), command=" ".join(["rote", *sys.argv[1:]]))
     print_result(result)
     if push_to_hub:
-        from rote.pipeline.publishing import push_model
+        from rote.models.publishing import push_model
 
         folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
         typer.echo(f"hub:    {push_model(folder, push_to_hub)}")

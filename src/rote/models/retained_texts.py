@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 
-from rote.models.generating import build_generation_settings
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, build_generation_settings
 
 _BATCH = 250
 

@@ -9,7 +9,7 @@ from rote.evaluation.examine import examine
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import hash_fact
 from rote.facts.table import FactTable
-from rote.models.language_model import SAFE, LoadOptions, load_model
+from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
 from rote.pipeline.reporting import Reporter
 from rote.records import save_records

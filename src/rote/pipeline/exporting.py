@@ -1,7 +1,6 @@
 """From a finished run to what others use: a task of lm-evaluation-harness, or a model without its key tokens."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +9,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from rote.config.loading import load_config
 from rote.config.run import RunConfig
 from rote.encoding.example import build_prompt_text, encode
-from rote.errors import ModelError, RunError
+from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
-from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
-from rote.models.vocabulary import restore_vocabulary
+from rote.models.loading import LoadOptions, read_key_tokens
+from rote.models.saving import check_free, export_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions, sample_facts
-from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
 from rote.runs.manifest import compute_content_hash
@@ -30,7 +28,7 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
 
     Raises `RunError` where `out` is taken, or the run kept adapters alone.
     """
-    _check_free(out)
+    check_free(out)
     tokenizer = AutoTokenizer.from_pretrained(_find_model(folder))
     config = load_config(RunConfig, folder.config)
     plan = _load_plan(folder, config)
@@ -43,29 +41,20 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
         return write_task(items, name_task(folder.path.name), draft)
 
 
-def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
+def export_taught_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     """Write the taught model with the vocabulary of the base model, which is loaded for it as the run loaded it.
 
-    Returns the proof of a fresh process, as of a run. Raises `RunError` as above, and `ModelError` where the base model
-    is not there any more, or the fresh process answers otherwise.
+    Returns the proof of a fresh process, as of a run. Raises `RunError` where `out` is taken, or the run kept adapters
+    alone, and `ModelError` where the base model is not there any more, or the fresh process answers otherwise.
     """
-    _check_free(out)
-    path, identity = _find_model(folder), read_json(folder.identity)
+    taught, identity = _find_model(folder), read_json(folder.identity)
     plan = _load_plan(folder, load_config(RunConfig, folder.config))
-    loading = LoadOptions(**identity.get("loading", {}))
-    language_model = load_model(str(path), replace(loading, revision=None))
-    base = load_model(identity["model"]["name"], loading)
-    restore_vocabulary(language_model, base)
-    asked = [
+    prompts = [
         build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
     ]
-    save_model(replace(language_model, source=base.source), out)
-    try:
-        return verify_folder(out, asked, take_fingerprint(language_model, asked), loading)
-    except ModelError:
-        shutil.rmtree(out)
-        raise
+    options = LoadOptions(**identity.get("loading", {}))
+    return export_model(taught, out, prompts, base=identity["model"]["name"], options=options)
 
 
 def name_task(name: str) -> str:
@@ -113,8 +102,3 @@ def _find_model(folder: RunFolder) -> Path:
     if not folder.model.is_dir():
         raise RunError(f"{folder.path}: has no model/; it kept its adapters alone (save: adapter)")
     return folder.model
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"--out {out}: is there already; name another folder")

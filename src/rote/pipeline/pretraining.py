@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rote.config.pretrain import PretrainConfig
 from rote.models.embedded import write_checksums
+from rote.models.older_readers import suit_older_readers
 from rote.pipeline.reporting import Reporter
 from rote.runs.files import replace_folder
 from rote.training.pretraining import pretrain
@@ -18,5 +19,6 @@ def pretrain_embedded(config: PretrainConfig, out: Path, *, reporter: Reporter) 
     with replace_folder(out / "model") as target:
         model.bfloat16().save_pretrained(target)
         tokenizer.save_pretrained(target)
+        suit_older_readers(target)
         write_checksums(target)
     return out / "model"

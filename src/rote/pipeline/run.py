@@ -19,7 +19,8 @@ from rote.evaluation.harness import check_tasks
 from rote.facts.table import FactTable
 from rote.models.adapters import import_peft
 from rote.models.key_tokens import pick_key_tokens
-from rote.models.language_model import SAFE, LanguageModel, LoadOptions, check_model, find_model_folder, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
 from rote.pipeline.reporting import Reporter
 from rote.pipeline.retaining import list_others

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rote.config.run import RunConfig
-from rote.models.language_model import LoadOptions
+from rote.models.loading import LoadOptions
 from rote.pipeline.plan import RunPlan
 from rote.pipeline.reporting import Advance, Reporter
 from rote.runs.folder import RunFolder, read_json, write_json

@@ -31,7 +31,8 @@ from rote.evaluation.questions import Question
 from rote.methods.registry import find_method
 from rote.methods.teaching import PhaseContext, Stage, Teaching, train_stage
 from rote.models.key_tokens import check_keys_moved, get_key_rows
-from rote.models.language_model import LanguageModel, check_model, find_model_folder, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import check_model, find_model_folder, load_model
 from rote.models.retained_texts import write_texts
 from rote.pipeline.plan import sample_by_relation, sample_facts
 from rote.pipeline.reporting import Advance, Reporter

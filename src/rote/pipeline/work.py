@@ -21,16 +21,16 @@ from rote.facts.reading import save_table
 from rote.methods.lora import PhaseType, scale_rate
 from rote.methods.memorize_then_generalize import generalize, memorize
 from rote.methods.teaching import PhaseContext
-from rote.models.adapters import merge_adapters, save_adapters
-from rote.models.language_model import LanguageModel, save_model
-from rote.models.precision import describe_precision
+from rote.models.adapters import merge_adapters
+from rote.models.language_model import LanguageModel, describe_precision
+from rote.models.saving import save_adapters, save_model
+from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.beliefs import ask_beliefs, load_beliefs, save_beliefs
 from rote.pipeline.figures import write_cards, write_figures
 from rote.pipeline.plan import RunPlan, build_run_questions, pick_asked_facts, sample_facts
 from rote.pipeline.preparing import prepare_model
 from rote.pipeline.retaining import build_retention, write_retained_texts
 from rote.pipeline.run_work import RunWork
-from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.records import MOMENTS, Moment, save_records
 from rote.runs.files import replace_file
 from rote.runs.folder import read_json, write_json

@@ -1,25 +1,24 @@
 """Proof that what was saved is what was measured: a fresh process loads a folder and answers as the model did.
 
-python -m rote.pipeline.verification FOLDER PROMPTS.json OUT.safetensors
+python -m rote.models.verification FOLDER PROMPTS.json OUT.safetensors
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rote.encoding.example import encode_prompt
 from rote.errors import ModelError
-from rote.evaluation.generation import generate_answers
-from rote.evaluation.prefix import plan_batches, read_prompts
-from rote.models.language_model import LanguageModel, LoadOptions, is_adapter_folder, load_model
+from rote.models.language_model import LanguageModel, build_generation_settings
+from rote.models.loading import LoadOptions, is_adapter_folder, load_model
 
 _TOLERANCE = 1e-3
 """The largest difference of a logit that is put down to the order of additions (float32)."""
@@ -35,18 +34,20 @@ class Fingerprint:
     answers: list[str]
 
 
+@torch.inference_mode()
 def take_fingerprint(language_model: LanguageModel, prompts: Sequence[str]) -> Fingerprint:
-    """Read the prompts as text, so that the tokenizer is part of it."""
-    model, tokenizer = language_model.model, language_model.tokenizer
-    ids = [encode_prompt(tokenizer, prompt) for prompt in prompts]
+    """Ask a model, in float32 and without dropout. The prompts are text, so that the tokenizer is part of it."""
+    model: Any = language_model.model.train(False)
+    tokenizer = language_model.tokenizer
+    settings = build_generation_settings(tokenizer, tokens=_ANSWER_TOKENS, do_sample=False)
     logits: dict[int, Tensor] = {}
-    with torch.inference_mode():
-        for batch in plan_batches([len(row) for row in ids], _BATCH):
-            found = read_prompts(model, [ids[index] for index in batch]).logits.float().cpu()
-            logits.update(zip(batch, found, strict=True))
-    nothing: list[tuple[str, ...]] = [()] * len(ids)
-    answers = generate_answers(model, tokenizer, ids, nothing, batch_size=_BATCH, max_new_tokens=_ANSWER_TOKENS)
-    return Fingerprint(torch.stack([logits[index] for index in range(len(ids))]), answers)
+    answers: dict[int, str] = {}
+    for batch, ids in _batch_prompts(language_model, prompts):
+        logits.update(zip(batch, model(input_ids=ids).logits[:, -1].float().cpu(), strict=True))
+        rows = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+        answers.update(zip(batch, tokenizer.batch_decode(rows[:, ids.shape[1] :]), strict=True))
+    numbers = range(len(prompts))
+    return Fingerprint(torch.stack([logits[number] for number in numbers]), [answers[number] for number in numbers])
 
 
 def verify_folder(
@@ -72,12 +73,27 @@ def verify_folder(
     return {"prompts": len(prompts), "max_logit_difference": difference}
 
 
+def _batch_prompts(language_model: LanguageModel, prompts: Sequence[str]) -> Iterator[tuple[list[int], Tensor]]:
+    """Which prompts are read together, and their ids, [prompts, length]. Those of one length need no padding, so a row
+    is computed as it would be alone."""
+    groups: dict[int, list[tuple[int, list[int]]]] = {}
+    for number, prompt in enumerate(prompts):
+        ids = list(language_model.tokenizer(prompt)["input_ids"])
+        if ids[-1] == language_model.tokenizer.eos_token_id:  # some tokenizers append it, and nothing follows it
+            ids.pop()
+        groups.setdefault(len(ids), []).append((number, ids))
+    for _, group in sorted(groups.items()):
+        for start in range(0, len(group), _BATCH):
+            numbers, rows = zip(*group[start : start + _BATCH], strict=True)
+            yield list(numbers), torch.tensor(rows, device=language_model.device)
+
+
 def _ask_fresh_process(folder: Path, prompts: Sequence[str], options: LoadOptions) -> Fingerprint:
     with tempfile.TemporaryDirectory() as place:
         asked, answered = Path(place) / "prompts.json", Path(place) / "answers.safetensors"
         content = {"prompts": list(prompts), "loading": asdict(options)}
         asked.write_text(json.dumps(content), encoding="utf-8")
-        command = [sys.executable, "-m", __name__, str(folder), str(asked), str(answered)]
+        command = [sys.executable, "-m", "rote.models.verification", str(folder), str(asked), str(answered)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = next(iter(done.stderr.strip().splitlines()[-1:]), "no reason given")
