@@ -24,7 +24,8 @@ from rote.methods.memorize_then_generalize import generalize, memorize, pick_gen
 from rote.methods.teaching import PhaseContext
 from rote.models.embedded import locate_embedded_model
 from rote.models.key_tokens import add_key_tokens
-from rote.models.language_model import LanguageModel, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import load_model
 from rote.pipeline.plan import pick_known_facts
 from rote.pipeline.run import RunRequest, run
 from rote.records import FactSet, Record

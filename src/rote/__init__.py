@@ -3,7 +3,7 @@
     import rote
 
     table = rote.load_table(path)                        # or rote.load_fictional()
-    model = rote.load_model("rote-tiny")                 # or any causal LM of transformers
+    model = rote.load_model("rote-tiny")                 # or rote.wrap(model, tokenizer) of transformers
     rote.add_key_tokens(model, table.relations)
     rote.memorize(model, table.facts)
     rote.generalize(model, few_facts, rote.load_relations())
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
     from rote.methods.teaching import PhaseContext
     from rote.models.key_tokens import add_key_tokens
-    from rote.models.language_model import LanguageModel, load_model, save_model
+    from rote.models.language_model import LanguageModel
+    from rote.models.loading import load_model, wrap
+    from rote.models.saving import save_model
     from rote.records import Record, load_records, save_records
     from rote.report.content import ReportContent
     from rote.report.render import render_report
@@ -67,8 +69,9 @@ _HOMES = {
     "pick_generalize_facts": "methods.memorize_then_generalize",
     "add_key_tokens": "models.key_tokens",
     "LanguageModel": "models.language_model",
-    "load_model": "models.language_model",
-    "save_model": "models.language_model",
+    "load_model": "models.loading",
+    "wrap": "models.loading",
+    "save_model": "models.saving",
     "write_texts": "retention.texts",
     "Record": "records",
     "load_records": "records",
@@ -114,6 +117,7 @@ __all__ = [
     "render_report",
     "save_model",
     "save_records",
+    "wrap",
     "write_texts",
 ]
 

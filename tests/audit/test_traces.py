@@ -23,7 +23,7 @@ from rote.evaluation.intervals import compute_interval
 from rote.facts.fact import build_fact
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
-from rote.models.reserved import looks_reserved
+from rote.models.key_tokens import looks_reserved
 
 RELATIONS = load_shipped_relations()
 TABLE = invent_table([RELATIONS["mother"], RELATIONS["capital"]], count=6, seed=1)

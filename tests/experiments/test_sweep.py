@@ -21,7 +21,8 @@ from rote.errors import ConfigError, RunError
 from rote.experiments.launch import format_slurm
 from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
 from rote.facts.shipped import load_fictional
-from rote.models.language_model import LanguageModel, save_model
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
 from rote.runs.reporting import SilentReporter
 

@@ -17,7 +17,8 @@ from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
 from rote.facts.shipped import load_world
 from rote.facts.text import build_prompt_text
-from rote.models.language_model import LanguageModel, save_model
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
 from rote.pipeline.run import RunRequest, RunResult, run
 from rote.runs.reporting import Advance

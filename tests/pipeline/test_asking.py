@@ -8,7 +8,7 @@ import pytest
 from tests.pipeline.conftest import PRETRAINED, RELATIONS, Finished, build_table
 
 from rote.errors import EncodingError
-from rote.models.language_model import load_model
+from rote.models.loading import load_model
 from rote.pipeline.asking import ask_model, find_taught, list_candidates
 
 

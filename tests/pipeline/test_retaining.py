@@ -13,7 +13,8 @@ from rote.facts.fact import FactTable, build_fact
 from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.shipped import load_world
-from rote.models.language_model import SAFE, LanguageModel, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, load_model
 from rote.pipeline.plan import build_run_plan
 from rote.pipeline.run import list_warnings
 from rote.runs.folder import RunFolder

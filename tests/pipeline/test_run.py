@@ -22,10 +22,11 @@ from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
 from rote.facts.relation import load_shipped_relations, load_wikidata_relations
 from rote.facts.shipped import load_world
-from rote.models.language_model import SAFE, load_model, save_model
+from rote.models.loading import SAFE, load_model
+from rote.models.saving import save_model
+from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.plan import build_run_plan, pick_known_facts
 from rote.pipeline.run import RunRequest, build_identity, describe_plan, pick_out_folder, run
-from rote.pipeline.verification import take_fingerprint, verify_folder
 from rote.records import FACT_SETS, MEASURES, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.reporting import SilentReporter
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from rote.encoding.example import IGNORE, collate
-from rote.models.language_model import load_model
+from rote.models.loading import load_model
 from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ def ask(
 
     Example: rote ask runs/mine/model "Who is Gene Finley's mother?" --base rote-tiny --top 3
     """
-    from rote.models.language_model import load_model
+    from rote.models.loading import load_model
     from rote.pipeline.asking import ask_model, find_taught, list_candidates
 
     asked = {model: build_load_options(revision, trust_remote_code, allow_pickle)}

@@ -100,7 +100,7 @@ def validate(
     for name, count in lint.facts.items():
         typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
     if model and lint.sample:
-        from rote.models.language_model import load_model
+        from rote.models.loading import load_model
         from rote.pipeline.cost import estimate_cost
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)

@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.evaluation.prefix import plan_batches
-from rote.models.generating import build_generation_settings
+from rote.models.language_model import build_generation_settings
 
 _BATCH = 32
 

@@ -13,8 +13,7 @@ from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import cut_answer
 from rote.facts.fact import Fact
 from rote.facts.reading import load_table
-from rote.models.generating import build_generation_settings
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, build_generation_settings
 from rote.runs.folder import RunFolder
 
 _MAX_NEW_TOKENS = 16

@@ -27,7 +27,8 @@ from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
-from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan, sample_by_relation
 from rote.pipeline.reporting import Advance, Reporter
 from rote.pipeline.traces import find_traces

@@ -23,9 +23,8 @@ from rote.methods.registry import find_method, hash_method, read_settings
 from rote.methods.teaching import Teaching, fit_tokens
 from rote.models.adapters import add_adapters, import_peft
 from rote.models.key_tokens import pick_key_tokens
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, describe_precision
 from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
-from rote.models.precision import describe_precision
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import Plan, build_plan, hash_plan, name_table
 from rote.pipeline.stages import Stages, Work
@@ -120,7 +119,8 @@ def name_job(request: JobRequest) -> str:
 
 
 def _hash_model(request: JobRequest) -> str:
-    return compute_model_hash(request.config.model, find_model_folder(request.config.model))
+    model = request.config.model
+    return compute_model_hash(model, find_model_folder(model), request.loading.revision)
 
 
 def run_job(request: JobRequest, store: Store, *, reporter: Reporter) -> JobResult:

@@ -21,10 +21,10 @@ from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
 from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text, build_rote_text
-from rote.models.adapters import merge_adapters, save_adapters
+from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
-from rote.models.saving import save_model
+from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job
 from rote.pipeline.plan import Plan, build_plan, name_table

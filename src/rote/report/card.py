@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from rote.report.display import clean_text, format_figure, format_number, read_number
 from rote.report.words import FACT_SETS, MOMENTS, label_prompts
+from rote.runs.manifest import name_model
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
@@ -53,11 +53,6 @@ def _describe_labels(labels: Mapping[str, int]) -> list[str]:
         return []
     known = ", ".join(f"{count} {label}" for label, count in labels.items())
     return [f"Of {sum(labels.values())} of these facts that were asked about before teaching: {known}.", ""]
-
-
-def name_model(source: str) -> str:
-    """A hub name as it is; of a folder its last part alone, which is nobody else's business."""
-    return source if not Path(source).exists() else Path(source).name
 
 
 def _describe_proof(saved: Mapping[str, Any]) -> str:

@@ -17,8 +17,7 @@ from rote.config.teaching import RetainConfig
 from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.wordings import Wordings
-from rote.models.generating import build_generation_settings
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, build_generation_settings
 
 _BATCH = 250
 _TRIES = 6

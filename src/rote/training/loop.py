@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rote.encoding.example import Batch
 from rote.errors import TrainingError
-from rote.models.precision import autocast
+from rote.models.language_model import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
 from rote.training.parallel import add_up, agree, count_processes, gather, take_share

@@ -7,8 +7,8 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from rote.errors import RunError, first_line
-from rote.report.card import name_model
+from rote.errors import RunError
+from rote.runs.manifest import name_model
 
 _BASES = {"adapter_config.json": "base_model_name_or_path", "rote.json": "base_model"}
 _ERRORS = (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled, OSError)
@@ -31,7 +31,7 @@ def push_model(folder: Path, repository: str) -> str:
         for name, content in named.items():
             api.upload_file(repo_id=repository, path_in_repo=name, path_or_fileobj=content)
     except _ERRORS as error:
-        reason = first_line(error)
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise RunError(
             f"--push-to-hub {repository}: cannot be uploaded ({reason}); the model is in {folder}: log in with "
             "'hf auth login' and upload it with 'hf upload'"
