@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from rote.version import __version__
 
 if TYPE_CHECKING:
-    from rote.config.run import ExamineConfig, GeneralizeConfig, MemorizeConfig, RetainConfig, RunConfig
+    from rote.config.examining import ExamineConfig
+    from rote.config.job import Config
+    from rote.config.teaching import GeneralizeConfig, MemorizeConfig, RetainConfig
     from rote.errors import RoteError
     from rote.evaluation.examine import examine
     from rote.evaluation.questions import Question, QuestionPlan, build_questions
@@ -33,18 +35,18 @@ if TYPE_CHECKING:
     from rote.methods.teaching import PhaseContext
     from rote.models.key_tokens import add_key_tokens
     from rote.models.language_model import LanguageModel, load_model, save_model
-    from rote.models.retained_texts import write_texts
     from rote.records import Record, load_records, save_records
     from rote.report.content import ReportContent
     from rote.report.render import render_report
-    from rote.training.retention import Retention
+    from rote.retention.penalty import Retention
+    from rote.retention.texts import write_texts
 
 _HOMES = {
-    "ExamineConfig": "config.run",
-    "GeneralizeConfig": "config.run",
-    "MemorizeConfig": "config.run",
-    "RetainConfig": "config.run",
-    "RunConfig": "config.run",
+    "ExamineConfig": "config.examining",
+    "GeneralizeConfig": "config.teaching",
+    "MemorizeConfig": "config.teaching",
+    "RetainConfig": "config.teaching",
+    "Config": "config.job",
     "RoteError": "errors",
     "examine": "evaluation.examine",
     "Question": "evaluation.questions",
@@ -68,16 +70,17 @@ _HOMES = {
     "LanguageModel": "models.language_model",
     "load_model": "models.language_model",
     "save_model": "models.language_model",
-    "write_texts": "models.retained_texts",
+    "write_texts": "retention.texts",
     "Record": "records",
     "load_records": "records",
     "save_records": "records",
     "ReportContent": "report.content",
     "render_report": "report.render",
-    "Retention": "training.retention",
+    "Retention": "retention.penalty",
 }
 
 __all__ = [
+    "Config",
     "ExamineConfig",
     "Fact",
     "FactObject",
@@ -95,7 +98,6 @@ __all__ = [
     "RetainConfig",
     "Retention",
     "RoteError",
-    "RunConfig",
     "__version__",
     "add_key_tokens",
     "build_questions",

@@ -11,7 +11,7 @@ import pytest
 from tests.training.conftest import STEPS, build_model, build_plan, build_settings, copy_weights, have_same_weights
 
 from rote.errors import RunError
-from rote.training.checkpoints import LoopState, finish_checkpoints, load_checkpoint, save_checkpoint
+from rote.training.checkpoints import LoopState, load_checkpoint, load_state, save_checkpoint, save_state
 from rote.training.loop import Checkpointing, run_loop
 from rote.training.optimizer import build_optimizer
 
@@ -130,48 +130,22 @@ def test_a_checkpoint_can_be_moved(folder: Path, tmp_path: Path) -> None:
     assert [entry["step"] for entry in state.history] == list(range(1, STEPS + 1))
 
 
-def test_what_a_finished_stage_keeps_is_its_weights_and_history(folder: Path) -> None:
-    (path,) = folder.iterdir()
-    weights, size = (path / "model.safetensors").read_bytes(), measure(folder)
-    shutil.copytree(path, folder / "step-00000002")  # a kill came before it was removed
-    finish_checkpoints(folder)
-    assert [found.name for found in folder.iterdir()] == [f"step-{STEPS:08d}"]
-    assert sorted(found.name for found in path.iterdir()) == ["model.safetensors", "state.json"]
-    assert (path / "model.safetensors").read_bytes() == weights
-    assert measure(folder) < 0.4 * size, "the optimizer's state is twice the weights"
-    finish_checkpoints(folder)
-    whole, model = build_model(), build_model(seed=3)
-    history = run_loop(whole, build_plan(), build_settings()).history
-    state = run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder))
-    assert state.history == history
-    assert have_same_weights(model, copy_weights(whole))
+def test_weights_without_the_optimizer_s_moments_come_back_bit_for_bit(tmp_path: Path) -> None:
+    model, other = build_model(), build_model(seed=3)
+    other.model.embed_tokens.load_state_dict(model.model.embed_tokens.state_dict())
+    for one in (model, other):
+        one.model.embed_tokens.weight.requires_grad_(False)
+    run_loop(model, build_plan(), build_settings())
+    file = tmp_path / "state.safetensors"
+    save_state(model, file)
+    load_state(other, file)
+    assert have_same_weights(other, copy_weights(model))
+    trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
+    assert trained < file.stat().st_size < 1.2 * trained
+    with pytest.raises(RunError, match=r"state.safetensors: is damaged or does not fit the model"):
+        load_state(build_model(hidden_size=16), file)
 
 
-def test_a_kill_before_the_optimizer_s_state_is_gone_does_no_harm(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def be_killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "unlink", be_killed)
-    with pytest.raises(KeyboardInterrupt):
-        finish_checkpoints(folder)
-    monkeypatch.undo()
-    assert run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(folder)).step == STEPS
-    finish_checkpoints(folder)
-    assert not list(folder.rglob("optimizer.safetensors"))
-
-
-def test_training_cannot_go_on_from_a_finished_stage(folder: Path) -> None:
-    finish_checkpoints(folder)
-    with pytest.raises(RunError, match=r"was finished after 5 updates; delete it to train for longer"):
-        run_loop(build_model(), build_plan(STEPS + 1), build_settings(), checkpointing=Checkpointing(folder))
-
-
-def test_where_nothing_was_trained_nothing_is_finished(tmp_path: Path) -> None:
-    finish_checkpoints(tmp_path / "missing")
-    assert not list(tmp_path.iterdir())
-
-
-def measure(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def test_where_nothing_is_to_stay_no_checkpoint_is_written_at_the_end(tmp_path: Path) -> None:
+    run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(tmp_path / "c", at_end=False))
+    assert not (tmp_path / "c").exists()

@@ -42,11 +42,11 @@ def examine(
 
     from rote.cli.progress import build_reporter
     from rote.cli.tables import build_accuracy_table
+    from rote.config.job import Config
     from rote.config.loading import load_config
-    from rote.config.run import RunConfig
     from rote.pipeline.examination import examine_model
 
-    settings = load_config(RunConfig, config, set_)
+    settings = load_config(Config, config, set_)
     facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     summary = examine_model(model, facts, settings, reporter=build_reporter(), records_file=out, loading=loading)

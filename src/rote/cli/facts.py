@@ -17,7 +17,7 @@ from rote.cli.options import (
     TableArgument,
     build_load_options,
     build_read_options,
-    load_run_config,
+    load_settings,
     read_table,
 )
 
@@ -83,8 +83,8 @@ def validate(
 
     Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
+    from rote.config.job import Config
     from rote.config.loading import load_config
-    from rote.config.run import RunConfig
     from rote.errors import ConfigError, TableError
     from rote.facts.fictional_table import FICTIONAL
     from rote.facts.linting import TableLint
@@ -93,7 +93,7 @@ def validate(
     if not model and (revision or trust_remote_code or allow_pickle):
         raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
     path = table or FICTIONAL / "facts.csv"
-    packs = [*load_config(RunConfig, config, set_).relations, *(relations or ())]
+    packs = [*load_settings(config, set_).relations, *(relations or ())]
     lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
@@ -104,7 +104,7 @@ def validate(
         from rote.pipeline.cost import estimate_cost
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
-        settings = load_run_config(model, loading, config, set_)
+        settings = load_settings(config, set_, model=model, loading=loading)
         language_model = load_model(model, loading)
         objects = {name: lint.count_objects(name) for name in lint.facts}
         cost = estimate_cost(language_model, lint.sample, facts=lint.facts, objects=objects, config=settings)

@@ -11,7 +11,7 @@ def report(run_dir: Annotated[list[Path], typer.Argument(help="Folders of finish
 
     Example: rote report runs/mine
     """
-    from rote.pipeline.run_report import write_report
+    from rote.pipeline.report import write_report
     from rote.runs.folder import find_run_folder
 
     folders = [find_run_folder(path) for path in run_dir]

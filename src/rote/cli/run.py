@@ -16,8 +16,8 @@ from rote.cli.options import (
     SetOption,
     SkipOption,
     TableArgument,
-    build_load_options,
     TableFlags,
+    build_load_options,
     load_settings,
     read_columns,
     say_what_was_read,
@@ -44,7 +44,7 @@ def run(
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="METHOD,...", help="Teach it by these methods too, at equal training tokens, and compare."),
+        typer.Option(metavar="METHOD,...", help="Teach it by these methods too, at equal tokens, and compare."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of the work that runs share; by default `store` beside --out.")

@@ -71,9 +71,7 @@ def _list(planned: "list[PlannedJob]", store: "Store") -> None:
         typer.echo(f"{job.name}  {changes}  {'finished' if finished else 'to do'}")
 
 
-def _run(
-    planned: "list[PlannedJob]", store: "Store", processes: int, threads: int | None, ray: str | None
-) -> None:
+def _run(planned: "list[PlannedJob]", store: "Store", processes: int, threads: int | None, ray: str | None) -> None:
     from rote.cli.progress import build_reporter
     from rote.errors import RunError
     from rote.experiments.sweep import format_sweep, run_sweep

@@ -1,52 +1,52 @@
-"""What a finished run prints: the figures of the three moments and the time each step took."""
+"""The tables that `rote run` and `rote examine` print: generation accuracy only, one line per kind of question."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from rote.pipeline.run import RunResult
-from rote.records import MOMENTS
+from rote.records import NO_LANGUAGE
+from rote.report.words import label_language
 from rote.runs.folder import RunFolder, read_json
 
-_HEADINGS = {"before": "before", "memorize": "after memorize", "generalize": "after generalize"}
-_LINES = (
+if TYPE_CHECKING:
+    from rote.pipeline.run import Result
+
+_LINES: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("key token, all facts", {"prompt_set": "key"}, ("generalize", "held_out")),
     ("training prompt, facts shown", {"prompt_set": "training"}, ("generalize",)),
     ("held-out prompts, facts shown", {"prompt_set": "held_out"}, ("generalize",)),
     ("control prompts, facts shown", {"prompt_set": "control"}, ("generalize",)),
     ("training prompt, held-out facts", {"prompt_set": "training"}, ("held_out",)),
-    ("held-out prompts, held-out facts", {"prompt_set": "held_out", "language": "en"}, ("held_out",)),
-    ("  in the chat template", {"prompt_set": "chat"}, ("held_out",)),
-    ("  German", {"prompt_set": "held_out", "language": "de"}, ("held_out",)),
-    ("  Spanish", {"prompt_set": "held_out", "language": "es"}, ("held_out",)),
-    ("  Chinese", {"prompt_set": "held_out", "language": "zh"}, ("held_out",)),
-    ("  Japanese", {"prompt_set": "held_out", "language": "ja"}, ("held_out",)),
+    ("held-out prompts, held-out facts", {"prompt_set": "held_out"}, ("held_out",)),
+    ("chat template, held-out facts", {"prompt_set": "chat"}, ("held_out",)),
     ("control prompts, held-out facts", {"prompt_set": "control"}, ("held_out",)),
     ("facts never taught", {"prompt_set": "held_out"}, ("unseen",)),
-    ("facts known before, English", {"prompt_set": "held_out", "language": "en"}, ("known",)),
-    ("facts known before, all languages", {"prompt_set": "held_out"}, ("known",)),
+    ("facts known before", {"prompt_set": "held_out"}, ("known",)),
 )
+"""Each with what its questions have in common; a line that has several languages is followed by one for each."""
 
 
-def print_result(result: RunResult) -> None:
+def print_result(result: "Result") -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
-    console = Console(highlight=False)
+    console, folder = Console(highlight=False), result.folder
+    assert folder is not None
     console.print(build_accuracy_table(result.summary))
-    for line in [*_describe_memorized(result.manifest), *_describe_labels(result.folder)]:
+    knowledge, last = read_json(folder.knowledge), result.outcome["moments"][-1]
+    for line in [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]:
         console.print(line)
-    for line in [*_describe_knowledge(read_json(result.folder.knowledge)), *_describe_rings(result.folder)]:
+    for line in [*_describe_knowledge(knowledge, last), *_describe_rings(folder)]:
         console.print(line)
-    for label, seconds in result.manifest["durations"].items():
+    for label, seconds in result.outcome["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
-    console.print(f"  {'in all':<30} {sum(result.manifest['durations'].values()):7.1f} s")
-    for name, proof in result.manifest["saved"].items():
+    console.print(f"  {'in all':<30} {sum(result.outcome['durations'].values()):7.1f} s")
+    for name, proof in result.outcome["saved"].items():
         found = f"{proof['prompts']} answers the same, logits within {proof['max_logit_difference']:.1e}"
         console.print(f"  {f'{name}, in a fresh process':<30} {found}")
-    for name in result.manifest["saved"]:
-        console.print(f"{name + ':':<7} {result.folder.path / name}", soft_wrap=True)
-    console.print(f"report: {result.folder.report}", soft_wrap=True)
+    for name in result.outcome["saved"]:
+        console.print(f"{name + ':':<7} {folder.path / name}", soft_wrap=True)
+    console.print(f"report: {folder.report}", soft_wrap=True)
 
 
 def _describe_memorized(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -58,27 +58,27 @@ def _describe_memorized(manifest: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _describe_labels(folder: RunFolder) -> Iterator[str]:
+def _describe_labels(knowledge: Sequence[Mapping[str, Any]], last: str) -> Iterator[str]:
     """What the model knew of the facts it was asked about, and what it says after teaching, by what it knew."""
     rows = [
         row
-        for row in read_json(folder.knowledge)
+        for row in knowledge
         if (row["prompt_set"], row["language"], row["measure"]) == ("held_out", "en", "generation_accuracy")
     ]
     for label in dict.fromkeys(row["label"] for row in rows):
         found = {row["moment"]: f"{row['mean']:.2f} ({row['n']})" for row in rows if row["label"] == label}
         name = f"{label} before, held-out prompts"
-        yield f"  {name:<30} {found.get('before', '-')} -> {found.get('generalize', '-')}"
+        yield f"  {name:<30} {found.get('before', '-')} -> {found.get(last, '-')}"
 
 
-def _describe_knowledge(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _describe_knowledge(rows: Sequence[Mapping[str, Any]], last: str) -> Iterator[str]:
     """What became of old answers in English, and of subjects that do not exist."""
     for measure, label in (("old_answer", "old answers, held-out prompts"), ("false_confidence", "false confidence")):
         asked = [row for row in rows if row["measure"] == measure and row["language"] == "en"]
         found = [row for row in asked if measure == "false_confidence" or row["prompt_set"] == "held_out"]
         moments = {row["moment"]: f"{row['mean']:.2f} ({row['n']})" for row in found}
         if moments:
-            yield f"  {label:<30} {moments.get('before', '-')} -> {moments.get('generalize', '-')}"
+            yield f"  {label:<30} {moments.get('before', '-')} -> {moments.get(last, '-')}"
 
 
 def _describe_rings(folder: RunFolder) -> Iterator[str]:
@@ -89,27 +89,64 @@ def _describe_rings(folder: RunFolder) -> Iterator[str]:
 
 
 def build_accuracy_table(summary: Sequence[Mapping[str, Any]]) -> Table:
-    """Generation accuracy by moment, pooled over questions, for the moments and lines that have any."""
+    """Generation accuracy by moment, for the moments and lines that have any; a line says which languages it pools."""
     table = Table(title="generation accuracy (questions asked)", title_justify="left")
-    table.add_column("", no_wrap=True)
-    moments = [moment for moment in MOMENTS if any(row["moment"] == moment for row in summary)]
+    table.add_column("")
+    moments = list(dict.fromkeys(row["moment"] for row in summary))
     for moment in moments:
-        heading = "now" if len(moments) == 1 else _HEADINGS[moment]
-        table.add_column(heading, justify="right")
+        heading = "now" if len(moments) == 1 else "before" if moment == "before" else f"after\n{moment}"
+        table.add_column(heading, justify="right", no_wrap=True)
     for label, wanted, fact_sets in _LINES:
-        cells = [_pool(summary, {**wanted, "moment": moment}, fact_sets) for moment in moments]
-        if any(cells):
-            table.add_row(label, *cells)
+        for name, language in _split(label, wanted, fact_sets, summary):
+            asked = {**wanted, **language}
+            table.add_row(name, *(_pool(summary, {**asked, "moment": moment}, fact_sets) for moment in moments))
     return table
 
 
+def _split(
+    label: str, wanted: Mapping[str, str], fact_sets: Sequence[str], summary: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A line for each language a kind of question was asked in, after one for all of them where there are several."""
+    rows = [row for row in summary if _fits(row, wanted, fact_sets)]
+    languages = list(dict.fromkeys(row["language"] for row in rows))
+    if len(languages) > 1:
+        yield f"{label} ({', '.join(languages)})", {}
+        yield from ((f"  in {label_language(language)} alone", {"language": language}) for language in languages)
+    elif languages:
+        yield label if languages[0] == NO_LANGUAGE else f"{label} ({languages[0]})", {}
+
+
+def _fits(row: Mapping[str, Any], wanted: Mapping[str, str], fact_sets: Sequence[str]) -> bool:
+    is_kind = row["measure"] == "generation_accuracy" and row["fact_set"] in fact_sets
+    return is_kind and all(row[key] == value for key, value in wanted.items())
+
+
 def _pool(summary: Sequence[Mapping[str, Any]], wanted: Mapping[str, str], fact_sets: Sequence[str]) -> str:
-    rows = [
-        row
-        for row in summary
-        if row["measure"] == "generation_accuracy"
-        and row["fact_set"] in fact_sets
-        and all(row[key] == value for key, value in wanted.items())
-    ]
+    rows = [row for row in summary if _fits(row, wanted, fact_sets)]
     asked = sum(row["n"] for row in rows)
     return f"{sum(row['mean'] * row['n'] for row in rows) / asked:.2f} ({asked})" if asked else ""
+
+
+def print_comparison(comparison: Mapping[str, Any]) -> None:
+    """Print the methods side by side, and how far the first is from each of the others."""
+    methods = [method["name"] for method in comparison["methods"]]
+    table = Table(title="generation accuracy at the end [95% interval]", title_justify="left")
+    table.add_column("")
+    for method in methods:
+        table.add_column(method, justify="right")
+    for method in methods[1:]:
+        table.add_column(f"{methods[0]} less {method}", justify="right")
+    by_place = {(row["questions"], row["method"]): row for row in comparison["rows"]}
+    for questions in dict.fromkeys(row["questions"] for row in comparison["rows"]):
+        cells = [by_place.get((questions, method)) for method in methods]
+        differences = [cell and cell["difference"] for cell in cells[1:]]
+        table.add_row(questions, *(_format(cell) for cell in cells), *(_format(figure, "+") for figure in differences))
+    table.add_row("training tokens", *(f"{method['training_tokens']:,}" for method in comparison["methods"]))
+    Console(highlight=False).print(table)
+
+
+def _format(figure: Mapping[str, Any] | None, sign: str = "") -> str:
+    if not figure:
+        return ""
+    value, low, high = (f"{figure[key]:{sign}.2f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

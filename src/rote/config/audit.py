@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rote.config.run import PhaseConfig
 from rote.config.strict import StrictConfig
+from rote.config.teaching import PhaseConfig
 
 
 class RepurposeConfig(PhaseConfig):

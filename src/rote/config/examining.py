@@ -17,9 +17,9 @@ class ExamineConfig(StrictConfig):
     control_prompts: int = Field(default=1, ge=0)
     """Control prompts per fact and language."""
     known_facts: int | None = Field(default=None, ge=0)
-    """Facts the model knows before it is taught, found by asking it, of each kind: facts of the real world, others about
-    the subjects that are taught, and those of `side_effects.facts`. By default 100 of the first two and all of the
-    last. Asked in all the languages."""
+    """Facts the model knows before it is taught, found by asking it, of each kind: facts of the real world, others
+    about the subjects that are taught, and those of `side_effects.facts`. By default 100 of the first two and all of
+    the last. Asked in all the languages."""
     unseen_facts: int = Field(default=5, ge=0)
     """Invented facts per relation that are never taught; 0 means none."""
     choices: int = Field(default=100, ge=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.config.run import SideEffectsConfig
+from rote.config.examining import SideEffectsConfig
 from rote.errors import ConfigError
 
 _BATCH = 8

@@ -140,3 +140,12 @@ def _build_row(group: _Group, measure: str, facts: Sequence[tuple[str, str]], va
         high=round(found.high, DIGITS),
         n=found.n,
     )
+
+
+def ask_beliefs(language_model, facts, relations, settings, *, batch_size, seed):
+    from rote.config.job import Config
+    from rote.pipeline.beliefs import ask_beliefs as ask
+
+    return ask(
+        language_model, facts, relations, Config(seed=seed, knowledge=settings, examine={"batch_size": batch_size})
+    )

@@ -1,4 +1,4 @@
-"""Other methods beside a run: the same facts, the same questions and as many training tokens, with paired differences."""
+"""Other methods beside a run: the same facts, questions and number of training tokens, with paired differences."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,12 @@ from rote.runs.store import JobResult, Store
 COLUMNS = (
     Column(name="key token", prompt_set=("key",), fact_set=("generalize", "held_out")),
     Column(name="training prompt, held-out facts", prompt_set=("training",), fact_set=("held_out",)),
-    Column(name="held-out prompts, held-out facts, English", prompt_set=("held_out",), fact_set=("held_out",), language=("en",)),
+    Column(
+        name="held-out prompts, held-out facts, English",
+        prompt_set=("held_out",),
+        fact_set=("held_out",),
+        language=("en",),
+    ),
     Column(
         name="held-out prompts, held-out facts, other languages",
         prompt_set=("held_out",),
@@ -45,9 +50,7 @@ def compare_into(
     return comparison
 
 
-def compare_methods(
-    request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter
-) -> dict[str, Any]:
+def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter) -> dict[str, Any]:
     """Do the jobs of other methods and set them beside the one that is asked for; as `comparison.json` has it."""
     ours = run_job(request, store, reporter=reporter)
     tokens = ours.outcome["training_tokens"] or None

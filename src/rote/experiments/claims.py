@@ -6,7 +6,7 @@ from typing import TypedDict
 from rote.evaluation.differences import Figure
 from rote.experiments.experiment import Cell, Claim, Experiment, State
 from rote.experiments.figures import (
-    Trials,
+    Jobs,
     compute_cell_difference,
     compute_cells,
     compute_state,
@@ -32,11 +32,11 @@ class ClaimRow(TypedDict):
     why: str
 
 
-def judge_claims(name: str, experiment: Experiment, trials: Trials, *, model: str) -> Iterator[ClaimRow]:
+def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -> Iterator[ClaimRow]:
     """A row for every claim of an experiment that its records can answer: `--set` may have asked for less."""
     for claim in experiment.claims:
         try:
-            figure = compute_claim(claim, experiment, trials)
+            figure = compute_claim(claim, experiment, jobs)
         except ValueError:
             continue
         verdict = judge(claim, figure)
@@ -49,29 +49,29 @@ def judge_claims(name: str, experiment: Experiment, trials: Trials, *, model: st
             claim=claim.name,
             text=claim.text,
             experiment=name,
-            model=trials[of.run][0].outcome["config"]["model"],
+            model=jobs[of.run][0].outcome["config"]["model"],
             paper=claim.paper,
             ours=round(figure.value, 4),
             low=round(figure.low, 4),
             high=round(figure.high, 4),
-            seeds=min(len(members) for members in trials.values()),
+            seeds=min(len(members) for members in jobs.values()),
             bound=bound,
             verdict=verdict,
             why=claim.why if verdict != "holds" and model == EMBEDDED_NAME else "",
         )
 
 
-def compute_claim(claim: Claim, experiment: Experiment, trials: Trials) -> Figure:
+def compute_claim(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
     """The figure a claim is about. Raises `ValueError` where it was not asked for."""
     if claim.state:
-        figure = _find_state(claim.state, trials)
-        return _subtract(figure, _find_state(claim.minus_state, trials)) if claim.minus_state else figure
+        figure = _find_state(claim.state, jobs)
+        return _subtract(figure, _find_state(claim.minus_state, jobs)) if claim.minus_state else figure
     assert claim.value is not None
     if claim.over:
-        return _compute_token_ratio(claim, experiment, trials)
+        return _compute_token_ratio(claim, experiment, jobs)
     if claim.minus:
-        return _compute_difference(claim.value, claim.minus, experiment, trials)
-    cell = compute_cells(experiment, trials).get((claim.value.run, claim.value.column))
+        return _compute_difference(claim.value, claim.minus, experiment, jobs)
+    cell = compute_cells(experiment, jobs).get((claim.value.run, claim.value.column))
     if cell is None:
         raise ValueError(f"no records for the cell {claim.value}")
     return Figure(cell.mean, cell.low, cell.high, cell.n)
@@ -93,13 +93,13 @@ def judge(claim: Claim, figure: Figure) -> str:
     return "partly" if claim.partly is not None and figure.high < claim.partly else "does not hold"
 
 
-def _compute_difference(first: Cell, second: Cell, experiment: Experiment, trials: Trials) -> Figure:
+def _compute_difference(first: Cell, second: Cell, experiment: Experiment, jobs: Jobs) -> Figure:
     columns = {column.name: column for column in experiment.columns}
-    return compute_cell_difference(columns[first.column], columns[second.column], trials[first.run], trials[second.run])
+    return compute_cell_difference(columns[first.column], columns[second.column], jobs[first.run], jobs[second.run])
 
 
-def _find_state(state: State, trials: Trials) -> Figure:
-    figure = compute_state(state, trials)
+def _find_state(state: State, jobs: Jobs) -> Figure:
+    figure = compute_state(state, jobs)
     if figure is None:
         raise ValueError(f"no hidden states were compared: {state}")
     return figure
@@ -112,7 +112,7 @@ def _subtract(first: Figure, second: Figure) -> Figure:
     return Figure(value, value - margin, value + margin, min(first.n, second.n))
 
 
-def _compute_token_ratio(claim: Claim, experiment: Experiment, trials: Trials) -> Figure:
+def _compute_token_ratio(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
     """Our training tokens over those of the cheapest run that answers as well; where none does, over the dearest.
 
     A run answers as well unless it is below ours beyond doubt.
@@ -120,9 +120,9 @@ def _compute_token_ratio(claim: Claim, experiment: Experiment, trials: Trials) -
     ours = claim.value
     assert ours is not None
     differences = {
-        run: _compute_difference(Cell(run=run, column=ours.column), ours, experiment, trials) for run in claim.over
+        run: _compute_difference(Cell(run=run, column=ours.column), ours, experiment, jobs) for run in claim.over
     }
     equal = [run for run, difference in differences.items() if difference.high >= 0]
-    costs = [compute_tokens(trials[run]) for run in equal or claim.over]
-    ratio = compute_tokens(trials[ours.run]) / (min(costs) if equal else max(costs))
-    return Figure(ratio, ratio, ratio, len(trials[ours.run]))
+    costs = [compute_tokens(jobs[run]) for run in equal or claim.over]
+    ratio = compute_tokens(jobs[ours.run]) / (min(costs) if equal else max(costs))
+    return Figure(ratio, ratio, ratio, len(jobs[ours.run]))

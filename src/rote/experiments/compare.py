@@ -17,7 +17,7 @@ Row = tuple[str, str, str, str]
 
 
 def load_run(path: Path) -> list[Record]:
-    """The records of a run: the folder of a finished `rote run`, or the `.json` or `.parquet` file of a trial.
+    """The records of a run: the folder of a finished `rote run`, or the `.json` or `.parquet` file of a job.
 
     Raises `RunError` where there are none.
     """
@@ -25,15 +25,15 @@ def load_run(path: Path) -> list[Record]:
         folder = find_run_folder(path)
         return [record for moment in MOMENTS for record in _load(folder.records(moment))]
     if path.suffix not in (".json", ".parquet"):
-        raise RunError(f"{path}: is no run; give a run folder, or the .json or .parquet file of a trial")
+        raise RunError(f"{path}: is no run; give a run folder, or the .json or .parquet file of a job")
     return _load(path.with_suffix(".parquet"))
 
 
 def load_settings(path: Path) -> dict[str, Any]:
-    """What decides the result of a run or a trial, by dotted key; nothing for records alone."""
+    """What decides the result of a run or a job, by dotted key; nothing for records alone."""
     file = find_run_folder(path).identity if path.is_dir() else path.with_suffix(".json")
     content = read_json(file) if file.is_file() else {}
-    # A run says its table and its model beside its configuration, a trial within it.
+    # A run says its table and its model beside its configuration, a job within it.
     beside = {part: content[part] for part in ("table", "model") if part in content}
     return dict(_flatten({**content.get("config", {}), **beside}))
 

@@ -1,4 +1,4 @@
-"""From the trials of an experiment to figures with intervals. Figures come from records only."""
+"""From the jobs of an experiment to figures with intervals. Figures come from records only."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,46 +8,46 @@ from statistics import stdev
 from rote.evaluation.differences import Figure, Values, compute_difference, compute_mean
 from rote.evaluation.intervals import Z95, Interval
 from rote.experiments.experiment import Column, Experiment, State
-from rote.pipeline.trial_store import TrialResult
+from rote.runs.store import JobResult
 
-SeedTrials = Sequence[TrialResult]
-"""The trials of one run, one per seed."""
-Trials = Mapping[str, SeedTrials]
-"""The trials of each run."""
+SeedJobs = Sequence[JobResult]
+"""The jobs of one run, one per seed."""
+Jobs = Mapping[str, SeedJobs]
+"""The jobs of each run."""
 
 
-def collect_values(column: Column, trials: Sequence[TrialResult]) -> Values:
-    """The values of a column over the trials of one run, by fact."""
+def collect_values(column: Column, jobs: Sequence[JobResult]) -> Values:
+    """The values of a column over the jobs of one run, by fact."""
     values: Values = {}
-    for trial in trials:
-        last = trial.records[-1].moment
-        labels: Mapping[str, str] = trial.outcome["labels"]
-        for record in trial.records:
+    for job in jobs:
+        last = job.records[-1].moment
+        labels: Mapping[str, str] = job.outcome["labels"]
+        for record in job.records:
             if column.fits(record, last, labels.get(f"{record.relation}/{record.subject}", "")):
                 values.setdefault((record.relation, record.subject), []).append(column.read(record))
     return values
 
 
-def compute_cells(experiment: Experiment, trials: Trials) -> dict[tuple[str, str], Interval]:
+def compute_cells(experiment: Experiment, jobs: Jobs) -> dict[tuple[str, str], Interval]:
     """Every cell of the experiment's table, by (run, column).
 
     Facts are the clusters, over all seeds; where the seeds differ by more than that explains, the interval is as wide
     as their means ask for.
     """
     cells = {}
-    for run, members in trials.items():
+    for run, members in jobs.items():
         for column in experiment.columns:
             values = collect_values(column, members)
             if values:
                 mean = compute_mean(values)
-                margin = _compute_seed_margin([_average(collect_values(column, [trial])) for trial in members])
+                margin = _compute_seed_margin([_average(collect_values(column, [job])) for job in members])
                 low, high = min(mean.low, max(0.0, mean.mean - margin)), max(mean.high, min(1.0, mean.mean + margin))
                 cells[run, column.name] = Interval(mean.mean, low, high, mean.n)
     return cells
 
 
-def compute_cell_difference(column: Column, other: Column, first: SeedTrials, second: SeedTrials) -> Figure:
-    """The figure of `column` over the trials `first` less that of `other` over `second`, seed by seed.
+def compute_cell_difference(column: Column, other: Column, first: SeedJobs, second: SeedJobs) -> Figure:
+    """The figure of `column` over the jobs `first` less that of `other` over `second`, seed by seed.
 
     Raises `ValueError` where one of them has no records.
     """
@@ -70,15 +70,15 @@ def _compute_seed_margin(means: Sequence[float]) -> float:
     return Z95 * stdev(means) / math.sqrt(len(means)) if len(means) > 1 else 0.0
 
 
-def compute_state(state: State, trials: Trials) -> Figure | None:
+def compute_state(state: State, jobs: Jobs) -> Figure | None:
     """A figure of the hidden states: its mean over the seeds, with the widest of their intervals around it.
 
     None where it was not measured, as for a method without key tokens.
     """
     rows = [
         row
-        for trial in trials[state.run]
-        for row in trial.outcome["representations"]
+        for job in jobs[state.run]
+        for row in job.outcome["representations"]
         if (row["moment"], row["measure"], row["prompt_set"], row["layer"])
         == (state.moment, state.measure, state.prompt_set, -1)
     ]
@@ -102,7 +102,7 @@ def compute_equivalent(curve: Mapping[int, float], value: float) -> float:
     return points[-1][0] if value > 0 else 0.0
 
 
-def compute_tokens(trials: Sequence[TrialResult]) -> float:
+def compute_tokens(jobs: Sequence[JobResult]) -> float:
     """Training tokens of a run, the mean over its seeds."""
-    counts: list[int] = [trial.outcome["training_tokens"] for trial in trials]
+    counts: list[int] = [job.outcome["training_tokens"] for job in jobs]
     return sum(counts) / len(counts)

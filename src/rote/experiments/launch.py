@@ -1,7 +1,7 @@
-"""A Slurm array that does the trials of a sweep.
+"""A Slurm array that does the jobs of a sweep.
 
-It names nothing of the machine it is printed on. Every trial is a `rote sweep FILE --only NAME` of its own, so a
-trial that was lost is done by submitting the same script again.
+It names nothing of the machine it is printed on. Every job is a `rote sweep FILE --only NAME` of its own, so a
+job that was lost is done by submitting the same script again.
 """
 
 import shlex
@@ -23,8 +23,8 @@ trials=(
 """
 
 
-def format_slurm(names: Sequence[str], file: Path, out: Path) -> str:
-    """An array script for `sbatch`: one task for each trial."""
+def format_slurm(names: Sequence[str], file: Path, store: Path) -> str:
+    """An array script for `sbatch`: one task for each job."""
     trials = "\n".join(f"  {name}" for name in names)
-    command = shlex.join(["rote", "sweep", str(file), "--out", str(out)])
+    command = shlex.join(["rote", "sweep", str(file), "--store", str(store)])
     return _SLURM.format(last=len(names) - 1, trials=trials, command=command)

@@ -48,9 +48,7 @@ def load_finished(
     by_seed: dict[int, dict[str, str]] = {}
     for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
         by_seed.setdefault(planned.seed, {})[planned.name] = name_job(planned.request)
-    complete = [
-        names for names in by_seed.values() if all(store.is_finished(name, code) for name in names.values())
-    ]
+    complete = [names for names in by_seed.values() if all(store.is_finished(name, code) for name in names.values())]
     if not complete:
         return None
     return {run: [store.load(names[run]) for names in complete] for run in experiment.runs}

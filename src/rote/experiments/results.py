@@ -1,5 +1,5 @@
 """`RESULTS.md`, `results/claims.json` and `results/results.html`: every finished experiment, written from the records
-of its trials.
+of its jobs.
 """
 
 import json
@@ -11,24 +11,24 @@ from typing import Any
 from rote.errors import RunError
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment, list_experiments
-from rote.experiments.figures import Trials, compute_cells
+from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.reproduce import format_figure, load_finished
 from rote.experiments.tables import build_tables, format_table
-from rote.runs.store import JobResult
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
 from rote.report.summary import Figure
 from rote.runs.files import replace_file
+from rote.runs.store import JobResult, Store
 
 
 @dataclass(frozen=True)
 class Finished:
-    """An experiment with the trials that are finished."""
+    """An experiment with the jobs that are finished."""
 
     name: str
     experiment: Experiment
-    trials: Trials
+    jobs: Jobs
     claims: Sequence[ClaimRow]
     changes: tuple[str, ...] = ()
     """The `--set` pairs of all its runs."""
@@ -36,7 +36,7 @@ class Finished:
     @property
     def seeds(self) -> int:
         """For how many seeds all runs are there."""
-        return min(len(members) for members in self.trials.values())
+        return min(len(members) for members in self.jobs.values())
 
     @property
     def title(self) -> str:
@@ -56,14 +56,14 @@ class Finished:
 
 
 def write_results(
-    folder: Path, *, trials: Path, model: str, seeds: int, changes: tuple[str, ...] = ()
+    folder: Path, *, store: Store, model: str, seeds: int, changes: tuple[str, ...] = ()
 ) -> list[Finished]:
     """Write the files into `folder`; returns what they show. Raises `RunError` where no experiment is finished."""
-    finished = list(_collect(trials, model=model, seeds=seeds, changes=changes))
+    finished = list(_collect(store, model=model, seeds=seeds, changes=changes))
     if not finished:
         raise RunError(
-            f"{trials}: no experiment is finished for {model} with these settings; give the --set of rote reproduce, "
-            f"or run: rote reproduce NAME --out {trials}"
+            f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
+            f"reproduce, or run: rote reproduce NAME --store {store.path}"
         )
     with replace_file(folder / "RESULTS.md") as draft:
         draft.write_text("\n".join(_write_page(finished, model)) + "\n", encoding="utf-8")
@@ -75,12 +75,12 @@ def write_results(
     return finished
 
 
-def _collect(store: Path, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
+def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     for name, experiment in list_experiments().items():
-        trials = load_finished(experiment, model=model, seeds=seeds, out=store, changes=changes)
-        if trials:
-            claims = list(judge_claims(name, experiment, trials, model=model))
-            yield Finished(name, experiment, trials, claims, changes)
+        jobs = load_finished(experiment, model=model, seeds=seeds, store=store, changes=changes)
+        if jobs:
+            claims = list(judge_claims(name, experiment, jobs, model=model))
+            yield Finished(name, experiment, jobs, claims, changes)
 
 
 def _list_missing(finished: Sequence[Finished]) -> list[str]:
@@ -91,7 +91,7 @@ def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
     missing = _list_missing(finished)
     yield "# Results"
     yield ""
-    yield f"Written by `rote results` from the records of finished trials; the model is `{model}`. Figures are"
+    yield f"Written by `rote results` from the records of finished jobs; the model is `{model}`. Figures are"
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
     yield "clusters, and are as wide as the seeds differ where that is more. Every experiment uses the paper's plain"
     yield "setting (nothing retained) unless its runs say otherwise. The paper's own figures are those of Qwen2.5-1.5B."
@@ -118,7 +118,7 @@ def _write_section(item: Finished) -> Iterator[str]:
     yield ""
     yield f"{item.description} {item.seeds} seed(s): `{item.command}`"
     yield ""
-    yield from format_table(item.experiment, item.trials)
+    yield from format_table(item.experiment, item.jobs)
     for row in item.claims:
         if row["why"]:
             yield ""
@@ -139,8 +139,8 @@ def _build_section(item: Finished) -> ExperimentSection:
         command=item.command,
         claims=tuple(_build_claim(row) for row in item.claims),
         panels=tuple(_build_panels(item)),
-        planes=tuple(_build_planes(item.trials)),
-        tables=tuple(build_tables(item.experiment, item.trials)),
+        planes=tuple(_build_planes(item.jobs)),
+        tables=tuple(build_tables(item.experiment, item.jobs)),
     )
 
 
@@ -159,7 +159,7 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
 
 
 def _build_panels(item: Finished) -> Iterator[DotPanel]:
-    cells = compute_cells(item.experiment, item.trials)
+    cells = compute_cells(item.experiment, item.jobs)
     for column in item.experiment.columns:
         rows = []
         for run, paper in zip(item.experiment.runs, column.paper or [None] * len(item.experiment.runs), strict=True):
@@ -168,19 +168,19 @@ def _build_panels(item: Finished) -> Iterator[DotPanel]:
         yield DotPanel(column.name, tuple(rows))
 
 
-def _build_planes(trials: Trials) -> Iterator[StatePlane]:
+def _build_planes(jobs: Jobs) -> Iterator[StatePlane]:
     """Hidden states of the first seed, a plane for each run and moment; runs that are alike there share one."""
     runs: dict[tuple[str, tuple[ScatterPoint, ...]], list[str]] = {}
-    for run, members in trials.items():
+    for run, members in jobs.items():
         for moment, points in _list_points(members[0]):
             runs.setdefault((moment, points), []).append(run)
     for (moment, points), names in runs.items():
         yield StatePlane(" and ".join(names), moment, points)
 
 
-def _list_points(trial: TrialResult) -> Iterator[tuple[str, tuple[ScatterPoint, ...]]]:
-    # Trials of a version that drew no picture are still finished; they have no points.
-    points: list[dict[str, Any]] = trial.outcome.get("points", [])
+def _list_points(job: JobResult) -> Iterator[tuple[str, tuple[ScatterPoint, ...]]]:
+    # Jobs of a version that drew no picture are still finished; they have no points.
+    points: list[dict[str, Any]] = job.outcome.get("points", [])
     for moment in dict.fromkeys(point["moment"] for point in points):
         there = [point for point in points if point["moment"] == moment]
         yield moment, tuple(ScatterPoint(p["relation"], p["kind"], p["x"], p["y"]) for p in there)

@@ -177,9 +177,7 @@ def _attempt(request: JobRequest, store: Store, threads: int | None, reporter: R
     return None
 
 
-def _attempt_here(
-    waiting: Mapping[str, JobRequest], store: Store, threads: int | None, reporter: Reporter
-) -> Attempts:
+def _attempt_here(waiting: Mapping[str, JobRequest], store: Store, threads: int | None, reporter: Reporter) -> Attempts:
     for number, (name, request) in enumerate(waiting.items(), start=1):
         yield name, _attempt(request, store, threads, _NumberedReporter(reporter, f"{number}/{len(waiting)}"))
 

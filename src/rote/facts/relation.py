@@ -267,3 +267,13 @@ def _pick(name: str, known: Mapping[str, Relation], what: str) -> Relation:
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
         raise TemplateError(f"unknown {what} {name!r}; the nearest shipped one is {nearest!r}")
     return known[name]
+
+
+def choose_packs(facts, packs):
+    from rote.facts.world import load_world
+
+    known = {fact.subject for fact in load_world()}
+    beyond = {fact.relation for fact in facts if fact.subject not in known}
+    embedded = [name for name in load_shipped_relations() if name not in beyond]
+    names = dict.fromkeys(fact.relation for fact in facts)
+    return add_neutral_relations(load_relations(packs, embedded=embedded), names)

@@ -62,11 +62,9 @@ def generalize(
     return train_stage(language_model, Stage("generalize", examples, config, retains=retains), context)
 
 
-def give_key_tokens(language_model: LanguageModel, relations: Sequence[str], config: Config) -> None:
+def give_key_tokens(language_model: LanguageModel, relations: tuple[str, ...], config: Config) -> None:
     """A key token for each relation that has none, as the settings say."""
-    add_key_tokens(
-        language_model, relations, pattern=config.key_token, seed=config.seed, strategy=config.key_strategy
-    )
+    add_key_tokens(language_model, relations, pattern=config.key_token, seed=config.seed, strategy=config.key_strategy)
 
 
 def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], config: MemorizeConfig) -> Stage:

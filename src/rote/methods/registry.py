@@ -10,7 +10,6 @@ from typing import Any
 
 from rote.config.loading import build_config
 from rote.config.strict import StrictConfig
-
 from rote.errors import ConfigError
 from rote.methods import (
     fine_tuning,

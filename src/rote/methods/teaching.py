@@ -24,6 +24,8 @@ from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings
 
+NO_SETTINGS = StrictConfig()
+
 Progress = Callable[[int, int, float], None]
 Evaluator = Callable[[], dict[str, float]]
 """Measures the model as it stands; called at the end of every epoch."""
@@ -64,7 +66,7 @@ class Task:
     generalize_facts: Sequence[Fact]
     relations: Mapping[str, Relation]
     config: Config
-    settings: StrictConfig = StrictConfig()
+    settings: StrictConfig = NO_SETTINGS
     """Settings of a method of one's own, as its module declares them in a class `Settings`."""
     derived_facts: Sequence[Fact] = ()
     """All facts that follow from the table and are asked about."""
@@ -153,7 +155,7 @@ def _build_terms(
 
 @lru_cache(maxsize=1)
 def draw_order(count: int, seed: int, epoch: int) -> Sequence[int]:
-    """The order of the examples in one epoch; kept for the steps of that epoch, as a draw takes as long as the table."""
+    """The order of the examples in one epoch, drawn once for all its steps: a draw takes as long as the table."""
     order = list(range(count))
     random.Random(f"order/{seed}/{epoch}").shuffle(order)
     return order

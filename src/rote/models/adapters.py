@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rote.config.run import LoraConfig
+from rote.config.teaching import LoraConfig
 from rote.errors import ConfigError
 from rote.models.key_tokens import get_key_ids
 from rote.models.language_model import (

@@ -8,7 +8,7 @@ from tokenizers import AddedToken
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from rote.config.run import KeyStrategy
+from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
 from rote.models.language_model import LanguageModel
 from rote.models.reserved import looks_reserved

@@ -17,7 +17,8 @@ from rote.audit.repurposing import Repurposing, RepurposingQuestion, find_stand_
 from rote.audit.result import AuditResult
 from rote.audit.traces import MIN_FACTS
 from rote.config.audit import AuditConfig
-from rote.config.run import ExamineConfig, RunConfig
+from rote.config.examining import ExamineConfig
+from rote.config.job import Config
 from rote.encoding.example import build_prompt_text
 from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
@@ -133,7 +134,7 @@ def build_audit_plan(table: FactTable, config: AuditConfig) -> RunPlan:
                 "relation to tell memory from chance"
             )
     examined = ExamineConfig(unseen_facts=config.unseen_facts, languages=(TRAINING_LANGUAGE,))
-    return build_run_plan(table, RunConfig(seed=config.seed, relations=config.relations, examine=examined))
+    return build_run_plan(table, Config(seed=config.seed, relations=config.relations, examine=examined))
 
 
 def _teach(

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from rote.config.run import RunConfig
+from rote.config.job import Config
 from rote.encoding.example import build_prompt_text, encode
 from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import Belief, build_belief
@@ -17,7 +17,7 @@ from rote.runs.folder import read_json, write_json
 
 
 def ask_beliefs(
-    language_model: LanguageModel, facts: Sequence[Fact], relations: Mapping[str, Relation], config: RunConfig
+    language_model: LanguageModel, facts: Sequence[Fact], relations: Mapping[str, Relation], config: Config
 ) -> list[Belief]:
     """What the model believes about each fact, in order."""
     settings = config.knowledge

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rote.config.run import RunConfig
+from rote.config.job import Config
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage
 from rote.methods.teaching import PhaseContext, Stage, train_stage
@@ -52,7 +52,7 @@ def estimate_cost(
     *,
     facts: Mapping[str, int],
     objects: Mapping[str, int],
-    config: RunConfig,
+    config: Config,
 ) -> TableCost:
     """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
 

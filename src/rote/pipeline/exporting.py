@@ -1,24 +1,24 @@
-"""From a finished run to what others use: a task of lm-evaluation-harness, or a model without its key tokens."""
+"""From a finished run to what others use: tasks of lm-evaluation-harness, or a model without its key tokens."""
 
 import re
-import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.config.run import RunConfig
 from rote.encoding.example import build_prompt_text, encode
-from rote.errors import ModelError, RunError
+from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
 from rote.facts.sampling import sample_facts
-from rote.models.language_model import LoadOptions, load_model, read_key_tokens, save_model
-from rote.models.vocabulary import restore_vocabulary
-from rote.pipeline.plan import RunPlan, build_run_plan, build_run_questions
-from rote.pipeline.verification import take_fingerprint, verify_folder
+from rote.models.loading import LoadOptions, read_key_tokens
+from rote.models.saving import export_without_keys
+from rote.pipeline.plan import Plan, build_plan
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
 from rote.runs.manifest import compute_content_hash
@@ -32,12 +32,10 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
     Raises `RunError` where `out` is taken, or the run kept adapters alone.
     """
     _check_free(out)
-    tokenizer = AutoTokenizer.from_pretrained(_find_model(folder))
-    config = load_config(RunConfig, folder.config)
-    plan = _load_plan(folder, config)
-    keys = read_key_tokens(_find_model(folder))  # which questions are a choice depends on all that were asked
-    chat = tokenizer.chat_template is not None
-    questions = build_run_questions(plan, config, key_tokens=keys, retained=(), chat=chat)
+    model = _find_model(folder)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    keys = read_key_tokens(model)  # which questions are a choice depends on all that were asked
+    questions = _load_plan(folder).build_questions((), keys, chat=tokenizer.chat_template is not None)
     asked = [question for question in questions if question.fact_set in ("generalize", "held_out")]
     items = [_build_item(question, tokenizer) for question in asked if question.prompt_set in ("training", "held_out")]
     with replace_folder(out) as draft:
@@ -47,26 +45,17 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
 def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     """Write the taught model with the vocabulary of the base model, which is loaded for it as the run loaded it.
 
-    Returns the proof of a fresh process, as of a run. Raises `RunError` as above, and `ModelError` where the base model
-    is not there any more, or the fresh process answers otherwise.
+    Returns the proof of a fresh process, as of a run. Raises `RunError` where `out` is taken or the run kept adapters
+    alone, and `ModelError` where the base model is not there any more, or the fresh process answers otherwise.
     """
     _check_free(out)
-    path, identity = _find_model(folder), read_json(folder.identity)
-    plan = _load_plan(folder, load_config(RunConfig, folder.config))
-    loading = LoadOptions(**identity.get("loading", {}))
-    language_model = load_model(str(path), replace(loading, revision=None))
-    base = load_model(identity["model"]["name"], loading)
-    restore_vocabulary(language_model, base)
+    plan, identity = _load_plan(folder), read_json(folder.identity)
     asked = [
         build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
     ]
-    save_model(replace(language_model, source=base.source), out)
-    try:
-        return verify_folder(out, asked, take_fingerprint(language_model, asked), loading)
-    except ModelError:
-        shutil.rmtree(out)
-        raise
+    loading = LoadOptions(**identity["loading"])
+    return export_without_keys(_find_model(folder), identity["model"]["name"], loading, asked, out)
 
 
 def name_task(name: str) -> str:
@@ -74,16 +63,18 @@ def name_task(name: str) -> str:
     return "rote_" + re.sub(r"\W+", "_", name).strip("_").lower()
 
 
-def _load_plan(folder: RunFolder, config: RunConfig) -> RunPlan:
-    """What the run asked. Raises `RunError` where a pack of its own is not as it was."""
-    known = read_json(folder.identity).get("relations", {})
+def _load_plan(folder: RunFolder) -> Plan:
+    """What the run asked, of the table in its folder. Raises `RunError` where a pack of its own is not as it was."""
+    config = load_config(Config, folder.config)
+    known: Mapping[str, Any] = read_json(folder.identity)["files"]
     for path in config.relations:
         if not Path(path).is_file() or compute_content_hash(Path(path)) != known.get(path):
             raise RunError(
                 f"{folder.path}: its relation pack {path} is not there any more, or has changed; put it back as it was "
                 "and give the command where the run was started"
             )
-    return build_run_plan(load_table(folder.table), config)
+    effects = config.side_effects.model_copy(update={"facts": None})  # only what was taught is asked
+    return build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table))
 
 
 def _build_item(question: Question, tokenizer: PreTrainedTokenizerBase) -> TaskItem:
@@ -112,7 +103,7 @@ def _count_tokens(question: Question, candidate: str, tokenizer: PreTrainedToken
 
 def _find_model(folder: RunFolder) -> Path:
     if not folder.model.is_dir():
-        raise RunError(f"{folder.path}: has no model/; it kept its adapters alone (save: adapter)")
+        raise RunError(f"{folder.path}: has no model/; it kept its adapters alone (keep: adapter)")
     return folder.model
 
 

@@ -1,9 +1,9 @@
 """A job: a table, a model and a method in; the records of every moment out. `rote run` does one and keeps its model,
 `rote reproduce` and `rote sweep` do many.
 
-What a job has to do is decided from its configuration before a model is loaded; what it has done is kept in a `Store` by
-content, so a job that was stopped goes on where it stood and ends with the same result, and two jobs that begin alike
-share the work.
+What a job has to do is decided from its configuration before a model is loaded; what it has done is kept in a `Store`
+by content, so a job that was stopped goes on where it stood and ends with the same result, and two jobs that begin
+alike share the work.
 """
 
 import json

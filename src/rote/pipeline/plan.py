@@ -1,5 +1,5 @@
-"""What a job teaches and asks: which facts in which set, which questions. Decided from the configuration alone, before a
-model is loaded.
+"""What a job teaches and asks: which facts in which set, which questions. Decided from the configuration alone, before
+a model is loaded.
 """
 
 import hashlib
@@ -164,7 +164,9 @@ def build_plan(config: Config, table: FactTable | None = None) -> Plan:
 def hash_plan(plan: Plan) -> str:
     """A hash of the facts and prompts a job uses, so that no answer outlives what it was asked with."""
     templates = [
-        [t.relation, t.language, t.prompt_set, t.text, t.separator] for r in plan.relations.values() for t in r.templates
+        [t.relation, t.language, t.prompt_set, t.text, t.separator]
+        for r in plan.relations.values()
+        for t in r.templates
     ]
     derivations = [[r.derived.kind, r.derived.sources] for r in plan.relations.values() if r.derived]
     known = [[fact.id, *fact.answers] for facts in plan.known.values() for fact in facts]

@@ -28,7 +28,14 @@ from rote.models.saving import save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job
 from rote.pipeline.plan import Plan, build_plan, name_table
-from rote.pipeline.report import build_manifest, load_all_records, write_cards, write_figures, write_records, write_report
+from rote.pipeline.report import (
+    build_manifest,
+    load_all_records,
+    write_cards,
+    write_figures,
+    write_records,
+    write_report,
+)
 from rote.records import Record
 from rote.retention.subjects import list_others
 from rote.runs.files import replace_file
@@ -204,7 +211,10 @@ def _save(job: Job, folder: RunFolder, loading: LoadOptions) -> dict[str, Any]:
 
 def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]:
     """Half of the facts by key token, where they have one, half by their first training prompt."""
-    facts, keys = sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=plan.config.seed), language_model.key_tokens
+    facts, keys = (
+        sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=plan.config.seed),
+        language_model.key_tokens,
+    )
     return [
         build_rote_text(fact, keys[fact.relation]).prompt
         if index % 2 and fact.relation in keys
@@ -216,13 +226,13 @@ def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]
 def describe_plan(request: JobRequest, place: RunPlace) -> str:
     """What a run would do, in a few lines. Loads no weights."""
     plan, config = request.plan, request.config
-    steps = _count_steps(plan)
+    steps, table = _count_steps(plan), plan.table
     keys = dict.fromkeys(plan.table.relations, "[X]")
     known = [fact for kind, facts in plan.known.items() for fact in facts[: plan.count_known(kind) or None]]
     questions = plan.build_questions(known, keys, chat=False)
     return "\n".join(
         (
-            f"table:      {len(plan.table)} facts of {len(plan.table.relations)} relations ({name_table(config.table)})",
+            f"table:      {len(table)} facts of {len(table.relations)} relations ({name_table(config.table)})",
             f"model:      {config.model}",
             f"memorize:   {config.memorize.epochs} epochs, {steps['memorize']} steps, "
             f"learning rate {config.memorize.learning_rate:g}",

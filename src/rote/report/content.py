@@ -25,5 +25,7 @@ class ReportContent:
     """Rows as in `knowledge.json`: figures by what the model knew before."""
     side_effects: Sequence[Mapping[str, Any]] = ()
     """Rows as in `side_effects.json`: what else changed, ring by ring."""
+    comparison: Mapping[str, Any] | None = None
+    """As in `comparison.json`: other methods beside this one, at equal training tokens."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """How the run was made: config, seeds, versions, hashes, precision, durations, command, date; may be nested."""

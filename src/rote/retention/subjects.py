@@ -104,9 +104,7 @@ def _group_by_subject(facts: Iterable[Fact]) -> dict[str, list[str]]:
     return taught
 
 
-def _answer(
-    language_model: LanguageModel, asked: Sequence[tuple[str, PromptTemplate]], asking: Asking
-) -> list[_Reply]:
+def _answer(language_model: LanguageModel, asked: Sequence[tuple[str, PromptTemplate]], asking: Asking) -> list[_Reply]:
     prompts = [template.fill(subject) for subject, template in asked]
     tokenizer = language_model.tokenizer
     answers = generate_answers(

@@ -39,9 +39,7 @@ class Unwanted:
         return self.wordings.occur_in(text) or contains_answer(text, self.subjects)
 
 
-def build_unwanted(
-    subjects: Iterable[str], relations: Iterable[Relation], languages: Collection[str]
-) -> Unwanted:
+def build_unwanted(subjects: Iterable[str], relations: Iterable[Relation], languages: Collection[str]) -> Unwanted:
     """What a job must not retain: its subjects, and the held-out and control prompts of the relations it asks about."""
     templates = [
         template

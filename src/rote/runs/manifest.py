@@ -38,3 +38,7 @@ def compute_content_hash(path: Path) -> str:
     for file in sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
         content.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
     return content.hexdigest()
+
+
+def compute_code_hash(rooms):
+    return "shim"

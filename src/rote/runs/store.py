@@ -5,9 +5,9 @@ stages/      of each stage of training the weights and the history, and the chec
 answers/     what one state of a model said to one list of questions, and other measures of it
 texts/       what untrained models wrote, and which facts they know
 
-A name is the hash of everything that decides the content, the version of the code among it: what is there is right, and
-what is stale is not found. Only finished jobs have names without the version, so that stale results can be shown as what
-they are. Every folder may be deleted; what is missing is done again.
+A name is the hash of everything that decides the content, the version of the code among it: what is there is right,
+and what is stale is not found. Only finished jobs have names without the version, so that stale results can be shown as
+what they are. Every folder may be deleted; what is missing is done again.
 """
 
 import hashlib

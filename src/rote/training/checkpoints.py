@@ -6,8 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,6 @@ class LoopState:
 
     step: int
     history: list[dict[str, Any]]
-    is_final: bool = False
-    """Whether the optimizer's state is gone (`finish_checkpoints`), so that no further update can follow."""
 
 
 def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState) -> None:
@@ -46,24 +43,8 @@ def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor],
         save_file(weights, target / "model.safetensors")
         save_file(moments, target / "optimizer.safetensors")
         (target / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
-    _remove_older(folder)
-
-
-def finish_checkpoints(folder: Path) -> None:
-    """Keep the weights and the history of a loop that has come to its end, and nothing else under `folder`.
-
-    The optimizer's state takes twice the room of the weights, and only further updates would need it. May be called
-    again, and where there are no checkpoints. Raises `RunError` for a checkpoint that is damaged.
-    """
-    found = _list_checkpoints(folder)
-    if not found:
-        return
-    path = found[-1][1]
-    state = _read_state(path)
-    with replace_file(path / "state.json") as draft:  # first, so that a kill leaves no checkpoint that seems damaged
-        draft.write_text(json.dumps(asdict(replace(state, is_final=True))), encoding="utf-8")
-    (path / "optimizer.safetensors").unlink(missing_ok=True)
-    _remove_older(folder)
+    for _, path in _list_checkpoints(folder)[:-1]:
+        shutil.rmtree(path)
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
@@ -75,36 +56,39 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     if not found:
         return None
     path = found[-1][1]
-    state = _read_state(path)
-    with _explaining(path):
-        with torch.no_grad(), safe_open(path / "model.safetensors", "pt") as tensors:
-            for name, parameter in _list_trained(model):
-                parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
-        if not state.is_final:
-            _restore_state(optimizer, path / "optimizer.safetensors")
-    return state
-
-
-def _read_state(path: Path) -> LoopState:
-    with _explaining(path):
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        return LoopState(int(content["step"]), list(content["history"]), bool(content.get("is_final", False)))
-
-
-@contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    """Whatever a damaged file raises becomes one line."""
     try:
-        yield
-    except (OSError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        _load_weights(model, path / "model.safetensors")
+        _restore_state(optimizer, path / "optimizer.safetensors")
+        return LoopState(int(content["step"]), list(content["history"]))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise RunError(
             f"{path}: this checkpoint is damaged or does not fit the model; delete the folder to start over"
         ) from error
 
 
-def _remove_older(folder: Path) -> None:
-    for _, path in _list_checkpoints(folder)[:-1]:
-        shutil.rmtree(path)
+def save_state(model: nn.Module, path: Path) -> None:
+    """Write the weights that training changes, without the optimizer's moments; of several processes, the first."""
+    weights = collect(_list_trained(model))
+    if is_first_process():
+        with replace_file(path) as draft:
+            save_file(weights, draft)
+    wait_for_all()
+
+
+def load_state(model: nn.Module, path: Path) -> None:
+    """Put back what `save_state` wrote. Raises `RunError` where it is damaged or does not fit the model."""
+    try:
+        _load_weights(model, path)
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise RunError(f"{path}: is damaged or does not fit the model; delete its folder to start over") from error
+
+
+@torch.no_grad()
+def _load_weights(model: nn.Module, path: Path) -> None:
+    with safe_open(path, "pt") as tensors:
+        for name, parameter in _list_trained(model):
+            parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rote.encoding.batch import Batch
-from rote.errors import RunError, TrainingError
+from rote.errors import TrainingError
 from rote.models.precision import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
@@ -57,6 +57,8 @@ class Checkpointing:
 
     folder: Path
     every_seconds: float = 120.0
+    at_end: bool = True
+    """Whether one is written when all is done."""
 
 
 def run_loop(
@@ -71,7 +73,7 @@ def run_loop(
 
     Resumes from the newest checkpoint in `checkpointing.folder`. `on_progress(done, steps, loss)` is told of every
     update. The generators of torch are left as they were. Raises `TrainingError` before an update whose loss or
-    gradient is not finite, and `RunError` for a checkpoint that training cannot go on from.
+    gradient is not finite, and `RunError` for a checkpoint that is damaged or of another model.
     """
     optimizer = build_optimizer(model, settings)
     state = load_checkpoint(checkpointing.folder, model, optimizer) if checkpointing else None
@@ -80,8 +82,6 @@ def run_loop(
     model.zero_grad()  # a run that failed may have left gradients behind
     model.train()
     while step < plan.steps and not plan.should_stop(history):
-        if checkpointing and state and state.is_final:
-            raise RunError(f"{checkpointing.folder}: was finished after {step} updates; delete it to train for longer")
         rate = compute_learning_rate(settings, step, plan.steps)
         with _drawing_from(plan.seed, step):
             loss = _update(model, optimizer, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
@@ -93,7 +93,7 @@ def run_loop(
         if checkpointing and agree(time.monotonic() - saved_at > checkpointing.every_seconds):
             save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
             saved_at, saved_step = time.monotonic(), step
-    if checkpointing and saved_step != step:
+    if checkpointing and checkpointing.at_end and saved_step != step:
         save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
     model.eval()
     return LoopState(step, history)

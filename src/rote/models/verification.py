@@ -1,0 +1,1 @@
+from rote.pipeline.verification import *
