@@ -8,7 +8,7 @@ from tests.pipeline.conftest import PRETRAINED, RELATIONS, Finished, RecordingRe
 from rote.errors import EncodingError, ModelError
 from rote.evaluation.summary import compute_summary
 from rote.models.language_model import load_model
-from rote.pipeline.asking import ask_model
+from rote.evaluation.asking import ask_model
 from rote.pipeline.examination import examine_model
 from rote.pipeline.plan import build_run_plan
 from rote.records import load_records
