@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from rote.config.run import GeneralizeConfig, RetainConfig, RunConfig
+from rote.config.run import RunConfig
 from rote.config.trial import TrialConfig
 
 from rote.config.audit import AuditConfig
 from rote.config.describing import describe_settings
 from rote.config.loading import load_config
+from rote.config.teaching import GeneralizeConfig, RetainConfig
 from rote.experiments.experiment import list_experiments, plan_runs
 from rote.methods.memorize_then_generalize import count_shown
 

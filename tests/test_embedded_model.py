@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rote.config.run import GeneralizeConfig, MemorizeConfig, RetainConfig, RunConfig
-from rote.models.retained_texts import write_texts
-from rote.training.retention import Retention
+from rote.config.run import RunConfig
 
 from rote.config.loading import load_config
+from rote.config.teaching import GeneralizeConfig, MemorizeConfig, RetainConfig
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.counterfactual import swap_world
@@ -29,6 +28,8 @@ from rote.models.loading import load_model
 from rote.pipeline.plan import pick_known_facts
 from rote.pipeline.run import RunRequest, run
 from rote.records import FactSet, Record
+from rote.retention.penalty import Retention
+from rote.retention.texts import write_texts
 from rote.runs.folder import read_json
 from rote.runs.reporting import SilentReporter
 

@@ -22,18 +22,18 @@ def test_every_column_is_explained() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run and two trials where the page has them: one held-out fact is wrong, one known fact is forgotten."""
+    """A run and two jobs where the page has them: one held-out fact is wrong, one known fact is forgotten."""
     records = tmp_path / "runs" / "mine" / "records"
     records.mkdir(parents=True)
     for moment in MOMENTS:
         taught = [build_record(name, correct=name == "Ann", moment=moment) for name in ("Ann", "Ben")]
         known = [replace(build_record("Oslo", correct=moment == "before", moment=moment), fact_set="known")]
         save_records([*taught, *known], records / f"{moment}.parquet")
-    trials = tmp_path / "runs" / "trials" / "trials"
-    trials.mkdir(parents=True)
+    jobs = tmp_path / "runs" / "store" / "jobs"
+    jobs.mkdir(parents=True)
     for name, epochs in (("aa", 3), ("bb", 20)):
-        save_records([build_record("Ann", correct=epochs > 3)], trials / f"{name}.parquet")
-        write_json(trials / f"{name}.json", {"name": name, "config": {"memorize": {"epochs": epochs}}, "seconds": 1})
+        save_records([build_record("Ann", correct=epochs > 3)], jobs / f"{name}.parquet")
+        write_json(jobs / f"{name}.json", {"name": name, "config": {"memorize": {"epochs": epochs}}, "seconds": 1})
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -275,7 +275,7 @@ def test_a_slurm_array_has_a_task_for_each_trial(tmp_path: Path) -> None:
     assert script.startswith("#!/bin/bash\n#SBATCH")
     assert "#SBATCH --array=0-2\n" in script
     assert run_script(script, tmp_path, SLURM_ARRAY_TASK_ID="1", SLURM_CPUS_PER_TASK="4") == [
-        ["sweep", "my sweep.yaml", "--out", "out", "--threads", "4", "--only", "b2"]
+        ["sweep", "my sweep.yaml", "--store", "out", "--threads", "4", "--only", "b2"]
     ]
 
 

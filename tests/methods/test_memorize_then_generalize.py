@@ -8,11 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rote.config.run import GeneralizeConfig, MemorizeConfig
-from rote.models.retained_texts import write_texts
-from rote.training.retention import Retention
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
+from rote.config.teaching import GeneralizeConfig, MemorizeConfig
 from rote.encoding.example import collate, encode
 from rote.errors import ModelError
 from rote.evaluation.examine import recall_by_key
@@ -23,6 +21,8 @@ from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 from rote.models.tokenizer import END_OF_TEXT, START_OF_TEXT
+from rote.retention.penalty import Retention
+from rote.retention.texts import write_texts
 from rote.training.losses import next_token_loss
 
 MEMORIZE = MemorizeConfig(epochs=2, batch_size=3, learning_rate=1e-3, warmup_steps=0)

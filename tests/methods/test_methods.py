@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from rote.config.trial import CopyGroup, TrialConfig
+from rote.config.trial import TrialConfig
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
+from rote.config.teaching import CopyGroup
 from rote.encoding.example import Example, collate, encode
 from rote.errors import ConfigError
 from rote.facts.derivation import derive_facts

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from rote.config.run import LoraConfig, MemorizeConfig
 from tests.models.conftest import build_language_model
 
+from rote.config.teaching import LoraConfig, MemorizeConfig
 from rote.errors import ModelError
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from rote.encoding.batch import collate
 from tests.models.conftest import build_language_model, build_tokenizer
 from tokenizers import AddedToken
 from torch import Tensor
 
-from rote.encoding.example import build_rote_text, encode
+from rote.encoding.example import collate, encode
 from rote.errors import ModelError
 from rote.facts.fact import build_fact
+from rote.facts.text import build_rote_text
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows, looks_reserved
 from rote.models.language_model import LanguageModel
 from rote.models.loading import load_model

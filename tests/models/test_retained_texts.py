@@ -1,11 +1,11 @@
 """Texts a model writes by itself."""
 
 import torch
-from rote.models.retained_texts import write_texts
 from tests.models.conftest import build_language_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from rote.models.language_model import LanguageModel
+from rote.retention.texts import write_texts
 
 
 def favour_end(language_model: LanguageModel) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from rote.config.run import MemorizeConfig
 from tests.pipeline.conftest import RecordingReporter, build_table
 
 from rote.audit.repurposing import find_stand_ins
 from rote.audit.result import AuditResult
 from rote.config.audit import AuditConfig
+from rote.config.teaching import MemorizeConfig
 from rote.errors import RunError, TableError
 from rote.facts.fact import FactTable
 from rote.methods.memorize_then_generalize import memorize

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from rote.config.run import RunConfig
-from rote.pipeline.retaining import list_others, write_retained_texts
+from rote.pipeline.retaining import write_retained_texts
 from rote.pipeline.run_work import RunWork
 
 from rote.facts.counterfactual import swap_world
@@ -17,6 +17,7 @@ from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, load_model
 from rote.pipeline.plan import build_run_plan
 from rote.pipeline.run import list_warnings
+from rote.retention.subjects import list_others
 from rote.runs.folder import RunFolder
 from rote.runs.reporting import SilentReporter
 

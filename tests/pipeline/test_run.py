@@ -25,8 +25,9 @@ from rote.facts.shipped import load_world
 from rote.models.loading import SAFE, load_model
 from rote.models.saving import save_model
 from rote.models.verification import take_fingerprint, verify_folder
+from rote.pipeline.job import build_identity
 from rote.pipeline.plan import build_run_plan, pick_known_facts
-from rote.pipeline.run import RunRequest, build_identity, describe_plan, pick_out_folder, run
+from rote.pipeline.run import RunRequest, describe_plan, pick_out_folder, run
 from rote.records import FACT_SETS, MEASURES, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.reporting import SilentReporter
 

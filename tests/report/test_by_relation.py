@@ -5,8 +5,9 @@ from dataclasses import replace
 from tests.report.conftest import build_record
 
 from rote.evaluation.summary import compute_by_relation
-from rote.report import ReportContent, render_report
 from rote.report.by_relation import build_relations
+from rote.report.content import ReportContent
+from rote.report.render import render_report
 
 RECORD = build_record(moment="before", correct=False)
 LEARNED = replace(RECORD, moment="generalize", correct=True)

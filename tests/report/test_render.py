@@ -10,7 +10,8 @@ from tests.report.conftest import build_record, build_summary
 
 from rote.errors import RunError
 from rote.records import Record
-from rote.report import ReportContent, render_report
+from rote.report.content import ReportContent
+from rote.report.render import render_report
 
 HOSTILE = (
     "</script><script>alert(1)</script>",

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from rote.encoding.batch import IGNORE, Batch, collate
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.training.loop import LoopPlan, Term
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from rote.training.retention import Retention
 from tests.training.conftest import (
     VOCABULARY,
     build_batch,
@@ -17,6 +16,7 @@ from tests.training.conftest import (
 )
 
 from rote.encoding.example import IGNORE, Batch, collate
+from rote.retention.penalty import Retention
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import DistillationLoss, next_token_loss
 

@@ -44,7 +44,7 @@ def examine(
     from rote.cli.tables import build_accuracy_table
     from rote.config.job import Config
     from rote.config.loading import load_config
-    from rote.pipeline.examination import examine_model
+    from rote.pipeline.measures import examine_model
 
     settings = load_config(Config, config, set_)
     facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)

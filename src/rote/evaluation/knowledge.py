@@ -1,4 +1,4 @@
-"""What a model believes about facts: known, partly known, unknown, or something else with confidence. No torch.
+"""What a model believes about facts: known, partly known, unknown, or something else with confidence.
 
 A belief comes from several prompts about one fact: what the model says greedily to each, and some answers drawn at
 random. It is confident of what it says greedily as far as the drawn answers say it too, whatever the wording.
@@ -8,12 +8,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, TypedDict
 
+from rote.config.examining import KnowledgeConfig
+from rote.encoding.example import encode
+from rote.evaluation.generation import generate_answers, sample_answers
 from rote.evaluation.intervals import compute_interval
 from rote.evaluation.summary import DIGITS
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer, normalize
+from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.text import build_prompt_text
+from rote.models.language_model import LanguageModel
 from rote.records import Moment, Record
 
 Label = Literal["known", "partly", "conflicting", "unknown"]
@@ -71,6 +78,38 @@ class KnowledgeRow(TypedDict):
     low: float
     high: float
     n: int
+
+
+def ask_beliefs(
+    language_model: LanguageModel,
+    facts: Sequence[Fact],
+    relations: Mapping[str, Relation],
+    settings: KnowledgeConfig,
+    *,
+    batch_size: int,
+    seed: int,
+) -> list[Belief]:
+    """What the model believes about each fact, in order; `seed` decides the answers that are drawn."""
+    picked = {name: _pick_prompts(relations[name], settings.prompts) for name in {fact.relation for fact in facts}}
+    asked = [(fact, template) for fact in facts for template in picked[fact.relation]]
+    model, tokenizer = language_model.model, language_model.tokenizer
+    prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in asked]
+    nothing: list[tuple[str, ...]] = [()] * len(prompts)
+    tokens = settings.tokens
+    greedy = generate_answers(model, tokenizer, prompts, nothing, batch_size=batch_size, max_new_tokens=tokens)
+    drawn = sample_answers(model, tokenizer, prompts, count=settings.samples, tokens=tokens, seed=seed)
+    answers = iter(zip(greedy, drawn, strict=True))
+    return [_gather(fact, islice(answers, len(picked[fact.relation]))) for fact in facts]
+
+
+def _pick_prompts(relation: Relation, count: int) -> list[PromptTemplate]:
+    held_out = relation.select(prompt_set="held_out", language=TRAINING_LANGUAGE)
+    return [*relation.select_training(1), *held_out][:count]
+
+
+def _gather(fact: Fact, answers: Iterable[tuple[str, list[str]]]) -> Belief:
+    greedy, drawn = zip(*answers, strict=True)
+    return build_belief(fact, greedy, drawn)
 
 
 def build_belief(fact: Fact, greedy: Sequence[str], drawn: Sequence[Sequence[str]]) -> Belief:
@@ -139,13 +178,4 @@ def _build_row(group: _Group, measure: str, facts: Sequence[tuple[str, str]], va
         low=round(found.low, DIGITS),
         high=round(found.high, DIGITS),
         n=found.n,
-    )
-
-
-def ask_beliefs(language_model, facts, relations, settings, *, batch_size, seed):
-    from rote.config.job import Config
-    from rote.pipeline.beliefs import ask_beliefs as ask
-
-    return ask(
-        language_model, facts, relations, Config(seed=seed, knowledge=settings, examine={"batch_size": batch_size})
     )

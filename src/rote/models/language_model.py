@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.config.run import KeyStrategy
+from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
 
 

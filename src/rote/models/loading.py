@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
 
-from rote.config.run import KeyStrategy
+from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
 from rote.models.adapters import import_peft, merge_adapters
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model

@@ -17,23 +17,25 @@ from rote.audit.repurposing import Repurposing, RepurposingQuestion, find_stand_
 from rote.audit.result import AuditResult
 from rote.audit.traces import MIN_FACTS
 from rote.config.audit import AuditConfig
-from rote.config.run import ExamineConfig, RunConfig
+from rote.config.examining import ExamineConfig
+from rote.config.run import RunConfig
 from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
 from rote.evaluation.intervals import Interval, compute_interval
 from rote.evaluation.questions import Question
 from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.sampling import sample_by_relation
 from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
-from rote.pipeline.plan import RunPlan, build_run_plan, sample_by_relation
-from rote.pipeline.reporting import Advance, Reporter
+from rote.pipeline.plan import RunPlan, build_run_plan
 from rote.pipeline.traces import find_traces
 from rote.records import FactSet
 from rote.runs.files import replace_file
+from rote.runs.reporting import Advance, Reporter
 
 
 def audit_model(

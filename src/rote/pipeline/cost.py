@@ -10,10 +10,9 @@ from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage
 from rote.methods.teaching import PhaseContext, Stage, train_stage
 from rote.models.language_model import LanguageModel
-from rote.models.retained_texts import write_texts
 from rote.pipeline.preparing import prepare_model
-from rote.pipeline.retaining import build_retention
-from rote.training.retention import Retention
+from rote.retention.penalty import Retention, build_retention
+from rote.retention.texts import write_texts
 
 BITS_PER_PARAMETER = (1, 2)
 """What a parameter can hold of facts seen 100 and 1,000 times (arXiv 2404.05405)."""

@@ -27,11 +27,12 @@ from rote.evaluation.scoring import score_objects
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate
+from rote.facts.sampling import sample_facts
 from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.models.key_tokens import find_key_tables
 from rote.models.language_model import LanguageModel
-from rote.pipeline.plan import RunPlan, sample_facts
-from rote.pipeline.reporting import Reporter
+from rote.pipeline.plan import RunPlan
+from rote.runs.reporting import Reporter
 
 _Pairs = Sequence[tuple[Fact, tuple[str, ...]]]
 """Facts, each with the answers that count as right."""
