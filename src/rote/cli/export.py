@@ -34,9 +34,9 @@ def model(run: RunArgument, out: OutOption) -> None:
 
     Example: rote export model runs/mine --out mine_to_serve
     """
-    from rote.pipeline.exporting import export_taught_model
+    from rote.pipeline.exporting import export_model
     from rote.runs.folder import find_run_folder
 
-    proof = export_taught_model(find_run_folder(run), out)
+    proof = export_model(find_run_folder(run), out)
     same = f"{proof['prompts']} answers in a fresh process the same, logits within {proof['max_logit_difference']:.1e}"
     typer.echo(f"model: {out} ({same})")

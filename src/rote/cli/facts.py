@@ -101,7 +101,7 @@ def validate(
         typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
     if model and lint.sample:
         from rote.models.loading import load_model
-        from rote.pipeline.cost import estimate_cost
+        from rote.methods.cost import estimate_cost
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
         settings = load_settings(config, set_, model=model, loading=loading)

@@ -18,6 +18,7 @@ from rote.encoding.example import Example, collate, encode
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text
+from rote.models.adapters import add_adapters
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
@@ -104,6 +105,15 @@ class PhaseContext:
 def encode_all(language_model: LanguageModel, texts: Sequence[Text], **options: Any) -> list[Example]:
     """Encode texts, the loss on the object alone unless `loss_target` says otherwise."""
     return [encode(language_model.tokenizer, text, **options) for text in texts]
+
+
+def prepare_tuning(language_model: LanguageModel, config: Config) -> None:
+    """Adapters and checkpointing of activations, where they are asked for; key tokens come first."""
+    if config.tuning == "lora":
+        add_adapters(language_model, config.lora, seed=config.seed)
+    if config.gradient_checkpointing:
+        model: Any = language_model.model
+        model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def train_stage(

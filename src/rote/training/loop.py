@@ -73,7 +73,7 @@ def run_loop(
 
     Resumes from the newest checkpoint in `checkpointing.folder`. `on_progress(done, steps, loss)` is told of every
     update. The generators of torch are left as they were. Raises `TrainingError` before an update whose loss or
-    gradient is not finite.
+    gradient is not finite, and `RunError` for a checkpoint that is damaged or of another model.
     """
     optimizer = build_optimizer(model, settings)
     state = load_checkpoint(checkpointing.folder, model, optimizer) if checkpointing else None
@@ -83,7 +83,7 @@ def run_loop(
     model.train()
     while step < plan.steps and not plan.should_stop(history):
         rate = compute_learning_rate(settings, step, plan.steps)
-        with _drawing_from(plan.seed, step):
+        with seeded(random.Random(f"step/{plan.seed}/{step}").getrandbits(63)):  # so it is the same when resumed
             loss = _update(model, optimizer, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
         history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
@@ -100,10 +100,10 @@ def run_loop(
 
 
 @contextmanager
-def _drawing_from(seed: int | str, step: int) -> Iterator[None]:
-    """What is drawn inside is a function of seed and step, so that dropout is the same in a resumed run."""
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from the seed inside the block; the generators of torch are afterwards what they were."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(random.Random(f"step/{seed}/{step}").getrandbits(63))
+        torch.manual_seed(seed)
         yield
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from rote.config.job import Config
 from rote.facts.fact import Fact
-from rote.methods.memorize_then_generalize import build_memorize_stage
-from rote.methods.teaching import PhaseContext, Stage, train_stage
+from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
+from rote.methods.teaching import PhaseContext, Stage, prepare_tuning, train_stage
 from rote.models.language_model import LanguageModel
-from rote.pipeline.preparing import prepare_model
 from rote.retention.penalty import Retention, build_retention
 from rote.retention.texts import write_texts
 
@@ -57,26 +56,23 @@ def estimate_cost(
 
     Trains the model for a few updates, as a run with this `config` would begin: it is another one afterwards.
     """
-    texts = write_texts(
-        language_model,
-        count=min(config.retain.texts, config.retain.batch_size),
-        tokens=config.retain.tokens,
-        seed=config.seed,
-    )
-    retention = build_retention(language_model, texts, config)
-    prepare_model(language_model, tuple(facts), config)
+    count = min(config.retain.texts, config.retain.batch_size)
+    texts = write_texts(language_model, count=count, tokens=config.retain.tokens, seed=config.seed) if count else []
+    retention = build_retention(language_model, texts, config.retain, seed=config.seed)
+    give_key_tokens(language_model, tuple(facts), config)
+    prepare_tuning(language_model, config)
     trained = sum(parameter.numel() for parameter in language_model.model.parameters() if parameter.requires_grad)
     stage = build_memorize_stage(language_model, sample, config.memorize)
-    count = sum(facts.values())
-    tokens = round(stage.tokens_per_epoch / len(sample) * count)
-    steps = math.ceil(count / config.memorize.batch_size) * config.memorize.epochs
+    total = sum(facts.values())
+    tokens = round(stage.tokens_per_epoch / len(sample) * total)
+    steps = math.ceil(total / config.memorize.batch_size) * config.memorize.epochs
     timed = replace(
         stage,
         examples=(list(stage.examples) * config.memorize.batch_size)[: config.memorize.batch_size],
         settings=config.memorize.model_copy(update={"epochs": 1 + _TIMED_STEPS}),
     )
     return TableCost(
-        facts=count,
+        facts=total,
         tokens_per_epoch=tokens,
         bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
         trained=trained,

@@ -2,12 +2,12 @@
 
 import pytest
 from rote.config.run import RunConfig
+from rote.methods.cost import TableCost, estimate_cost
 from tests.pipeline.conftest import build_base_model, build_table
 
 from rote.encoding.example import encode
 from rote.facts.text import build_rote_text
 from rote.models.key_tokens import add_key_tokens
-from rote.pipeline.cost import TableCost, estimate_cost
 
 
 def test_a_cost_is_counted_on_a_sample() -> None:
