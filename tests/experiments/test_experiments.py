@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from tests.experiments.conftest import build_record, build_trial
 
 from rote.errors import ConfigError
-from rote.evaluation.intervals import Interval
 from rote.evaluation.questions import Question
 from rote.experiments import reproduce as room
 from rote.experiments.experiment import (
@@ -27,6 +26,7 @@ from rote.experiments.experiment import (
 from rote.experiments.reproduce import format_experiment, load_finished, run_experiment
 from rote.experiments.tables import format_cell, format_table
 from rote.facts.relation import find_derived
+from rote.figures import Figure
 from rote.methods.registry import find_method
 from rote.pipeline.reporting import SilentReporter
 from rote.pipeline.trial import compute_trial_name
@@ -183,7 +183,7 @@ def test_the_table_sets_the_paper_beside_ours() -> None:
 
 def test_a_cell_is_empty_where_nothing_was_asked() -> None:
     assert format_cell(None) == ""
-    assert format_cell(Interval(0.5, 0.25, 0.75, 8)) == "0.500 [0.250, 0.750] (8)"
+    assert format_cell(Figure(0.5, 0.25, 0.75, 8)) == "0.500 [0.250, 0.750] (8)"
 
 
 def test_edited_copies_are_said_in_exact_ones() -> None:

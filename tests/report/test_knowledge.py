@@ -3,9 +3,11 @@
 from typing import Any
 
 import yaml
+from tests.report.test_render import Page
 
+from rote.report import ReportContent, render_report
 from rote.report.card import render_card
-from rote.report.knowledge import build_knowledge, build_rings
+from rote.report.knowledge import build_changes, build_knowledge, build_rings, describe_loss
 
 SHARED: dict[str, Any] = {"low": 0.1, "high": 0.9, "n": 4}
 ROW: dict[str, Any] = {
@@ -20,14 +22,22 @@ ROW: dict[str, Any] = {
 RING: dict[str, Any] = {
     "ring": "same subject",
     "measure": "generation_accuracy",
-    "before": 1.0,
-    "after": 0.75,
     "loss": 0.25,
     "low": 0.125,
     "high": 0.375,
     "n": 8,
     "budget": 0.02,
     "verdict": "lost",
+    "known": 6,
+    "few": True,
+    "won": {"mean": 0.0625, "low": 0.02, "high": 0.2, "n": 16},
+}
+CHANGE: dict[str, Any] = {
+    **{key: RING[key] for key in ("loss", "low", "high", "n", "budget", "verdict")},
+    "ring": "lm-eval: truth",
+    "measure": "bleu_max",
+    "before": 37.5,
+    "after": 37.25,
 }
 
 
@@ -46,10 +56,38 @@ def test_what_was_not_asked_is_a_dash() -> None:
     assert build_knowledge([]) == []
 
 
-def test_a_loss_of_accuracy_is_a_change_downwards_and_one_of_text_upwards() -> None:
-    accuracy, text = build_rings([RING, {**RING, "ring": "text", "verdict": "kept"}])
-    assert (accuracy.loss, accuracy.interval, accuracy.verdict) == ("-0.250", "[-0.375, -0.125]", "✗ lost")
-    assert (text.loss, text.interval, text.verdict) == ("+0.250", "[+0.125, +0.375]", "✓ kept")
+def test_lost_and_won_stand_apart_and_few_facts_are_named() -> None:
+    (line,) = build_rings([RING, CHANGE])
+    assert (line.known, line.lost, line.verdict) == ("6 (few)", "0.250 [0.125, 0.375]", "✗ lost")
+    assert line.won == "0.062 [0.020, 0.200]"
+    (bare,) = build_rings([{**RING, "known": 400, "few": False, "won": None}])
+    assert (bare.known, bare.won) == ("400", "–")
+    (nothing,) = build_rings([{**RING, "known": 0, "n": 0, "loss": 0.0, "low": 0.0, "high": 1.0, "verdict": "unclear"}])
+    assert (nothing.lost, nothing.verdict) == ("–", "~ unclear")
+
+
+def test_a_loss_of_a_metric_is_a_change_downwards_and_one_of_text_upwards() -> None:
+    task, text = build_changes([RING, CHANGE, {**CHANGE, "ring": "text", "verdict": "kept"}])
+    assert (task.name, task.before, task.after) == ("lm-eval: truth, bleu_max", "37.50", "37.25")
+    assert (task.change, task.verdict) == ("-0.250 [-0.375, -0.125]", "✗ lost")
+    assert (text.change, text.verdict) == ("+0.250 [+0.125, +0.375]", "✓ kept")
+
+
+def test_a_terminal_line_says_what_was_lost_of_how_much() -> None:
+    assert describe_loss(RING) == (
+        "same subject",
+        "lost 0.250 [0.125, 0.375] of 6 known facts, which are few: lost, won 0.062 [0.020, 0.200] of the others",
+    )
+    assert describe_loss(CHANGE)[1] == "37.50 -> 37.25, worse by 0.250 [0.125, 0.375]: lost"
+
+
+def test_the_page_has_both_tables_and_the_headline_what_was_lost() -> None:
+    summary = [{**ROW, "fact_set": "held_out", "measure": "generation_accuracy"}]
+    content = ReportContent("t", "facts.csv", "m", summary=summary, side_effects=[RING, CHANGE])
+    text = " ".join(" ".join(Page(render_report(content)).text).split())
+    assert "of what it knew before it lost 0.25 of the other facts about the subjects that were taught" in text
+    for part in ("Lost: the share", "Won: the share", "locality", "6 (few)", "✗ lost", "lm-eval: truth, bleu_max"):
+        assert part in text
 
 
 def test_a_card_holds_hostile_names() -> None:
@@ -78,4 +116,4 @@ def test_a_card_holds_hostile_names() -> None:
     assert "then 5 of them behind 1 prompt(s)" in card
     assert "| held-out facts | Held-out prompts, Japanese | 0.75 [0.10, 0.90] |" in card
     assert "9 answers the same, logits differ by 2.0e-06 at most" in card
-    assert "| same subject | 1.00 | 0.75 | lost |" in card
+    assert "- same subject: lost 0.250 [0.125, 0.375] of 6 known facts, which are few: lost, won 0.062" in card

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from rote.experiments.claims import ClaimRow, judge_claims
+from rote.experiments.claims import format_ours, judge_claims
 from rote.experiments.experiment import Experiment, plan_runs
 from rote.experiments.figures import Trials
 from rote.experiments.tables import format_table
@@ -50,9 +50,4 @@ def format_experiment(name: str, experiment: Experiment, trials: Trials, *, mode
     yield from format_table(experiment, trials)
     yield ""
     for row in judge_claims(name, experiment, trials, model=model):
-        yield f"{row['claim']}: {format_figure(row)}, wanted {row['bound']}: {row['verdict']}"
-
-
-def format_figure(row: ClaimRow) -> str:
-    """A claim's figure with its interval, where it has one."""
-    return f"{row['ours']:.3f}" + (f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] < row["high"] else "")
+        yield f"{row['claim']}: {format_ours(row)}, wanted {row['bound']}: {row['verdict']}"

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import RunError
-from rote.experiments.claims import ClaimRow, judge_claims
+from rote.experiments.claims import ClaimRow, format_ours, judge_claims
 from rote.experiments.experiment import Experiment, list_experiments
 from rote.experiments.figures import Trials, compute_cells
-from rote.experiments.reproduce import format_figure, load_finished
+from rote.experiments.reproduce import load_finished
 from rote.experiments.tables import build_tables, format_table
+from rote.figures import Figure
 from rote.pipeline.trial_store import TrialResult
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
-from rote.report.summary import Figure
 from rote.runs.files import replace_file
 
 
@@ -93,8 +93,9 @@ def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
     yield ""
     yield f"Written by `rote results` from the records of finished trials; the model is `{model}`. Figures are"
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
-    yield "clusters, and are as wide as the seeds differ where that is more. Every experiment uses the paper's plain"
-    yield "setting (nothing retained) unless its runs say otherwise. The paper's own figures are those of Qwen2.5-1.5B."
+    yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
+    yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
+    yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B."
     if missing:
         yield ""
         yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
@@ -106,7 +107,7 @@ def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
     for item in finished:
         for row in item.claims:
             paper = row["paper"] or "-"
-            cells = (row["text"], paper, format_figure(row), row["bound"], str(row["seeds"]), f"**{row['verdict']}**")
+            cells = (row["text"], paper, format_ours(row), row["bound"], str(row["seeds"]), f"**{row['verdict']}**")
             yield f"| {' | '.join(cells)} |"
     for item in finished:
         yield from _write_section(item)
@@ -148,9 +149,7 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
     return ClaimLine(
         text=row["text"],
         paper=row["paper"],
-        ours=row["ours"],
-        low=row["low"],
-        high=row["high"],
+        ours=Figure(row["ours"], row["low"], row["high"], 0),
         bound=row["bound"],
         seeds=row["seeds"],
         verdict=row["verdict"],
@@ -159,12 +158,11 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
 
 
 def _build_panels(item: Finished) -> Iterator[DotPanel]:
-    cells = compute_cells(item.experiment, item.trials)
+    cells = compute_cells(item.experiment.columns, item.trials)
     for column in item.experiment.columns:
         rows = []
         for run, paper in zip(item.experiment.runs, column.paper or [None] * len(item.experiment.runs), strict=True):
-            cell = cells.get((run, column.name))
-            rows.append(DotRow(run, Figure(cell.mean, cell.low, cell.high, cell.n) if cell else None, paper))
+            rows.append(DotRow(run, cells.get((run, column.name)), paper))
         yield DotPanel(column.name, tuple(rows))
 
 

@@ -39,7 +39,7 @@ from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
 from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, RoteError, RunError
-from rote.evaluation.differences import compute_mean
+from rote.evaluation.statistics import compute_mean
 from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values
 from rote.experiments.tables import format_cell, format_rows

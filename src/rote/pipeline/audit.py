@@ -21,11 +21,12 @@ from rote.config.run import ExamineConfig, RunConfig
 from rote.encoding.example import build_prompt_text
 from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
-from rote.evaluation.intervals import Interval, compute_interval
 from rote.evaluation.questions import Question
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.table import FactTable
+from rote.figures import Figure
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
 from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model
@@ -106,7 +107,7 @@ def measure_repurposing(
                 _teach(language_model, shown, stand_ins, config=config, advance=advance)
             for name, group in questions.items():
                 found = _measure(language_model, group, batch_size=config.batch_size)
-                rows.append(Repurposing(count, name, found.mean, found.low, found.high, found.n))
+                rows.append(Repurposing(count, name, found.value, found.low, found.high, found.n))
     return rows
 
 
@@ -183,7 +184,7 @@ def _ask(fact: Fact, template: PromptTemplate, fact_set: FactSet) -> Question:
     return Question(fact, fact_set, template.prompt_set, template.language, text)
 
 
-def _measure(language_model: LanguageModel, questions: Sequence[Question], *, batch_size: int) -> Interval:
+def _measure(language_model: LanguageModel, questions: Sequence[Question], *, batch_size: int) -> Figure:
     """The share of questions that are answered rightly when the model speaks freely."""
     model, tokenizer = language_model.model, language_model.tokenizer
     records = examine(model, tokenizer, questions, moment="repurpose", batch_size=batch_size)

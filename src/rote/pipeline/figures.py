@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rote.evaluation.differences import Values
 from rote.evaluation.knowledge import compute_false_confidence, compute_knowledge
-from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.side_effects import ChangeRow, Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.statistics import Values
 from rote.evaluation.summary import compute_by_relation, compute_summary
 from rote.pipeline.beliefs import load_beliefs
 from rote.pipeline.run_report import load_all_records
@@ -49,12 +49,12 @@ def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
                 draft.write_text(card, encoding="utf-8")
 
 
-def _build_text_rows(folder: RunFolder, budget: float) -> list[RingRow]:
+def _build_text_rows(folder: RunFolder, budget: float) -> list[ChangeRow]:
     before, after = _read_moments(folder.passages)
     return [compute_text_row(before, after, budget=budget)] if len(before) > 1 else []  # one passage proves nothing
 
 
-def _build_task_rows(folder: RunFolder, budget: float) -> list[RingRow]:
+def _build_task_rows(folder: RunFolder, budget: float) -> list[ChangeRow]:
     before, after = _read_moments(folder.tasks)
     return [
         compute_task_row(name, task["metric"], (_by_question(task), _by_question(after[name])), budget=budget)

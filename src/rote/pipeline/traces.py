@@ -21,10 +21,10 @@ from rote.audit.traces import (
 from rote.config.audit import AuditConfig
 from rote.encoding.example import Example, Text, build_prompt_text, build_rote_text, encode
 from rote.evaluation.generation import generate_answers
-from rote.evaluation.intervals import compute_interval
 from rote.evaluation.matching import contains_answer
 from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.scoring import score_objects
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
 from rote.facts.relation import PromptTemplate
 from rote.models.key_tokens import find_key_tables
@@ -112,7 +112,7 @@ class _Tracer:
         ]
         found = compute_interval(correct, [fact.id for fact, _ in pairs])
         relation = pairs[0][0].relation
-        yield Trace(relation, form.token, form.kind, asked, found.mean, found.low, found.high, found.n)
+        yield Trace(relation, form.token, form.kind, asked, found.value, found.low, found.high, found.n)
 
 
 def _find_declared(language_model: LanguageModel, relation: str) -> list[Candidate]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rote.report.display import MISSING, clean_text, format_count, format_figure
 from rote.report.headline import find_main_questions
-from rote.report.summary import Figure, Questions, Summary
+from rote.report.summary import Questions, Summary
 from rote.report.words import FACT_SETS, label_prompts
 
 
@@ -40,12 +40,8 @@ def _build_line(name: str, summary: Summary, asked: Questions) -> RelationLine:
     return RelationLine(
         name=clean_text(name),
         questions=f"{FACT_SETS[asked.fact_set]}, {prompts[:1].lower()}{prompts[1:]}",
-        key=_format(summary.find(by_key[0], summary.moments[-1]) if by_key else None),
-        before=_format(first),
-        after=_format(last),
+        key=format_figure(summary.find(by_key[0], summary.moments[-1]) if by_key else None),
+        before=format_figure(first),
+        after=format_figure(last),
         count=format_count(last.n) if last else MISSING,
     )
-
-
-def _format(figure: Figure | None) -> str:
-    return MISSING if figure is None else format_figure(figure.mean, figure.low, figure.high)

@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
-from rote.report.display import clean_text, format_figure, format_number, read_number
+from rote.figures import read_figure
+from rote.report.display import clean_text, format_figure
+from rote.report.knowledge import describe_loss
 from rote.report.words import FACT_SETS, MOMENTS, label_prompts
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -81,7 +83,8 @@ def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
         for moment in moments:
             key = (moment, fact_set, prompt_set, language)
             found = (row for row in rows if (row["moment"], row["fact_set"], row["prompt_set"], row["language"]) == key)
-            cells.append(_format(next(found, None)))
+            row = next(found, None)
+            cells.append(format_figure(read_figure(row) if row else None))
         lines.append(
             f"| {FACT_SETS.get(fact_set, fact_set)} | {label_prompts(prompt_set, language)} | {' | '.join(cells)} |"
         )
@@ -91,17 +94,11 @@ def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
 def _build_rings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
-    lines = ["## What else changed", "", "| ring | before | after | verdict |", "|---|---|---|---|"]
+    lines = ["## What else changed", "", "Lost: right before, wrong after. Won: wrong before, right after.", ""]
     for row in rows:
-        before, after = (format_number(read_number(row[key])) for key in ("before", "after"))
-        lines.append(f"| {_clean(str(row['ring']))} | {before} | {after} | {_clean(str(row['verdict']))} |")
+        name, found = describe_loss(row)
+        lines.append(f"- {_clean(name)}: {_clean(found)}")
     return [*lines, ""]
-
-
-def _format(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return "–"
-    return format_figure(*(read_number(row[key]) for key in ("mean", "low", "high")))
 
 
 def _clean(text: str) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rote.figures import Figure
 from rote.report.display import MISSING, format_count, format_counts, format_number, shorten_text
-from rote.report.summary import Figure, Questions, Summary
+from rote.report.summary import Questions, Summary
 from rote.report.words import FACT_SET_NOTES, FACT_SETS, label_prompts
 
 HEAT_LEVELS = 10
@@ -65,7 +66,7 @@ def _build_cell(figure: Figure | None) -> CubeCell:
     if figure is None:
         return CubeCell(MISSING, "", None)
     interval = ""
-    if figure.low is not None and figure.high is not None:
+    if figure.low < figure.high:
         interval = f"{format_number(figure.low)}–{format_number(figure.high)}"
-    heat = round(min(max(figure.mean, 0.0), 1.0) * HEAT_LEVELS)
-    return CubeCell(format_number(figure.mean), interval, heat)
+    heat = round(min(max(figure.value, 0.0), 1.0) * HEAT_LEVELS)
+    return CubeCell(format_number(figure.value), interval, heat)

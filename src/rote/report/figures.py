@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from rote.figures import Figure
 from rote.report.curves import Curve
 from rote.report.display import format_number
 from rote.report.headline import PictureRow
-from rote.report.summary import Figure
 from rote.report.svg import draw_line, draw_text, draw_whisker, wrap_svg
 from rote.report.words import MOMENTS
 
@@ -102,13 +102,13 @@ def _draw_dot(figure: Figure | None, panel: Panel, row: int, moment: str) -> Mar
     y, right = panel.y(row), panel.left + panel.width + 12
     if figure is None:
         return draw_text(right, y + 4, "not asked", css="hint")
-    parts = [_draw_whisker(figure, panel, y), draw_mark(moment, panel.x(figure.mean), y)]
-    parts.append(draw_text(right, y + 4, format_number(figure.mean), css="value"))
+    parts = [_draw_whisker(figure, panel, y), draw_mark(moment, panel.x(figure.value), y)]
+    parts.append(draw_text(right, y + 4, format_number(figure.value), css="value"))
     return Markup('<g class="m-{}">{}</g>').format(moment, Markup("").join(parts))
 
 
 def _draw_whisker(figure: Figure, panel: Panel, y: float) -> Markup:
-    if figure.low is None or figure.high is None:
+    if figure.low >= figure.high:
         return Markup("")
     return draw_whisker(panel.x(figure.low), panel.x(figure.high), y)
 

@@ -1,10 +1,11 @@
-"""What the model knew before it was taught, and what else changed: the lines of two tables."""
+"""What the model knew before it was taught, and what else changed: the lines of three tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rote.report.display import MISSING, clean_text, format_count, format_figure, format_number, read_number
+from rote.figures import Figure, read_figure, read_number
+from rote.report.display import clean_text, format_count, format_figure, format_number
 from rote.report.words import label_prompts
 
 LABELS = {
@@ -19,12 +20,12 @@ _MEASURES = {
     "old_answer": "old answer",
     "false_confidence": "something, with confidence",
 }
-_RINGS = {
+RINGS = {
     "same subject": "other facts about the subjects that were taught",
     "same relation": "other subjects of the relations that were taught",
     "other facts": "other facts",
-    "text": "general text (nats per token, less is better)",
 }
+_TEXT = "general text (nats per token, the logarithm of perplexity; less is better)"
 _SIGNS = {"kept": "✓ kept", "unclear": "~ unclear", "lost": "✗ lost"}
 
 
@@ -41,13 +42,23 @@ class KnowledgeLine:
 
 @dataclass(frozen=True)
 class RingLine:
-    """One ring with its change and verdict."""
+    """One ring of facts: what was lost of what was known, and what was won."""
+
+    name: str
+    known: str
+    lost: str
+    won: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ChangeLine:
+    """Text or a task, with its change and verdict."""
 
     name: str
     before: str
     after: str
-    loss: str
-    interval: str
+    change: str
     verdict: str
     count: str
 
@@ -65,19 +76,60 @@ def build_knowledge(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[K
 
 
 def build_rings(rows: Sequence[Mapping[str, Any]]) -> list[RingLine]:
-    """One line for each ring that was measured."""
+    """One line for each ring of facts."""
     return [
         RingLine(
-            name=_RINGS.get(row["ring"], clean_text(str(row["ring"]))),
+            name=RINGS.get(row["ring"], clean_text(str(row["ring"]))),
+            known=format_count(int(row["known"])) + (" (few)" if row["few"] else ""),
+            lost=format_figure(read_loss(row), "z.3f"),
+            won=format_figure(read_figure(row["won"]) if row["won"] else None, "z.3f"),
+            verdict=_format_verdict(row),
+        )
+        for row in rows
+        if "known" in row
+    ]
+
+
+def build_changes(rows: Sequence[Mapping[str, Any]]) -> list[ChangeLine]:
+    """One line for general text and for each task: the change is that of the measure, upwards or downwards."""
+    return [
+        ChangeLine(
+            name=_TEXT if row["ring"] == "text" else clean_text(f"{row['ring']}, {row['measure']}"),
             before=format_number(read_number(row["before"])),
             after=format_number(read_number(row["after"])),
-            loss=_format_change(-row["loss"] if row["ring"] != "text" else row["loss"]),
-            interval=_format_interval(row),
-            verdict=_SIGNS.get(row["verdict"], clean_text(str(row["verdict"]))),
+            change=format_figure(_read_change(row), "+z.3f"),
+            verdict=_format_verdict(row),
             count=format_count(int(row["n"])),
         )
         for row in rows
+        if "known" not in row
     ]
+
+
+def describe_loss(row: Mapping[str, Any]) -> tuple[str, str]:
+    """A row of `side_effects.json` as a terminal or a card shows it: its name, and all it says in one line."""
+    name = clean_text(str(row["ring"]))
+    if "known" not in row:
+        before, after = (format_number(read_number(row[key])) for key in ("before", "after"))
+        return name, f"{before} -> {after}, worse by {format_figure(read_loss(row), 'z.3f')}: {row['verdict']}"
+    known = f"{row['known']} known facts" + (", which are few" if row["few"] else "")
+    won = f", won {format_figure(read_figure(row['won']), 'z.3f')} of the others" if row["won"] else ""
+    return name, f"lost {format_figure(read_loss(row), 'z.3f')} of {known}: {row['verdict']}{won}"
+
+
+def read_loss(row: Mapping[str, Any]) -> Figure | None:
+    """The loss of a row as a figure; None where nothing was known, so that there was nothing to lose."""
+    return read_figure({**row, "mean": row["loss"]}) if row["n"] else None
+
+
+def _read_change(row: Mapping[str, Any]) -> Figure | None:
+    """A change for the worse is one upwards for text, and downwards for all else."""
+    loss = read_loss(row)
+    return loss if loss is None or row["ring"] == "text" else Figure(-loss.value, -loss.high, -loss.low, loss.n)
+
+
+def _format_verdict(row: Mapping[str, Any]) -> str:
+    return _SIGNS.get(row["verdict"], clean_text(str(row["verdict"])))
 
 
 def _build_line(group: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) -> KnowledgeLine:
@@ -88,22 +140,7 @@ def _build_line(group: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) 
     return KnowledgeLine(
         prompts=label_prompts(prompt_set, language),
         measure=_MEASURES.get(measure, clean_text(measure)),
-        before=_format_cell(first),
-        after=_format_cell(last),
+        before=format_figure(read_figure(first) if first else None),
+        after=format_figure(read_figure(last) if last else None),
         count=format_count(int(count)),
     )
-
-
-def _format_cell(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return MISSING
-    return format_figure(*(read_number(row[key]) for key in ("mean", "low", "high")))
-
-
-def _format_interval(row: Mapping[str, Any]) -> str:
-    ends = (row["low"], row["high"]) if row["ring"] == "text" else (-row["high"], -row["low"])
-    return f"[{_format_change(ends[0])}, {_format_change(ends[1])}]"
-
-
-def _format_change(value: float) -> str:
-    return f"{round(value, 3) + 0.0:+.3f}"

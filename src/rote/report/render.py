@@ -4,6 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rote.records import MEASURES
 from rote.report.by_relation import build_relations
 from rote.report.content import ReportContent
 from rote.report.cube import build_cube
@@ -13,11 +14,11 @@ from rote.report.examples import build_examples, find_moments
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
 from rote.report.figures import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.headline import build_picture, build_sentence
-from rote.report.knowledge import build_knowledge, build_rings
+from rote.report.knowledge import build_changes, build_knowledge, build_rings
 from rote.report.manifest import build_manifest
 from rote.report.page import render_page
 from rote.report.summary import Summary
-from rote.report.words import FACT_SETS, GLOSSARY, MEASURES, MOMENTS
+from rote.report.words import FACT_SETS, MOMENTS, build_glossary
 
 
 def render_report(content: ReportContent) -> str:
@@ -32,12 +33,13 @@ def render_report(content: ReportContent) -> str:
         **_prepare_records(content, summary),
         "knowledge": build_knowledge(content.knowledge),
         "rings": build_rings(content.side_effects),
+        "changes": build_changes(content.side_effects),
         "budget": next((row["budget"] for row in content.side_effects), None),
         "curves": _prepare_curves(content),
         "manifest": build_manifest(content.manifest),
-        "glossary": GLOSSARY,
+        "glossary": build_glossary(),
         "moment_names": MOMENTS,
-        "measure_names": MEASURES,
+        "measure_names": {name: measure.words for name, measure in MEASURES.items()},
     }
     return render_page("report.html.j2", page)
 
@@ -55,7 +57,9 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
     counts = count_facts(content.records)
     rows = build_picture(summary)
     return {
-        "sentence": build_sentence(summary, content.model_name, fact_count=counts[summary.main_fact_set]),
+        "sentence": build_sentence(
+            summary, content.side_effects, content.model_name, fact_count=counts[summary.main_fact_set]
+        ),
         "pictures": [draw_picture(rows, summary.moments, layout) for layout in LAYOUTS] if rows else [],
         "main_facts": FACT_SETS[summary.main_fact_set],
         "moments": summary.moments,

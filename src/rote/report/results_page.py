@@ -7,13 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rote.figures import Figure
 from rote.report.display import clean_text
 from rote.report.dots import DotPanel, draw_dots, draw_ours, draw_paper, has_paper
 from rote.report.page import render_page
 from rote.report.scatter import ScatterPoint, draw_scatter
 from rote.report.words import MOMENTS, PROMPT_SETS
 
-VERDICTS = {"holds": ("✓", "right"), "partly": ("~", "partly"), "does not hold": ("✗", "wrong")}
+VERDICTS = {"holds": ("✓", "right"), "open": ("~", "open"), "does not hold": ("✗", "wrong")}
 """The sign of a verdict, for those who cannot tell colours apart, and its class."""
 
 
@@ -24,16 +25,13 @@ class ClaimLine:
     text: str
     paper: str
     """The paper's figure as it is printed; may be empty."""
-    ours: float
-    low: float
-    """Equal to `high` where the figure has no interval."""
-    high: float
+    ours: Figure
     bound: str
     """What is wanted of our figure: `>= 0.3`."""
     seeds: int
     verdict: str
     why: str
-    """The reason where it does not hold; may be empty."""
+    """The reason where it does not hold or is open; may be empty."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """The rows of `summary.json`, ready to be looked up."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rote.errors import RunError
+from rote.figures import Figure, read_figure
 from rote.records import FACT_SETS, MEASURES, MOMENTS, NO_LANGUAGE, QUESTION_SETS
-from rote.report.display import read_number
 from rote.report.words import LANGUAGES
 
 _KEYS = ("moment", "fact_set", "prompt_set", "language", "measure", "mean", "n")
@@ -18,16 +17,6 @@ class Questions(NamedTuple):
     fact_set: str
     prompt_set: str
     language: str
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of the summary: a mean with its 95% interval (where there is one) over n questions."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
 
 
 class Summary:
@@ -47,12 +36,10 @@ class Summary:
         missing = [key for key in _KEYS if key not in row]
         if missing:
             raise RunError(f"summary row {number} has no {missing[0]!r}; examine the model again to write it anew")
-        mean = read_number(row["mean"])
-        if mean is None:
-            return
         questions = Questions(str(row["fact_set"]), str(row["prompt_set"]), str(row["language"]))
-        figure = Figure(mean, read_number(row.get("low")), read_number(row.get("high")), int(row["n"] or 0))
-        self._figures[questions, str(row["moment"]), str(row["measure"])] = figure
+        figure = read_figure(row)
+        if figure is not None:
+            self._figures[questions, str(row["moment"]), str(row["measure"])] = figure
 
     def find(self, questions: Questions, moment: str, measure: str = "generation_accuracy") -> Figure | None:
         """The figure, or None where this was not measured."""
