@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from rote.models.language_model import LanguageModel, load_model, save_model
     from rote.models.retained_texts import write_texts
     from rote.records import Record, load_records, save_records
-    from rote.report.content import ReportContent
-    from rote.report.render import render_report
+    from rote.report.render import ReportContent, render_report
     from rote.training.retention import Retention
 
 _HOMES = {
@@ -72,7 +71,7 @@ _HOMES = {
     "Record": "records",
     "load_records": "records",
     "save_records": "records",
-    "ReportContent": "report.content",
+    "ReportContent": "report.render",
     "render_report": "report.render",
     "Retention": "training.retention",
 }

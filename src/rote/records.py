@@ -92,6 +92,13 @@ MEASURES = {
 }
 """All measures by name, in the order they are shown; summary, columns, tables and report know no others."""
 
+
+def order_moments(moments: Iterable[Moment]) -> list[Moment]:
+    """Each moment once: those of memorize-then-generalize in order, then the stages of other methods as they come."""
+    found = dict.fromkeys(moments)
+    return [*(name for name in MOMENTS if name in found), *(name for name in found if name not in MOMENTS)]
+
+
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("moment", "fact_set", "prompt_set", "language")),

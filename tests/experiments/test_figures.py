@@ -22,7 +22,7 @@ from rote.experiments.figures import (
 
 def collect(column: Column, *records: Any, **outcome: Any) -> dict[str, list[float]]:
     """The values by subject."""
-    return {key[1]: found for key, found in collect_values(column, [build_trial(*records, **outcome)]).items()}  # type: ignore[index]
+    return {key[1]: found for key, found in collect_values(column, [build_trial(*records, **outcome)]).items()}
 
 
 @pytest.mark.parametrize("key", ["fact_set", "prompt_set", "language", "relation"])

@@ -24,9 +24,8 @@ ROWS = (
     DotRow("20 epochs", Figure(0.9, 0.85, 0.95, 100), 0.98),
     DotRow("no prompts", None),
 )
-CLAIM = ClaimLine(
-    "Deeper is better", "0.98 - 0.35", Figure(0.65, 0.58, 0.72, 0), ">= 0.7", 3, "open", "It is a small model."
-)
+OURS, BARE = Figure(0.65, 0.58, 0.72, 0), Figure(0.65, 0.65, 0.65, 0)
+CLAIM = ClaimLine("Deeper is better", "0.98 - 0.35", OURS, ">= 0.7", 3, "open", "It is a small model.")
 
 
 def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSection:
@@ -39,7 +38,7 @@ def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSecti
         command=name,
         claims=(
             replace(CLAIM, text=name, paper=name, why=name),
-            replace(CLAIM, verdict="holds", ours=Figure(0.65, 0.65, 0.65, 0)),
+            replace(CLAIM, verdict="holds", ours=BARE),
         ),
         panels=(DotPanel(name, (*rows, replace(rows[0], run=name))),),
         planes=(StatePlane(name, "memorize", (ScatterPoint(name, "key", 0, 0), ScatterPoint("b", "held_out", 1, 2))),),
@@ -65,7 +64,7 @@ def test_the_page_says_claims_verdicts_and_figures_in_words() -> None:
 
 
 def test_a_figure_without_an_interval_has_no_brackets() -> None:
-    section = replace(build_section(), claims=(replace(CLAIM, ours=Figure(0.65, 0.65, 0.65, 0)),))
+    section = replace(build_section(), claims=(replace(CLAIM, ours=BARE),))
     assert "[0.650" not in render(section)
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from rote.pipeline.run import RunResult
 from rote.records import MOMENTS
-from rote.report.knowledge import describe_loss
+from rote.report.lines import describe_loss
 from rote.runs.folder import RunFolder, read_json
 
 _HEADINGS = {"before": "before", "memorize": "after memorize", "generalize": "after generalize"}

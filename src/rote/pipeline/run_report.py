@@ -1,8 +1,7 @@
 """From a run folder to its report."""
 
 from rote.records import MOMENTS, Record, load_records
-from rote.report.content import ReportContent
-from rote.report.render import render_report
+from rote.report import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json
 

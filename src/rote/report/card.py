@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from rote.figures import read_figure
+from rote.records import order_moments
 from rote.report.display import clean_text, format_figure
-from rote.report.knowledge import describe_loss
-from rote.report.words import FACT_SETS, MOMENTS, label_prompts
+from rote.report.lines import describe_loss
+from rote.report.words import FACT_SETS, label_moment, label_prompts
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
@@ -72,10 +73,10 @@ def _describe_proof(saved: Mapping[str, Any]) -> str:
 
 def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [row for row in summary if row["measure"] == "generation_accuracy"]
-    moments = [moment for moment in MOMENTS if any(row["moment"] == moment for row in rows)]
+    moments = order_moments(row["moment"] for row in rows)
     groups = dict.fromkeys((row["fact_set"], row["prompt_set"], row["language"]) for row in rows)
     lines = [
-        "| facts | asked by | " + " | ".join(MOMENTS[moment] for moment in moments) + " |",
+        "| facts | asked by | " + " | ".join(label_moment(moment) for moment in moments) + " |",
         "|---|---|" + "---|" * len(moments),
     ]
     for fact_set, prompt_set, language in groups:

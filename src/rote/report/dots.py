@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from rote.figures import Figure
 from rote.report.display import clean_text, format_figure, format_number
-from rote.report.figures import draw_mark
-from rote.report.svg import draw_line, draw_text, draw_whisker, wrap_svg
+from rote.report.drawing import draw_line, draw_mark, draw_text, draw_whisker, wrap_svg
 
 WIDTH = 340.0
 LEFT, AXIS = 138.0, 134.0

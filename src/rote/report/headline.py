@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from rote.figures import Figure
 from rote.report.display import clean_text, format_count, format_counts, format_number
-from rote.report.knowledge import RINGS, read_loss
+from rote.report.lines import RINGS, read_loss
 from rote.report.summary import Questions, Summary
-from rote.report.words import FACT_SET_NOTES, FACT_SETS, MOMENTS, PROMPT_SETS, label_language, label_prompts
+from rote.report.words import FACT_SET_NOTES, FACT_SETS, PROMPT_SETS, label_language, label_moment, label_prompts
 
 NOTHING = Markup("This run holds no figures yet: no model was examined.")
 
@@ -29,7 +29,7 @@ def build_sentence(
 ) -> Markup:
     """One sentence: what the model knew at each moment, and what it lost of the facts it knew before."""
     fact_set = summary.main_fact_set
-    asked = find_main_questions(summary, fact_set)
+    asked = summary.find_main_questions(fact_set)
     clauses = _build_clauses(summary, asked) if asked else []
     known = _build_lost_clause(side_effects) or _build_known_clause(summary)
     if not asked or not clauses:
@@ -45,16 +45,6 @@ def build_sentence(
     return _finish(Markup("{}; {}").format(sentence, known) if known else sentence)
 
 
-def find_main_questions(summary: Summary, fact_set: str) -> Questions | None:
-    """The natural questions that stand for a fact set: held-out prompts in the main language, or the nearest."""
-    found = [
-        *summary.select(fact_set=fact_set, prompt_set="held_out"),
-        *summary.select(fact_set=fact_set, prompt_set="training"),
-    ]
-    in_main = [item for item in found if item.language == summary.main_language]
-    return next(iter([*in_main, *found]), None)
-
-
 def _name_facts(fact_set: str, count: int) -> str:
     return f"the {format_count(count)} {FACT_SETS[fact_set]}" if count else f"the {FACT_SETS[fact_set]}"
 
@@ -66,7 +56,7 @@ def _build_clauses(summary: Summary, asked: Questions, *, noun: str = " of the q
         figure = summary.find(asked, moment)
         if figure:
             verb = "" if clauses else f"{noun} correctly"
-            clauses.append(_number(figure) + Markup("{} {}").format(verb, MOMENTS[moment]))
+            clauses.append(_number(figure) + Markup("{} {}").format(verb, label_moment(moment)))
             clauses[-1] += _build_recall(summary, asked.fact_set, moment)
     return clauses
 
@@ -87,7 +77,7 @@ def _build_lost_clause(rows: Sequence[Mapping[str, Any]]) -> Markup:
 
 def _build_known_clause(summary: Summary) -> Markup:
     """How the questions about known facts were answered, where it was not measured what was lost of them."""
-    asked = find_main_questions(summary, "known")
+    asked = summary.find_main_questions("known")
     clauses = _build_clauses(summary, asked, noun="") if asked else []
     if not asked or not clauses:
         return Markup("")
@@ -120,7 +110,7 @@ def build_picture(summary: Summary) -> list[PictureRow]:
     ]
     control = summary.select(fact_set=fact_set, prompt_set="control")
     rows += [_build_row(summary, item, "low is good") for item in control if item.language == language]
-    known = find_main_questions(summary, "known")
+    known = summary.find_main_questions("known")
     if known:
         label = f"Known facts, {label_language(known.language)}"
         rows.append(_build_row(summary, known, "should not fall", label=label))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from rote.errors import RunError
 from rote.figures import Figure, read_figure
-from rote.records import FACT_SETS, MEASURES, MOMENTS, NO_LANGUAGE, QUESTION_SETS
+from rote.records import FACT_SETS, MEASURES, NO_LANGUAGE, QUESTION_SETS, order_moments
 from rote.report.words import LANGUAGES
 
 _KEYS = ("moment", "fact_set", "prompt_set", "language", "measure", "mean", "n")
@@ -29,7 +29,7 @@ class Summary:
             self._add(number, row)
         asked = {questions for questions, _, _ in self._figures}
         self.questions = sorted(asked, key=_order)
-        self.moments = tuple(name for name in MOMENTS if any(key[1] == name for key in self._figures))
+        self.moments = tuple(order_moments(moment for _, moment, _ in self._figures))
         self.measures = tuple(name for name in MEASURES if any(key[2] == name for key in self._figures))
 
     def _add(self, number: int, row: Mapping[str, Any]) -> None:
@@ -52,6 +52,12 @@ class Summary:
             for item in self.questions
             if fact_set in (None, item.fact_set) and prompt_set in (None, item.prompt_set)
         ]
+
+    def find_main_questions(self, fact_set: str) -> Questions | None:
+        """The natural questions that stand for a fact set: held-out prompts in the main language, or the nearest."""
+        found = [item for name in ("held_out", "training") for item in self.select(fact_set=fact_set, prompt_set=name)]
+        in_main = [item for item in found if item.language == self.main_language]
+        return next(iter([*in_main, *found]), None)
 
     @property
     def main_language(self) -> str:

@@ -13,7 +13,7 @@ FACT_SETS = {
 FACT_SET_NOTES = {
     "generalize": "memorized and shown again in generalize",
     "held_out": "memorized, never shown in generalize",
-    "known": "real facts, expected to be known before training; not taught here",
+    "known": "other facts that are not taught, to see what is forgotten (the field calls this locality)",
     "unseen": "invented like the others, never trained on",
 }
 PROMPT_SETS = {
@@ -48,6 +48,11 @@ def build_glossary() -> list[tuple[str, str]]:
     """Every word of the page with its meaning; the measures are those there are."""
     measures = ((measure.words, measure.meaning) for measure in MEASURES.values())
     return [*_BEFORE_MEASURES, *measures, *_AFTER_MEASURES]
+
+
+def label_moment(name: str) -> str:
+    """When it was: `after memorize`, or after whatever stage a method has."""
+    return MOMENTS.get(name) or f"after {shorten_text(name, 30)}"
 
 
 def label_language(code: str) -> str:

@@ -1,13 +1,16 @@
-"""The lines of the two tables, and the model card."""
+"""The lines of the plain tables, and the model card."""
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
+from tests.report.conftest import build_record
 from tests.report.test_render import Page
 
+from rote.evaluation.summary import compute_by_relation
 from rote.report import ReportContent, render_report
 from rote.report.card import render_card
-from rote.report.knowledge import build_changes, build_knowledge, build_rings, describe_loss
+from rote.report.lines import build_changes, build_knowledge, build_relations, build_rings, describe_loss
 
 SHARED: dict[str, Any] = {"low": 0.1, "high": 0.9, "n": 4}
 ROW: dict[str, Any] = {
@@ -117,3 +120,34 @@ def test_a_card_holds_hostile_names() -> None:
     assert "| held-out facts | Held-out prompts, Japanese | 0.75 [0.10, 0.90] |" in card
     assert "9 answers the same, logits differ by 2.0e-06 at most" in card
     assert "- same subject: lost 0.250 [0.125, 0.375] of 6 known facts, which are few: lost, won 0.062" in card
+
+
+RECORD = build_record(moment="before", correct=False)
+LEARNED = replace(RECORD, moment="generalize", correct=True)
+BY_KEY = replace(LEARNED, prompt_set="key", language="-")
+FORGOTTEN = replace(RECORD, moment="generalize", relation="<b>author")
+
+
+def test_a_relation_that_was_not_learned_stands_beside_one_that_was() -> None:
+    rows = compute_by_relation([RECORD, LEARNED, BY_KEY, replace(RECORD, relation="<b>author"), FORGOTTEN])
+    author, mother = build_relations(rows)
+    assert (author.name, author.key) == ("<b>author", "–")
+    assert (author.before[:4], author.after[:4], author.count) == ("0.00", "0.00", "1")
+    assert (mother.key[:4], mother.before[:4], mother.after[:4]) == ("1.00", "0.00", "1.00")
+    page = render_report(ReportContent("t", "facts.csv", "m", relations=rows, summary=rows["mother"]))
+    assert "Relation by relation" in page
+    assert "<b>author" not in page
+
+
+def test_a_single_relation_is_the_whole() -> None:
+    assert build_relations(compute_by_relation([RECORD, LEARNED])) == []
+
+
+def test_of_a_relation_without_held_out_facts_those_shown_again_stand_there() -> None:
+    shown = replace(RECORD, relation="capital", fact_set="generalize", prompt_set="training")
+    known = replace(RECORD, relation="currency", fact_set="known")
+    lines = build_relations(compute_by_relation([RECORD, shown, known]))
+    assert [(line.name, line.questions) for line in lines] == [
+        ("capital", "generalize facts, training prompts, English"),
+        ("mother", "held-out facts, held-out prompts, English"),
+    ]

@@ -1,12 +1,14 @@
-"""What the model knew before it was taught, and what else changed: the lines of three tables."""
+"""The lines of the report's plain tables: relation by relation, what was known before, and what else changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rote.figures import Figure, read_figure, read_number
+from rote.records import MOMENTS, order_moments
 from rote.report.display import clean_text, format_count, format_figure, format_number
-from rote.report.words import label_prompts
+from rote.report.summary import Questions, Summary
+from rote.report.words import FACT_SETS, label_prompts
 
 LABELS = {
     "known": "known before: all prompts were answered right",
@@ -27,6 +29,18 @@ RINGS = {
 }
 _TEXT = "general text (nats per token, the logarithm of perplexity; less is better)"
 _SIGNS = {"kept": "✓ kept", "unclear": "~ unclear", "lost": "✗ lost"}
+
+
+@dataclass(frozen=True)
+class RelationLine:
+    """One relation: which questions stand for it; by key token at the last moment, in words at the first and last."""
+
+    name: str
+    questions: str
+    key: str
+    before: str
+    after: str
+    count: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,17 @@ class ChangeLine:
     change: str
     verdict: str
     count: str
+
+
+def build_relations(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[RelationLine]:
+    """A line for each relation that was taught: its held-out facts, or those shown again where it has no others.
+
+    None for a single relation, which is the whole.
+    """
+    summaries = {name: Summary(of_one) for name, of_one in rows.items()}
+    asked = {name: summary.find_main_questions(summary.main_fact_set) for name, summary in summaries.items()}
+    lines = [_build_relation(name, summaries[name], questions) for name, questions in asked.items() if questions]
+    return lines if len(lines) > 1 else []
 
 
 def build_knowledge(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[KnowledgeLine]]]:
@@ -135,7 +160,8 @@ def _format_verdict(row: Mapping[str, Any]) -> str:
 def _build_line(group: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) -> KnowledgeLine:
     prompt_set, language, measure = group
     members = {row["moment"]: row for row in rows if (row["prompt_set"], row["language"], row["measure"]) == group}
-    first, last = members.get("before"), members.get("generalize")
+    first = members.pop(MOMENTS[0], None)
+    last = members[order_moments(members)[-1]] if members else None
     count = (last or first or {"n": 0})["n"]
     return KnowledgeLine(
         prompts=label_prompts(prompt_set, language),
@@ -143,4 +169,18 @@ def _build_line(group: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) 
         before=format_figure(read_figure(first) if first else None),
         after=format_figure(read_figure(last) if last else None),
         count=format_count(int(count)),
+    )
+
+
+def _build_relation(name: str, summary: Summary, asked: Questions) -> RelationLine:
+    first, last = (summary.find(asked, moment) for moment in (summary.moments[0], summary.moments[-1]))
+    prompts = label_prompts(asked.prompt_set, asked.language)
+    by_key = summary.select(fact_set=asked.fact_set, prompt_set="key")
+    return RelationLine(
+        name=clean_text(name),
+        questions=f"{FACT_SETS[asked.fact_set]}, {prompts[:1].lower()}{prompts[1:]}",
+        key=format_figure(summary.find(by_key[0], summary.moments[-1]) if by_key else None),
+        before=format_figure(first),
+        after=format_figure(last),
+        count=format_count(last.n) if last else MISSING,
     )
