@@ -6,7 +6,7 @@ from typing import Any
 
 from rote.figures import Figure, read_figure, read_number
 from rote.records import MOMENTS, order_moments
-from rote.report.display import clean_text, format_count, format_figure, format_number
+from rote.report.display import MISSING, clean_text, format_count, format_figure, format_number
 from rote.report.summary import Questions, Summary
 from rote.report.words import FACT_SETS, label_prompts
 
