@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from rote.models.loading import load_model, wrap
     from rote.models.saving import save_model
     from rote.records import Record, load_records, save_records
-    from rote.report.content import ReportContent
-    from rote.report.render import render_report
+    from rote.report.render import ReportContent, render_report
     from rote.retention.penalty import Retention
     from rote.retention.texts import write_texts
 
@@ -76,7 +75,7 @@ _HOMES = {
     "Record": "records",
     "load_records": "records",
     "save_records": "records",
-    "ReportContent": "report.content",
+    "ReportContent": "report.render",
     "render_report": "report.render",
     "Retention": "retention.penalty",
 }

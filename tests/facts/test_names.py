@@ -108,7 +108,7 @@ def test_a_verdict_is_sure_once_the_word_has_ended(text: str, answer: str, sure:
 
 
 def test_matching_questions_and_figures_need_no_torch() -> None:
-    rooms = "questions, rote.evaluation.intervals, rote.evaluation.summary"
+    rooms = "questions, rote.evaluation.statistics, rote.evaluation.summary"
     code = f"import sys, rote.evaluation.{rooms}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -2,11 +2,11 @@
 
 import pytest
 from rote.config.run import RunConfig
-from rote.methods.cost import TableCost, estimate_cost
 from tests.pipeline.conftest import build_base_model, build_table
 
 from rote.encoding.example import encode
 from rote.facts.text import build_rote_text
+from rote.methods.cost import TableCost, estimate_cost
 from rote.models.key_tokens import add_key_tokens
 
 

@@ -100,8 +100,8 @@ def validate(
     for name, count in lint.facts.items():
         typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
     if model and lint.sample:
-        from rote.models.loading import load_model
         from rote.methods.cost import estimate_cost
+        from rote.models.loading import load_model
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
         settings = load_settings(config, set_, model=model, loading=loading)

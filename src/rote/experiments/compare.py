@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rote.errors import RunError, first_line
-from rote.evaluation.differences import Values, compute_difference, compute_mean
+from rote.errors import RunError
+from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
+from rote.figures import format_figure
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder, read_json
 
@@ -85,7 +86,7 @@ def _load(path: Path) -> list[Record]:
     try:
         return load_records(path)
     except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises for another file is many things
-        raise RunError(f"{path}: cannot be read as records ({first_line(error)})") from error
+        raise RunError(f"{path}: cannot be read as records ({str(error).splitlines()[0]})") from error
 
 
 def _collect(records: Sequence[Record]) -> dict[Row, Values]:
@@ -121,5 +122,4 @@ def _format_figures(row: Row, columns: Sequence[Mapping[Row, Values]]) -> Iterat
 
 
 def _format_difference(first: Values, second: Values) -> str:
-    figure = compute_difference(second, first)
-    return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}]"
+    return format_figure(compute_difference(second, first), "+z.3f")

@@ -21,8 +21,8 @@ from rote.config.examining import ExamineConfig
 from rote.config.run import RunConfig
 from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
-from rote.evaluation.intervals import Interval, compute_interval
 from rote.evaluation.questions import Question
+from rote.evaluation.statistics import Interval, compute_interval
 from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.sampling import sample_by_relation
