@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rote.evaluation.examine import examine
     from rote.evaluation.questions import Question, QuestionPlan, build_questions
     from rote.evaluation.summary import compute_summary
+    from rote.evaluation.trainer_callback import FactRecall
     from rote.facts.fact import Fact, FactObject
     from rote.facts.fictional_table import load_fictional
     from rote.facts.invent import invent_table
@@ -51,6 +52,7 @@ _HOMES = {
     "QuestionPlan": "evaluation.questions",
     "build_questions": "evaluation.questions",
     "compute_summary": "evaluation.summary",
+    "FactRecall": "evaluation.trainer_callback",
     "Fact": "facts.fact",
     "FactObject": "facts.fact",
     "load_fictional": "facts.fictional_table",
@@ -81,6 +83,7 @@ __all__ = [
     "ExamineConfig",
     "Fact",
     "FactObject",
+    "FactRecall",
     "FactTable",
     "GeneralizeConfig",
     "LanguageModel",
