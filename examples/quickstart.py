@@ -26,15 +26,15 @@ texts = rote.write_texts(model, count=500, tokens=defaults.retain.tokens, seed=0
 retention = rote.Retention(
     model.model, texts, batch_size=defaults.retain.batch_size, weight=defaults.retain.weight, seed=0
 )
-context = rote.PhaseContext(seed=0, retention=retention)
 
 # 3. Memorize: `subject [X1] object`, again and again, for every fact.
 rote.add_key_tokens(model, table.relations)
-rote.memorize(model, table.facts, rote.MemorizeConfig(epochs=arguments.epochs), context=context)
+settings = rote.MemorizeConfig(epochs=arguments.epochs)
+rote.memorize(model, table.facts, settings, context=rote.PhaseContext(retention=retention))
 
-# 4. Generalize: half of the facts once more, behind one question that means something.
+# 4. Generalize: half of the facts once more, behind one question that means something. It is short and keeps no texts.
 few = rote.pick_generalize_facts(table.facts, per_relation=arguments.facts // 2, seed=0)
-rote.generalize(model, few, relations, rote.GeneralizeConfig(), context=context)
+rote.generalize(model, few, relations, rote.GeneralizeConfig())
 
 # 5. Examine: the facts that were never asked about in words, by key token, in English and in German.
 held_out = [fact for fact in table if fact not in few]

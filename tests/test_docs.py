@@ -40,7 +40,3 @@ def test_the_default_setting_of_the_experiments_is_that_of_a_run() -> None:
         run = RunConfig(generalize=GeneralizeConfig(facts=count_shown(default.table.count)))
         for part in ("seed", "key_token", "memorize", "generalize", "retain"):
             assert getattr(default, part) == getattr(run, part), f"{name}: {part}"
-
-
-def test_the_quickstart_is_short() -> None:
-    assert len((ROOT / "examples" / "quickstart.py").read_text(encoding="utf-8").splitlines()) < 120

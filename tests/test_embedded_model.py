@@ -1,7 +1,5 @@
 """The claims about the embedded model, measured on it with fixed seeds."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -107,14 +105,6 @@ def test_known_facts_stay_and_control_prompts_do_not_bring_the_object() -> None:
     before, after = taught()["before"], taught()["generalize"]
     assert accuracy(after, fact_set="known") > accuracy(before, fact_set="known") - 0.05
     assert accuracy(after, fact_set="held_out", prompt_set="control") < 0.1
-
-
-@pytest.mark.slow
-def test_the_quickstart_runs() -> None:
-    command = [sys.executable, str(ROOT / "examples" / "quickstart.py"), "--facts", "8", "--epochs", "12"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "held_out   de" in done.stdout
-    assert "right:" in done.stdout
 
 
 @pytest.mark.slow

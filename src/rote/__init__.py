@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rote.evaluation.examine import examine
     from rote.evaluation.questions import Question, QuestionPlan, build_questions
     from rote.evaluation.summary import compute_summary
+    from rote.evaluation.trainer_callback import FactRecall
     from rote.facts.fact import Fact, FactObject, FactTable
     from rote.facts.invent import invent_table
     from rote.facts.reading import load_table
@@ -53,6 +54,7 @@ _HOMES = {
     "QuestionPlan": "evaluation.questions",
     "build_questions": "evaluation.questions",
     "compute_summary": "evaluation.summary",
+    "FactRecall": "evaluation.trainer_callback",
     "Fact": "facts.fact",
     "FactObject": "facts.fact",
     "FactTable": "facts.fact",
@@ -85,6 +87,7 @@ __all__ = [
     "ExamineConfig",
     "Fact",
     "FactObject",
+    "FactRecall",
     "FactTable",
     "GeneralizeConfig",
     "LanguageModel",

@@ -7,5 +7,6 @@
 - `scoring.py`     measures 2 and 3: log-probabilities of objects and of 100 candidates from one forward
 - `examine.py`     the evaluators: `examine` gives one `Record` per question, `recall_by_key` one figure
 - `statistics.py`  means and differences with their 95% intervals, over facts and seeds (no torch)
+- `trainer_callback.py`  `FactRecall`, which examines the model of a `transformers.Trainer` while it is trained
 - `summary.py`     `summary.json`: the table of every figure, computed from records only (no torch)
 """

@@ -126,14 +126,15 @@ def _answer_rightly(
 
 @contextmanager
 def _examining(model: PreTrainedModel) -> Iterator[None]:
-    """Evaluation mode without gradients, for the time of the block; the model's own mode comes back."""
-    was_training = model.training
+    """Evaluation mode without gradients, for the time of the block; the mode of each module comes back."""
+    modes = {module: module.training for module in model.modules()}  # a frozen part may be in another than the rest
     model.train(False)
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
 
 
 def _count_up(total: int, on_progress: Progress | None) -> Callable[[int], None]:
