@@ -44,14 +44,14 @@ CONFIG: dict[str, Any] = {
     "in_context": {"examples": 2},
     "lora": {"rank": 4},
     "retain": {"texts": 0, "tokens": 12, "batch_size": 3},
-    "examine": {"facts": 1, "languages": ["en"], "known_facts": 0, "unseen_facts": 1, "choices": 4, "batch_size": 32},
+    "examine": {"facts": 1, "languages": ["en"], "known_facts": 0, "unseen_facts": 0, "choices": 2, "batch_size": 32},
     "knowledge": {"samples": 0},
 }
 """A small job that asks little."""
 WHOLE: dict[str, Any] = {
-    "memorize": {"epochs": 15},
+    "memorize": {"epochs": 20, "learning_rate": 1e-2},
     "retain": {"texts": 8, "weight": 0.03},
-    "examine": {"languages": ["en", "zh"], "known_facts": None, "choices": 16},
+    "examine": {"languages": ["en", "zh"], "known_facts": None, "unseen_facts": 1, "choices": 16},
     "knowledge": {"samples": 2, "tokens": 6},
     "checkpoint_seconds": 1e-9,
 }
@@ -83,7 +83,7 @@ def build_base_model() -> LanguageModel:
     shape: dict[str, Any] = {
         "hidden_size": 64,
         "intermediate_size": 128,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 2,
     }
     special: dict[str, Any] = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
