@@ -4,10 +4,16 @@
 
     table = rote.load_table(path)                        # or rote.load_fictional()
     model = rote.load_model("rote-tiny")                 # or any causal LM of transformers
+    result = rote.teach(model, table, rote.Config())     # teaches it, and examines it at every moment
+
+    rote.run(rote.Config(model="rote-tiny"))             # the same into a folder, with a model and a report
+
+or step by step:
+
     rote.add_key_tokens(model, table.relations)
     rote.memorize(model, table.facts)
     rote.generalize(model, few_facts, rote.load_relations())
-    records = rote.examine(model.model, model.tokenizer, questions, moment="generalize", batch_size=128)
+    records = rote.examine(model, questions, moment="generalize", batch_size=128)
 
 The public names are those below; `torch` is imported only when one of them needs it.
 """
@@ -35,11 +41,12 @@ if TYPE_CHECKING:
     from rote.methods.teaching import PhaseContext
     from rote.models.key_tokens import add_key_tokens
     from rote.models.language_model import LanguageModel, load_model, save_model
+    from rote.pipeline.run import Result, run, teach
     from rote.records import Record, load_records, save_records
     from rote.report.content import ReportContent
     from rote.report.render import render_report
     from rote.retention.penalty import Retention
-    from rote.retention.texts import write_texts
+    from rote.retention.texts import build_unwanted, collect_texts
 
 _HOMES = {
     "ExamineConfig": "config.examining",
@@ -70,7 +77,11 @@ _HOMES = {
     "LanguageModel": "models.language_model",
     "load_model": "models.language_model",
     "save_model": "models.language_model",
-    "write_texts": "retention.texts",
+    "Result": "pipeline.run",
+    "run": "pipeline.run",
+    "teach": "pipeline.run",
+    "build_unwanted": "retention.texts",
+    "collect_texts": "retention.texts",
     "Record": "records",
     "load_records": "records",
     "save_records": "records",
@@ -95,12 +106,15 @@ __all__ = [
     "Record",
     "Relation",
     "ReportContent",
+    "Result",
     "RetainConfig",
     "Retention",
     "RoteError",
     "__version__",
     "add_key_tokens",
     "build_questions",
+    "build_unwanted",
+    "collect_texts",
     "compute_summary",
     "examine",
     "generalize",
@@ -113,9 +127,10 @@ __all__ = [
     "memorize",
     "pick_generalize_facts",
     "render_report",
+    "run",
     "save_model",
     "save_records",
-    "write_texts",
+    "teach",
 ]
 
 

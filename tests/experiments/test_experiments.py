@@ -28,11 +28,12 @@ from rote.experiments.reproduce import format_experiment, load_finished, run_exp
 from rote.experiments.tables import format_cell, format_table
 from rote.facts.relation import find_derived
 from rote.methods.registry import find_method
-from rote.pipeline.trial import compute_trial_name
-from rote.pipeline.trial_plan import build_trial_plan, build_trial_questions
-from rote.pipeline.trial_store import TrialStore
+from rote.pipeline.job import ROOMS, JobRequest, name_job
+from rote.records import save_records
 from rote.runs.folder import write_json
+from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import SilentReporter
+from rote.runs.store import Store
 
 DECLARED = list_experiments()
 ABOUT: dict[str, Any] = {
