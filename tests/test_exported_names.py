@@ -23,13 +23,13 @@ def test_every_name_is_defined_where_the_map_says(name: str) -> None:
 
 
 def test_an_unknown_name_is_no_attribute() -> None:
-    with pytest.raises(AttributeError, match="module 'rote' has no attribute 'teach'"):
-        rote.teach  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'rote' has no attribute 'preach'"):
+        rote.preach  # noqa: B018
 
 
 def test_importing_loads_nothing_heavy() -> None:
     code = (
-        "import sys, rote; rote.FactTable, rote.load_table, rote.RunConfig, rote.load_relations, rote.Record;"
+        "import sys, rote; rote.FactTable, rote.load_table, rote.Config, rote.load_relations, rote.Record;"
         "rote.ReportContent, rote.render_report, rote.compute_summary, rote.build_questions;"
         "print([name for name in ('torch', 'transformers') if name in sys.modules])"
     )

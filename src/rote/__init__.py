@@ -4,10 +4,16 @@
 
     table = rote.load_table(path)                        # or rote.load_fictional()
     model = rote.load_model("rote-tiny")                 # or rote.wrap(model, tokenizer) of transformers
+    result = rote.teach(model, table, rote.Config())     # teaches it, and examines it at every moment
+
+    rote.run(rote.Config(model="rote-tiny"))             # the same into a folder, with a model and a report
+
+or step by step:
+
     rote.add_key_tokens(model, table.relations)
     rote.memorize(model, table.facts)
     rote.generalize(model, few_facts, rote.load_relations())
-    records = rote.examine(model.model, model.tokenizer, questions, moment="generalize", batch_size=128)
+    records = rote.examine(model, questions, moment="generalize", batch_size=128)
 
 The public names are those below; `torch` is imported only when one of them needs it.
 """
@@ -37,10 +43,11 @@ if TYPE_CHECKING:
     from rote.models.language_model import LanguageModel
     from rote.models.loading import load_model, wrap
     from rote.models.saving import save_model
+    from rote.pipeline.run import Result, run, teach
     from rote.records import Record, load_records, save_records
     from rote.report.render import ReportContent, render_report
     from rote.retention.penalty import Retention
-    from rote.retention.texts import write_texts
+    from rote.retention.texts import build_unwanted, collect_texts
 
 _HOMES = {
     "ExamineConfig": "config.examining",
@@ -73,7 +80,11 @@ _HOMES = {
     "load_model": "models.loading",
     "wrap": "models.loading",
     "save_model": "models.saving",
-    "write_texts": "retention.texts",
+    "Result": "pipeline.run",
+    "run": "pipeline.run",
+    "teach": "pipeline.run",
+    "build_unwanted": "retention.texts",
+    "collect_texts": "retention.texts",
     "Record": "records",
     "load_records": "records",
     "save_records": "records",
@@ -99,12 +110,15 @@ __all__ = [
     "Record",
     "Relation",
     "ReportContent",
+    "Result",
     "RetainConfig",
     "Retention",
     "RoteError",
     "__version__",
     "add_key_tokens",
     "build_questions",
+    "build_unwanted",
+    "collect_texts",
     "compute_summary",
     "examine",
     "generalize",
@@ -117,10 +131,11 @@ __all__ = [
     "memorize",
     "pick_generalize_facts",
     "render_report",
+    "run",
     "save_model",
     "save_records",
+    "teach",
     "wrap",
-    "write_texts",
 ]
 
 

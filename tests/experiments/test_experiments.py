@@ -27,12 +27,16 @@ from rote.experiments.experiment import (
     plan_runs,
 )
 from rote.experiments.reproduce import format_experiment, load_finished, run_experiment
-from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_table, format_trial, list_columns, warn_of_recall
+from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_job, format_table, list_columns, warn_of_recall
 from rote.facts.relation import find_derived
 from rote.figures import Figure
 from rote.methods.registry import find_method
+from rote.pipeline.job import ROOMS, JobRequest, name_job
+from rote.records import save_records
 from rote.runs.folder import write_json
+from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import SilentReporter
+from rote.runs.store import Store
 
 DECLARED = list_experiments()
 ABOUT: dict[str, Any] = {
@@ -219,7 +223,7 @@ def test_a_column_that_an_experiment_has_is_not_shown_again() -> None:
 
 
 def test_a_trial_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
-    *cells, tokens = format_trial(build_trial(*BESIDE, tokens=1234))
+    *cells, tokens = format_job(build_trial(*BESIDE, tokens=1234))
     assert [cell[:5] for cell in cells] == ["", "1.000", "1.000", "1.000", "0.000", "1.000"]
     assert len(cells) == len(SWEEP_COLUMNS)
     assert tokens == "1,234"
