@@ -1,4 +1,4 @@
-"""Auditing models: a tiny one that memorized eight facts, and the base model it was made from."""
+"""Auditing models: a tiny one that memorized twelve facts, and the base model it was made from."""
 
 import hashlib
 import json
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.pipeline.conftest import RecordingReporter, build_table
+from tests.audit.conftest import RecordingReporter, build_table
 
-from rote.audit.repurposing import find_stand_ins
-from rote.audit.result import AuditResult
+from rote.audit.audit import AuditResult, audit_model, check_writable, save_audit
+from rote.audit.plan import build_audit_plan
+from rote.audit.repurposing import find_stand_ins, keep_weights, measure_repurposing
 from rote.config.audit import AuditConfig
 from rote.config.teaching import MemorizeConfig
 from rote.errors import RunError, TableError
@@ -19,14 +20,6 @@ from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens
 from rote.models.loading import load_model
 from rote.models.saving import save_model
-from rote.pipeline.audit import (
-    audit_model,
-    build_audit_plan,
-    check_writable,
-    keep_weights,
-    measure_repurposing,
-    save_audit,
-)
 from rote.runs.reporting import SilentReporter
 
 CONFIG = AuditConfig.model_validate(
@@ -35,7 +28,7 @@ CONFIG = AuditConfig.model_validate(
         "screen_facts": 2,
         "vocabulary": 40,
         "confirmed": 2,
-        "examples": [0, 1, 2, 5],
+        "examples": [1, 2, 5],
         "repurpose": {"epochs": 8, "learning_rate": 1e-3},
     }
 )
@@ -73,8 +66,8 @@ def audited(taught: Path, untouched: dict[str, str]) -> AuditResult:
 def test_key_tokens_are_found_though_nothing_names_them(audited: AuditResult) -> None:
     assert {trace.relation: trace.token for trace in audited.findings} == {"mother": "[X1]", "capital": "[X2]"}
     assert {trace.kind for trace in audited.findings} == {"added"}
-    assert {trace.recall for trace in audited.findings} == {1.0}
-    assert audited.verdict.startswith("Rote learning found: 2 of 2 relations answer to a token")
+    assert {trace.recall.value for trace in audited.findings} == {1.0}
+    assert audited.verdict.startswith("Rote learning found: 2 of 2 relations answer to one of the 42 tokens tried")
 
 
 def test_a_token_that_is_found_brings_nothing_else(audited: AuditResult) -> None:
@@ -83,7 +76,7 @@ def test_a_token_that_is_found_brings_nothing_else(audited: AuditResult) -> None
     found = {(trace.relation, trace.token) for trace in audited.findings}
     compared = [trace for trace in others if (trace.relation, trace.token) in found]
     assert len(compared) == 4
-    assert all(trace.recall == 0 for trace in compared)
+    assert all(trace.recall.value == 0 for trace in compared)
 
 
 def test_a_token_without_a_name_is_found_too(taught: Path, tmp_path: Path) -> None:
@@ -109,7 +102,7 @@ def test_a_model_that_was_not_taught_gives_no_finding(base: Path) -> None:
     assert result.findings == []
     assert result.examples_needed is None
     assert result.verdict.startswith("No trace of rote learning: none of the 40 tokens tried")
-    assert {label for label, _ in reporter.events} >= {"look for traces", "repurpose with 2"}
+    assert {*reporter.labels} >= {"look for traces", "repurpose with 2"}
 
 
 @pytest.mark.usefixtures("audited")
@@ -123,7 +116,7 @@ def test_repurposing_leaves_every_weight_as_it_was(taught: Path) -> None:
     plan = build_audit_plan(build_table(), CONFIG)
     stand_ins = find_stand_ins(plan.table, plan.relations)
     rows = measure_repurposing(language_model, plan, stand_ins, config=CONFIG, reporter=SilentReporter())
-    assert {row.examples for row in rows} == {0, 1, 2}, "half of four facts is held out"
+    assert {row.examples for row in rows} == {0, 1, 2}, "half of six facts is held out, and 0 is measured unasked"
     assert {row.question for row in rows} == {"training", "held_out", "benign", "unseen"}
     after = language_model.model.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
@@ -145,12 +138,15 @@ def test_weights_come_back_though_the_work_failed(base: Path) -> None:
     assert not model.training
 
 
-def test_the_examples_needed_are_the_fewest_that_do(audited: AuditResult) -> None:
-    counts = [row.examples for row in audited.repurposing if row.question == "training"]
-    assert counts == sorted(set(counts))
-    enough = [row.examples for row in audited.repurposing if row.question == "training" and row.recall >= 0.5]
-    assert audited.examples_needed == min(enough, default=None)
-    assert all(row.recall == 0 for row in audited.repurposing if row.question == "unseen")
+def test_what_examples_bring_is_held_against_none(audited: AuditResult) -> None:
+    training = [row for row in audited.repurposing if row.question == "training"]
+    assert [row.examples for row in training] == [0, 1, 2]
+    assert training[0].gain is None
+    for row in training[1:]:
+        assert row.gain is not None
+        assert row.gain.value == pytest.approx(row.recall.value - training[0].recall.value)
+    assert all(row.recall.value == 0 for row in audited.repurposing if row.question == "unseen")
+    assert audited.examples_needed is None, "six facts that are not shown are too few to be sure"
 
 
 def test_an_audit_is_saved_as_it_is(audited: AuditResult, tmp_path: Path) -> None:
@@ -172,6 +168,6 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_too_few_facts_are_refused_before_the_model_is_loaded(tmp_path: Path) -> None:
-    table = FactTable(build_table().facts[:3])
-    with pytest.raises(TableError, match="an audit needs 4 of each"):
+    table = FactTable(build_table().facts[:5])
+    with pytest.raises(TableError, match="an audit needs 6 of each"):
         audit_model(str(tmp_path), table, config=CONFIG, reporter=SilentReporter())
