@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.evaluation.generation import sample_answers
-from rote.evaluation.perplexity import score_passages
+from rote.evaluation.scoring import score_passages
 
 
 def test_answers_are_as_many_as_asked_for_and_a_function_of_the_seed(

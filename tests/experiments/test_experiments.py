@@ -31,12 +31,8 @@ from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_job, form
 from rote.facts.relation import find_derived
 from rote.figures import Figure
 from rote.methods.registry import find_method
-from rote.pipeline.job import ROOMS, JobRequest, name_job
-from rote.records import save_records
 from rote.runs.folder import write_json
-from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import SilentReporter
-from rote.runs.store import Store
 
 DECLARED = list_experiments()
 ABOUT: dict[str, Any] = {

@@ -126,8 +126,7 @@ class _Tracer:
             float(contains_answer(text, right) and begun not in without)
             for text, right, begun in zip(said, answers, first, strict=True)
         ]
-        found = compute_interval(correct, [fact.id for fact, _ in pairs])
-        recall = Figure(found.mean, found.low, found.high, found.n)
+        recall = compute_interval(correct, [fact.id for fact, _ in pairs])
         yield Trace(pairs[0][0].relation, form.token, form.kind, asked, recall)
 
 
