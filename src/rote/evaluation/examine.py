@@ -9,8 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
-from rote.evaluation.generation import continue_prompts, generate_answers
-from rote.evaluation.prefix import plan_batches, read_prompts
+from rote.evaluation.generation import continue_prompts, generate_answers, plan_batches, read_prompts
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact

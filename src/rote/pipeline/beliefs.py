@@ -7,9 +7,8 @@ from pathlib import Path
 
 from rote.config.run import RunConfig
 from rote.encoding.example import encode
-from rote.evaluation.generation import generate_answers
+from rote.evaluation.generation import generate_answers, sample_answers
 from rote.evaluation.knowledge import Belief, build_belief
-from rote.evaluation.sampling import sample_answers
 from rote.facts.fact import Fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.text import build_prompt_text

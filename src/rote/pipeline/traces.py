@@ -20,9 +20,8 @@ from rote.audit.traces import (
 )
 from rote.config.audit import AuditConfig
 from rote.encoding.example import Example, encode
-from rote.evaluation.generation import generate_answers
+from rote.evaluation.generation import generate_answers, plan_batches, read_prompts
 from rote.evaluation.intervals import compute_interval
-from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.scoring import score_objects
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer

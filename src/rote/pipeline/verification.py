@@ -17,8 +17,7 @@ from torch import Tensor
 
 from rote.encoding.example import encode_prompt
 from rote.errors import ModelError
-from rote.evaluation.generation import generate_answers
-from rote.evaluation.prefix import plan_batches, read_prompts
+from rote.evaluation.generation import generate_answers, plan_batches, read_prompts
 from rote.models.language_model import LanguageModel, LoadOptions, is_adapter_folder, load_model
 
 _TOLERANCE = 1e-3

@@ -13,8 +13,8 @@ import yaml
 from rote.config.run import RunConfig
 from rote.evaluation.examine import examine, recall_by_key
 from rote.evaluation.harness import score_tasks
-from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
+from rote.evaluation.scoring import score_passages
 from rote.facts.fact import Fact
 from rote.facts.reading import save_table
 from rote.facts.text import build_prompt_text, build_rote_text
