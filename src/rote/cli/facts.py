@@ -83,8 +83,6 @@ def validate(
 
     Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
-    from rote.config.job import Config
-    from rote.config.loading import load_config
     from rote.errors import ConfigError, TableError
     from rote.facts.fictional_table import FICTIONAL
     from rote.facts.linting import TableLint
@@ -100,8 +98,8 @@ def validate(
     for name, count in lint.facts.items():
         typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
     if model and lint.sample:
-        from rote.models.language_model import load_model
-        from rote.pipeline.cost import estimate_cost
+        from rote.methods.cost import estimate_cost
+        from rote.models.loading import load_model
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
         settings = load_settings(config, set_, model=model, loading=loading)

@@ -4,16 +4,16 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rote.config.job import Config
 from rote.facts.fact import Fact
-from rote.methods.memorize_then_generalize import build_memorize_stage
+from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
 from rote.methods.teaching import PhaseContext, Stage, train_stage
+from rote.models.adapters import add_adapters
 from rote.models.language_model import LanguageModel
-from rote.models.retained_texts import write_texts
-from rote.pipeline.preparing import prepare_model
-from rote.pipeline.retaining import build_retention
-from rote.training.retention import Retention
+from rote.retention.penalty import Retention, build_retention
+from rote.retention.texts import write_texts
 
 BITS_PER_PARAMETER = (1, 2)
 """What a parameter can hold of facts seen 100 and 1,000 times (arXiv 2404.05405)."""
@@ -56,16 +56,15 @@ def estimate_cost(
 ) -> TableCost:
     """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
 
-    Trains the model for a few updates, as a run with this `config` would begin: it is another one afterwards.
+    Trains the model for a few updates, as a job with this `config` would begin: it is another one afterwards.
     """
-    texts = write_texts(
-        language_model,
-        count=min(config.retain.texts, config.retain.batch_size),
-        tokens=config.retain.tokens,
-        seed=config.seed,
-    )
-    retention = build_retention(language_model, texts, config)
-    prepare_model(language_model, tuple(facts), config)
+    retention = _retain_some(language_model, config)
+    give_key_tokens(language_model, tuple(facts), config)
+    if config.tuning == "lora":
+        add_adapters(language_model, config.lora, seed=config.seed)
+    if config.gradient_checkpointing:
+        model: Any = language_model.model
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     trained = sum(parameter.numel() for parameter in language_model.model.parameters() if parameter.requires_grad)
     stage = build_memorize_stage(language_model, sample, config.memorize)
     count = sum(facts.values())
@@ -84,6 +83,14 @@ def estimate_cost(
         epochs=config.memorize.epochs,
         seconds=steps * _time_steps(language_model, timed, retention),
     )
+
+
+def _retain_some(language_model: LanguageModel, config: Config) -> Retention | None:
+    """As many retained texts as stand beside one step."""
+    settings = config.retain
+    count = min(settings.texts, settings.batch_size)
+    texts = write_texts(language_model, count=count, tokens=settings.tokens, seed=config.seed) if count else []
+    return build_retention(language_model, texts, settings, seed=config.seed)
 
 
 def _time_steps(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
