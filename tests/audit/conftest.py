@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from rote.facts.fact import FactTable
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
-from rote.facts.table import FactTable
 from rote.models.language_model import LanguageModel
 from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer

@@ -15,7 +15,7 @@ from rote.audit.repurposing import find_stand_ins, keep_weights, measure_repurpo
 from rote.config.audit import AuditConfig
 from rote.config.teaching import MemorizeConfig
 from rote.errors import RunError, TableError
-from rote.facts.table import FactTable
+from rote.facts.fact import FactTable
 from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens
 from rote.models.loading import load_model

@@ -21,14 +21,12 @@ from rote.audit.repurposing import (
 from rote.audit.traces import Asked, Trace, TraceKind, find_findings, shuffle_answers
 from rote.config.audit import AuditConfig
 from rote.errors import TableError
-from rote.evaluation.differences import Values, compute_difference
-from rote.evaluation.intervals import compute_interval
-from rote.facts.fact import build_fact
+from rote.evaluation.statistics import Values, compute_difference, compute_interval
+from rote.facts.fact import FactTable, build_fact
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
-from rote.facts.table import FactTable
 from rote.figures import Figure, Verdict
-from rote.models.reserved import looks_reserved
+from rote.models.key_tokens import looks_reserved
 
 RELATIONS = load_shipped_relations()
 TABLE = invent_table([RELATIONS["mother"], RELATIONS["capital"]], count=6, seed=1)
@@ -41,8 +39,7 @@ def build_trace(token: str, kind: TraceKind, right: int, *, asked: Asked = "tabl
 
 def build_share(right: int, n: int) -> Figure:
     """So many of n facts answered rightly."""
-    found = compute_interval([1.0] * right + [0.0] * (n - right), list(range(n)))
-    return Figure(found.mean, found.low, found.high, n)
+    return compute_interval([1.0] * right + [0.0] * (n - right), list(range(n)))
 
 
 def build_traces(
@@ -170,8 +167,7 @@ def build_rows(*right: int, n: int = 40, unseen: int = 0) -> list[Repurposing]:
     for count, found in enumerate(right):
         values: Values = {number: [float(number < found)] for number in range(n)}
         without: Values = {number: [float(number < right[0])] for number in range(n)}
-        gain = compute_difference(values, without)
-        paired = Figure(gain.value, gain.low, gain.high, gain.n) if count else None
+        paired = compute_difference(values, without) if count else None
         shares: dict[RepurposingQuestion, Figure] = {
             "training": build_share(found, n),
             "benign": build_share(n, n),

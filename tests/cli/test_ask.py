@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from tests.cli.conftest import call_rote
 
-from rote.models.language_model import load_model, save_model
+from rote.models.loading import load_model
+from rote.models.saving import save_model
 
 
 def test_a_model_and_its_base_are_asked_about_the_same_candidates(model_folder: Path, tmp_path: Path) -> None:

@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from rote.config.trial import TrialConfig
+from rote.pipeline.trial_store import TrialStore, load_trial
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, RunError
 from rote.experiments.launch import format_slurm
 from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
-from rote.facts.fictional_table import load_fictional
-from rote.models.language_model import LanguageModel, save_model
+from rote.facts.shipped import load_fictional
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
-from rote.pipeline.trial_store import TrialStore, load_trial
 from rote.runs.reporting import SilentReporter
 
 BASE: dict[str, Any] = {

@@ -4,7 +4,8 @@ import pytest
 from tests.methods.conftest import FACTS, build_language_model, select
 
 from rote.config.job import Config
-from rote.encoding.example import build_rote_text, encode
+from rote.encoding.example import encode
+from rote.facts.text import build_rote_text
 from rote.methods.cost import TableCost, estimate_cost
 from rote.models.key_tokens import add_key_tokens
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rote.encoding.batch import IGNORE, Batch, collate
-from rote.models import precision
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.training.loop import LoopPlan, Term
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings
@@ -49,8 +48,8 @@ def build_plan(steps: int = STEPS, **changes: Any) -> LoopPlan:
     return LoopPlan(**{"steps": steps, "build_terms": build_terms, **changes})
 
 
-def build_settings(**changes: Any) -> OptimizerSettings:
-    values = {"learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.1, **changes}
+def build_settings(algorithm: str = "adamw", **changes: Any) -> OptimizerSettings:
+    values = {"learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.1, "algorithm": algorithm, **changes}
     return OptimizerSettings(**values)
 
 
@@ -67,4 +66,4 @@ def have_same_weights(model: nn.Module, weights: dict[str, Tensor]) -> bool:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Float32 throughout: in bfloat16 two ways of computing agree to two digits only."""
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda _: False)
+    monkeypatch.setattr("rote.models.language_model.has_fast_bf16", lambda _: False)

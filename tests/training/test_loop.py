@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from rote.encoding.batch import Batch, collate
+from rote.encoding.example import Batch, collate
 from rote.errors import TrainingError
 from rote.training import loop
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop

@@ -10,7 +10,7 @@ from tests.training.conftest import copy_weights, have_same_weights
 from transformers import PreTrainedTokenizerFast
 
 from rote.config.pretrain import DocumentMix, ModelShape, PretrainConfig, PretrainTraining
-from rote.encoding.batch import IGNORE
+from rote.encoding.example import IGNORE
 from rote.training import pretraining
 from rote.training.loop import Checkpointing
 from rote.training.pretraining import build_corpus, build_tokenizer, pretrain

@@ -21,7 +21,7 @@ from rote.audit.repurposing import (
 from rote.audit.traces import Trace, find_findings, find_traces
 from rote.config.audit import AuditConfig
 from rote.errors import RunError
-from rote.facts.table import FactTable
+from rote.facts.fact import FactTable
 from rote.figures import judge
 from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.runs.files import replace_file

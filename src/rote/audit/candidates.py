@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from rote.config.audit import AuditConfig
-from rote.encoding.example import Example, Text, build_rote_text, encode
+from rote.encoding.example import Example, encode
 from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.scoring import score_objects
 from rote.facts.fact import Fact
-from rote.models.key_tokens import find_key_tables
+from rote.facts.text import Text, build_rote_text
+from rote.models.key_tokens import find_key_tables, looks_reserved
 from rote.models.language_model import LanguageModel
-from rote.models.reserved import looks_reserved
 
 TokenKind = Literal["declared", "added", "vocabulary"]
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from rote.config.audit import AuditConfig
 from rote.errors import TableError
 from rote.facts.checking import check_table
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import PromptTemplate, Relation, choose_packs
 from rote.facts.sampling import invent_unseen, sample_facts
-from rote.facts.table import FactTable
 
 MIN_FACTS = 6
 """Facts that each relation must have. Two choose the tokens and four test them: with fewer the 95% intervals of "all"

@@ -14,15 +14,14 @@ from torch import nn
 
 from rote.audit.plan import AuditPlan
 from rote.config.audit import AuditConfig
-from rote.encoding.example import build_prompt_text
-from rote.evaluation.differences import Values, compute_difference, compute_mean
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import Question
+from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.facts.checking import check_table
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation, load_derived_relations
 from rote.facts.sampling import sample_by_relation
-from rote.facts.table import FactTable
+from rote.facts.text import build_prompt_text
 from rote.figures import Figure, Verdict, judge
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
@@ -218,9 +217,4 @@ def _answer(language_model: LanguageModel, questions: Sequence[Question], batch_
 
 
 def _build_row(count: int, question: RepurposingQuestion, values: Values, without: Values) -> Repurposing:
-    found = compute_mean(values)
-    recall = Figure(found.mean, found.low, found.high, found.n)
-    if not count:
-        return Repurposing(count, question, recall)
-    gain = compute_difference(values, without)
-    return Repurposing(count, question, recall, Figure(gain.value, gain.low, gain.high, gain.n))
+    return Repurposing(count, question, compute_mean(values), compute_difference(values, without) if count else None)

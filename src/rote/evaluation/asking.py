@@ -16,8 +16,7 @@ from rote.evaluation.prefix import read_prompts
 from rote.evaluation.scoring import score_continuations
 from rote.facts.fact import Fact
 from rote.facts.reading import load_table
-from rote.models.generating import build_generation_settings
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, build_generation_settings
 from rote.runs.folder import RunFolder
 
 _MAX_NEW_TOKENS = 16

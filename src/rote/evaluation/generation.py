@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.evaluation.matching import is_sure
 from rote.evaluation.prefix import Prefix, plan_batches, read_prompts
-from rote.models.generating import build_generation_settings
+from rote.facts.names import is_sure
+from rote.models.language_model import build_generation_settings
 from rote.training.loop import seeded
 
 MAX_NEW_TOKENS = 50

@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, TypedDict
+from typing import Literal
 
 from rote.config.examining import KnowledgeConfig
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import encode
 from rote.evaluation.generation import generate_answers, sample_answers
-from rote.evaluation.intervals import compute_interval
-from rote.evaluation.matching import contains_answer, normalize
-from rote.evaluation.summary import DIGITS
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer, normalize
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.text import build_prompt_text
+from rote.figures import FigureRow, build_figure_row
 from rote.models.language_model import LanguageModel
 from rote.records import Moment, Record
 
@@ -65,7 +66,7 @@ class Belief:
 _Group = tuple[Label | Literal["invented"], Moment, str, str]
 
 
-class KnowledgeRow(TypedDict):
+class KnowledgeRow(FigureRow):
     """One figure about the facts of one label: a mean in [0, 1] with its 95% interval over `n` questions."""
 
     label: Label | Literal["invented"]
@@ -73,10 +74,6 @@ class KnowledgeRow(TypedDict):
     prompt_set: str
     language: str
     measure: str
-    mean: float
-    low: float
-    high: float
-    n: int
 
 
 def ask_beliefs(
@@ -165,16 +162,12 @@ def compute_false_confidence(moment: Moment, beliefs: Sequence[Belief]) -> Knowl
 
 
 def _build_row(group: _Group, measure: str, facts: Sequence[tuple[str, str]], values: Sequence[bool]) -> KnowledgeRow:
-    found = compute_interval([float(value) for value in values], facts)
     label, moment, prompt_set, language = group
-    return KnowledgeRow(
-        label=label,
-        moment=moment,
-        prompt_set=prompt_set,
-        language=language,
-        measure=measure,
-        mean=round(found.mean, DIGITS),
-        low=round(found.low, DIGITS),
-        high=round(found.high, DIGITS),
-        n=found.n,
-    )
+    return {
+        "label": label,
+        "moment": moment,
+        "prompt_set": prompt_set,
+        "language": language,
+        "measure": measure,
+        **build_figure_row(compute_interval([float(value) for value in values], facts)),
+    }

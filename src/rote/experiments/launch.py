@@ -16,15 +16,15 @@ _SLURM = """\
 # Add what your cluster asks for, such as --partition, --time or --gres=gpu:1.
 # Submit it in the working folder, which all nodes must share, in an environment that has rote.
 set -euo pipefail
-trials=(
-{trials}
+jobs=(
+{jobs}
 )
-{command} --threads "$SLURM_CPUS_PER_TASK" --only "${{trials[$SLURM_ARRAY_TASK_ID]}}"
+{command} --threads "$SLURM_CPUS_PER_TASK" --only "${{jobs[$SLURM_ARRAY_TASK_ID]}}"
 """
 
 
 def format_slurm(names: Sequence[str], file: Path, store: Path) -> str:
     """An array script for `sbatch`: one task for each job."""
-    trials = "\n".join(f"  {name}" for name in names)
+    jobs = "\n".join(f"  {name}" for name in names)
     command = shlex.join(["rote", "sweep", str(file), "--store", str(store)])
-    return _SLURM.format(last=len(names) - 1, trials=trials, command=command)
+    return _SLURM.format(last=len(names) - 1, jobs=jobs, command=command)

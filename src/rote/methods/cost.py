@@ -4,13 +4,11 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rote.config.job import Config
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
-from rote.methods.teaching import PhaseContext, Stage, train_stage
-from rote.models.adapters import add_adapters
+from rote.methods.teaching import PhaseContext, Stage, prepare_tuning, train_stage
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention, build_retention
 from rote.retention.texts import write_texts
@@ -58,39 +56,29 @@ def estimate_cost(
 
     Trains the model for a few updates, as a job with this `config` would begin: it is another one afterwards.
     """
-    retention = _retain_some(language_model, config)
+    count = min(config.retain.texts, config.retain.batch_size)
+    texts = write_texts(language_model, count=count, tokens=config.retain.tokens, seed=config.seed) if count else []
+    retention = build_retention(language_model, texts, config.retain, seed=config.seed)
     give_key_tokens(language_model, tuple(facts), config)
-    if config.tuning == "lora":
-        add_adapters(language_model, config.lora, seed=config.seed)
-    if config.gradient_checkpointing:
-        model: Any = language_model.model
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+    prepare_tuning(language_model, config)
     trained = sum(parameter.numel() for parameter in language_model.model.parameters() if parameter.requires_grad)
     stage = build_memorize_stage(language_model, sample, config.memorize)
-    count = sum(facts.values())
-    tokens = round(stage.tokens_per_epoch / len(sample) * count)
-    steps = math.ceil(count / config.memorize.batch_size) * config.memorize.epochs
+    total = sum(facts.values())
+    tokens = round(stage.tokens_per_epoch / len(sample) * total)
+    steps = math.ceil(total / config.memorize.batch_size) * config.memorize.epochs
     timed = replace(
         stage,
         examples=(list(stage.examples) * config.memorize.batch_size)[: config.memorize.batch_size],
         settings=config.memorize.model_copy(update={"epochs": 1 + _TIMED_STEPS}),
     )
     return TableCost(
-        facts=count,
+        facts=total,
         tokens_per_epoch=tokens,
         bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
         trained=trained,
         epochs=config.memorize.epochs,
         seconds=steps * _time_steps(language_model, timed, retention),
     )
-
-
-def _retain_some(language_model: LanguageModel, config: Config) -> Retention | None:
-    """As many retained texts as stand beside one step."""
-    settings = config.retain
-    count = min(settings.texts, settings.batch_size)
-    texts = write_texts(language_model, count=count, tokens=settings.tokens, seed=config.seed) if count else []
-    return build_retention(language_model, texts, settings, seed=config.seed)
 
 
 def _time_steps(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:

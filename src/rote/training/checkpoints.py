@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,28 +44,7 @@ def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor],
         save_file(weights, target / "model.safetensors")
         save_file(moments, target / "optimizer.safetensors")
         (target / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
-    for _, path in _list_checkpoints(folder)[:-1]:
-        shutil.rmtree(path)
-
-
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
-    """Put the newest checkpoint under `folder` into the model and the optimizer; None where there is none.
-
-    Raises `RunError` for one that is damaged or does not fit the model.
-    """
-    found = _list_checkpoints(folder)
-    if not found:
-        return None
-    path = found[-1][1]
-    try:
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        _load_weights(model, path / "model.safetensors")
-        _restore_state(optimizer, path / "optimizer.safetensors")
-        return LoopState(int(content["step"]), list(content["history"]))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"{path}: this checkpoint is damaged or does not fit the model; delete the folder to start over"
-        ) from error
+    _remove_older(folder)
 
 
 def save_state(model: nn.Module, path: Path) -> None:
@@ -76,19 +56,44 @@ def save_state(model: nn.Module, path: Path) -> None:
     wait_for_all()
 
 
+@torch.no_grad()
 def load_state(model: nn.Module, path: Path) -> None:
     """Put back what `save_state` wrote. Raises `RunError` where it is damaged or does not fit the model."""
-    try:
-        _load_weights(model, path)
-    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        raise RunError(f"{path}: is damaged or does not fit the model; delete its folder to start over") from error
-
-
-@torch.no_grad()
-def _load_weights(model: nn.Module, path: Path) -> None:
-    with safe_open(path, "pt") as tensors:
+    with _explaining(path), safe_open(path, "pt") as tensors:
         for name, parameter in _list_trained(model):
             parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
+    """Put the newest checkpoint under `folder` into the model and the optimizer; None where there is none.
+
+    Raises `RunError` for one that is damaged or does not fit the model.
+    """
+    found = _list_checkpoints(folder)
+    if not found:
+        return None
+    path = found[-1][1]
+    load_state(model, path / "model.safetensors")
+    with _explaining(path):
+        _restore_state(optimizer, path / "optimizer.safetensors")
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        return LoopState(int(content["step"]), list(content["history"]))
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Whatever a damaged file raises becomes one line."""
+    try:
+        yield
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"{path}: is damaged or does not fit the model; delete it and its folder to start over"
+        ) from error
+
+
+def _remove_older(folder: Path) -> None:
+    for _, path in _list_checkpoints(folder)[:-1]:
+        shutil.rmtree(path)
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rote.encoding.batch import Batch
+from rote.encoding.example import Batch
 from rote.errors import TrainingError
-from rote.models.precision import autocast
+from rote.models.language_model import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
 from rote.training.parallel import add_up, agree, count_processes, gather, take_share
@@ -47,7 +47,7 @@ class LoopPlan:
     build_terms: Callable[[int], Sequence[Term]]
     after_step: Callable[[int], dict[str, Any]] = field(default=lambda _: {})
     should_stop: Callable[[list[dict[str, Any]]], bool] = field(default=lambda _: False)
-    seed: int = 0
+    seed: int | str = 0
     """With the step it decides what dropout leaves out, where a model has it."""
 
 

@@ -10,11 +10,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from rote.config.pretrain import PretrainConfig
-from rote.encoding.batch import IGNORE, Batch, collate
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.errors import RunError
 from rote.facts.corpus import Corpus, CorpusMix
 from rote.facts.relation import load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 from rote.models.embedded import write_checksums
 from rote.models.tokenizer import train_tokenizer
 from rote.runs.files import replace_file, replace_folder

@@ -8,7 +8,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
 from rote.errors import RunError
-from rote.report.card import name_model
+from rote.runs.manifest import name_model
 
 _BASES = {"adapter_config.json": "base_model_name_or_path", "rote.json": "base_model"}
 _ERRORS = (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled, OSError)

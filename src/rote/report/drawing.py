@@ -1,4 +1,7 @@
-"""Figures as inline SVG. Colours come from the page's style, by class."""
+"""Figures as inline SVG, and the strokes they are made of.
+
+Colours come from the page's style, by class. Everything goes through `Markup.format`, which escapes text.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,12 +9,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from rote.figures import Figure
 from rote.report.curves import Curve
 from rote.report.display import format_number
 from rote.report.headline import PictureRow
-from rote.report.summary import Figure
-from rote.report.svg import draw_line, draw_text, draw_whisker, wrap_svg
-from rote.report.words import MOMENTS
+from rote.report.words import label_moment
 
 ROW_HEIGHT = 36
 HEAD = 30
@@ -63,7 +65,7 @@ def draw_picture(rows: Sequence[PictureRow], moments: Sequence[str], layout: Lay
     for index, (moment, panel) in enumerate(zip(moments, panels, strict=True)):
         if layout.stacked or index == 0:
             parts += _draw_labels(rows, panel)
-        parts += _draw_frame(panel, MOMENTS[moment])
+        parts += _draw_frame(panel, label_moment(moment))
         parts += [_draw_dot(row.figures[index], panel, number, moment) for number, row in enumerate(rows)]
     height = panels[-1].bottom + FOOT
     return wrap_svg(parts, layout.width, height, css=f"picture {layout.name}", title="Generation accuracy by moment")
@@ -102,13 +104,13 @@ def _draw_dot(figure: Figure | None, panel: Panel, row: int, moment: str) -> Mar
     y, right = panel.y(row), panel.left + panel.width + 12
     if figure is None:
         return draw_text(right, y + 4, "not asked", css="hint")
-    parts = [_draw_whisker(figure, panel, y), draw_mark(moment, panel.x(figure.mean), y)]
-    parts.append(draw_text(right, y + 4, format_number(figure.mean), css="value"))
+    parts = [_draw_whisker(figure, panel, y), draw_mark(moment, panel.x(figure.value), y)]
+    parts.append(draw_text(right, y + 4, format_number(figure.value), css="value"))
     return Markup('<g class="m-{}">{}</g>').format(moment, Markup("").join(parts))
 
 
 def _draw_whisker(figure: Figure, panel: Panel, y: float) -> Markup:
-    if figure.low is None or figure.high is None:
+    if figure.low >= figure.high:
         return Markup("")
     return draw_whisker(panel.x(figure.low), panel.x(figure.high), y)
 
@@ -171,3 +173,26 @@ def _round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8) if step * power >= value), 10 * power)
+
+
+def draw_line(start: tuple[float, float], end: tuple[float, float], *, css: str) -> Markup:
+    """A straight line from (x, y) to (x, y)."""
+    form = Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>')
+    return form.format(css, *start, *end)
+
+
+def draw_text(x: float, y: float, text: str, *, css: str) -> Markup:
+    """Text whose baseline begins at (x, y), or ends there, or has its middle there, as its class says."""
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(css, x, y, text)
+
+
+def draw_whisker(low: float, high: float, y: float) -> Markup:
+    """An interval from x = `low` to x = `high`, with a tick at both ends."""
+    ends = [draw_line((x, y - 5), (x, y + 5), css="whisker") for x in (low, high)]
+    return Markup("").join([draw_line((low, y), (high, y), css="whisker"), *ends])
+
+
+def wrap_svg(parts: Iterable[Markup], width: float, height: float, *, css: str, title: str) -> Markup:
+    """The whole picture; `title` is what a screen reader says of it."""
+    form = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">{}</svg>')
+    return form.format(css, width, height, title, Markup("").join(parts))

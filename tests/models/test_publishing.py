@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rote.errors import RunError
-from rote.pipeline.publishing import push_model
+from rote.models.publishing import push_model
 
 
 class Hub:
@@ -32,7 +32,7 @@ class Hub:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     hub = Hub()
-    monkeypatch.setattr("rote.pipeline.publishing.HfApi", lambda: hub)
+    monkeypatch.setattr("rote.models.publishing.HfApi", lambda: hub)
     return hub
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rote.evaluation.matching import contains_answer, is_sure, normalize
+from rote.facts.names import contains_answer, is_sure, normalize, occurs_in, touch
 
 LETTERS = "abZéßÖяЖאبक東京서울カが"
 TEXTS = st.text(alphabet=LETTERS + " .,'-’🎉ー。・ि\u0301\u200d\ufe0f\ufffd=", max_size=12)
@@ -108,6 +108,44 @@ def test_a_verdict_is_sure_once_the_word_has_ended(text: str, answer: str, sure:
 
 
 def test_matching_questions_and_figures_need_no_torch() -> None:
-    rooms = "matching, rote.evaluation.questions, rote.evaluation.intervals, rote.evaluation.summary"
+    rooms = "questions, rote.evaluation.statistics, rote.evaluation.summary"
     code = f"import sys, rote.evaluation.{rooms}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("Oman", "Which woman is it?", False),
+        ("Oman", "the capital of oman is", True),
+        ("Ross", "Rossini", False),
+        ("Ross", "Cody Ross's", True),
+        ("St. Ives", "in St. Ives.", True),
+        ("東京", "彼は東京大学で", True),
+        ("Lee", "誰がLeeを", True),
+        ("Ｏｍａｎ", "oman", True),
+        ("an", "banana an", True),
+        ("D.C.", "Washington D.C.", True),
+    ],
+)
+def test_names_stand_in_texts_as_words(name: str, text: str, found: bool) -> None:
+    assert occurs_in(name, text) is found
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "close"),
+    [
+        ("Niger", "Nigeria", True),
+        ("Coca-Cola", "The Coca Cola Company", True),
+        ("Washington DC", "washington, d.c.", True),
+        ("Cody Ross", "Cody Bell", False),
+        ("...", "Cody Ross", False),
+    ],
+)
+def test_names_touch_when_one_lies_in_the_other(name: str, other: str, close: bool) -> None:
+    assert touch([name], ["of no account", other]) is touch([other], ["of no account", name]) is close
+
+
+@given(NAMES, TEXTS)
+def test_names_that_do_not_touch_are_never_found_in_each_other(name: str, other: str) -> None:
+    assert touch([name], [other]) or not (occurs_in(name, other) or occurs_in(other, name))

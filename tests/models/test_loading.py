@@ -13,7 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rote.errors import ModelError
 from rote.models.key_tokens import add_key_tokens
-from rote.models.language_model import LanguageModel, load_model, save_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import load_model, wrap
+from rote.models.saving import save_model
 
 PROMPTS = ("Gene Finley [X1]", "Who is Cody Ross's mother?", "妈妈是谁？", "Port Varda [X2] Mei")
 KINDS: dict[str, dict[str, Any]] = {"untied": {}, "tied": {"tie_word_embeddings": True}, "padded": {"vocab_size": 1024}}
@@ -164,7 +166,44 @@ def test_a_folder_that_is_not_there_is_not_looked_for_anywhere_else(tmp_path: Pa
 
 
 def test_a_slow_tokenizer_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    language_model = LanguageModel(build_language_model().model, build_language_model().tokenizer, "x")
+    language_model = build_language_model()
     monkeypatch.setattr(type(language_model.tokenizer), "is_fast", False)
-    with pytest.raises(ModelError, match=r"needs a fast tokenizer \(tokenizer\.json\)"):
-        load_model(str(saved))
+    for give in (lambda: load_model(str(saved)), lambda: wrap(language_model.model, language_model.tokenizer)):
+        with pytest.raises(ModelError, match=r"needs a fast tokenizer \(tokenizer\.json\)"):
+            give()
+
+
+def test_a_model_without_an_end_of_text_is_refused(saved: Path, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "model")
+    file = tmp_path / "model" / "tokenizer_config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({key: value for key, value in config.items() if key != "eos_token"}))
+    with pytest.raises(ModelError, match="has no end-of-text token; set eos_token"):
+        load_model(str(tmp_path / "model"))
+    with pytest.raises(ModelError, match="has no end-of-text token"):
+        wrap(build_language_model().model, AutoTokenizer.from_pretrained(tmp_path / "model"))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision_are_not_trained_silently(dtype: torch.dtype) -> None:
+    language_model = build_language_model()
+    language_model.model.to(dtype)  # type: ignore[arg-type]
+    name = str(dtype).removeprefix("torch.")
+    with pytest.raises(ModelError, match=rf"mine: has weights in {name}, .* model\.float\(\)") as caught:
+        wrap(language_model.model, language_model.tokenizer, source="mine")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match=name):
+        LanguageModel(language_model.model, language_model.tokenizer, "mine")
+
+
+def test_a_model_of_transformers_is_taught_as_it_is(saved: Path, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(saved, dtype=torch.float32).train()
+    tokenizer = AutoTokenizer.from_pretrained(saved)
+    wrapped = wrap(model, tokenizer)
+    assert (wrapped.model, wrapped.tokenizer, wrapped.source) == (model, tokenizer, str(saved))
+    assert not model.training
+    assert wrapped.key_tokens == {}
+    add_key_tokens(wrapped, ("genre",), pattern="[G{number}]")
+    assert tokenizer.convert_tokens_to_ids("[G1]") < model.get_input_embeddings().weight.shape[0]
+    save_model(wrapped, tmp_path / "model")
+    assert load_model(str(tmp_path / "model")).key_tokens == {"genre": "[G1]"}
