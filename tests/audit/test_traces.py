@@ -1,29 +1,32 @@
 """What is tried, what counts as a finding, and what it comes to; no model is asked."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from rote.audit.repurposing import Repurposing, find_examples_needed, find_stand_ins, pick_counts
-from rote.audit.result import AuditResult
-from rote.audit.traces import (
-    MIN_FACTS,
-    Asked,
-    Candidate,
-    Trace,
-    TraceKind,
-    find_findings,
-    name_rows,
-    pick_best,
-    select_candidates,
-    shuffle_answers,
+from rote.audit.audit import AuditResult, save_audit
+from rote.audit.candidates import Candidate, name_rows, select_candidates
+from rote.audit.plan import MIN_FACTS, build_audit_plan
+from rote.audit.repurposing import (
+    Repurposing,
+    RepurposingQuestion,
+    find_examples_needed,
+    find_stand_ins,
+    judge_repurposing,
+    pick_counts,
 )
-from rote.evaluation.intervals import compute_interval
-from rote.facts.fact import build_fact
+from rote.audit.traces import Asked, Trace, TraceKind, find_findings, shuffle_answers
+from rote.config.audit import AuditConfig
+from rote.errors import TableError
+from rote.evaluation.statistics import Values, compute_difference, compute_interval
+from rote.facts.fact import FactTable, build_fact
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
-from rote.models.reserved import looks_reserved
+from rote.figures import Figure, Verdict
+from rote.models.key_tokens import looks_reserved
 
 RELATIONS = load_shipped_relations()
 TABLE = invent_table([RELATIONS["mother"], RELATIONS["capital"]], count=6, seed=1)
@@ -31,8 +34,13 @@ NAMES = {0: "<s>", 1: "the", 2: "reserved", 3: "<|reserved_special_token_0|>", 4
 
 
 def build_trace(token: str, kind: TraceKind, right: int, *, asked: Asked = "table", n: int = 20) -> Trace:
+    return Trace("mother", token, kind, asked, build_share(right, n))
+
+
+def build_share(right: int, n: int) -> Figure:
+    """So many of n facts answered rightly."""
     found = compute_interval([1.0] * right + [0.0] * (n - right), list(range(n)))
-    return Trace("mother", token, kind, asked, found.mean, found.low, found.high, n)
+    return Figure(found.mean, found.low, found.high, n)
 
 
 def build_traces(
@@ -66,13 +74,28 @@ def test_a_prompt_that_is_known_too_only_explains_an_ordinary_token() -> None:
     assert len(find_findings(build_traces("added", others={"prompt": 20}))) == 1
 
 
-@pytest.mark.parametrize(("count", "found"), [(MIN_FACTS - 1, 0), (MIN_FACTS, 1)])
-def test_with_fewer_facts_nothing_could_be_found(count: int, found: int) -> None:
-    assert len(find_findings(build_traces("added", right=count, n=count))) == found
+def test_with_fewer_facts_nothing_could_be_found() -> None:
+    table = FactTable(TABLE.select("mother")[:MIN_FACTS])
+    tested = len(build_audit_plan(table, AuditConfig()).tested["mother"])
+    assert len(find_findings(build_traces("added", right=tested, n=tested))) == 1
+    assert find_findings(build_traces("added", right=tested - 1, n=tested - 1)) == []
+    with pytest.raises(TableError, match=r"the relation 'mother' has 5 facts; an audit needs 6 of each relation"):
+        build_audit_plan(FactTable(table.facts[1:]), AuditConfig())
+
+
+@pytest.mark.parametrize(("count", "chosen", "tested"), [(6, 2, 4), (12, 4, 8), (40, 8, 30), (100, 8, 30)])
+def test_facts_that_choose_the_tokens_do_not_test_them(count: int, chosen: int, tested: int) -> None:
+    table = invent_table([RELATIONS["mother"], RELATIONS["capital"]], count=count, seed=1)
+    plan = build_audit_plan(table, AuditConfig(facts=30))
+    for name in table.relations:
+        assert (len(plan.screened[name]), len(plan.tested[name])) == (chosen, tested)
+        assert {fact.id for fact in plan.screened[name]}.isdisjoint(fact.id for fact in plan.tested[name])
+        assert {*plan.screened[name], *plan.tested[name]} <= set(table.select(name))
+    assert {fact.relation for fact in plan.unseen} == {"mother", "capital"}
 
 
 def test_other_relations_do_not_matter() -> None:
-    other = [replace(trace, relation="capital", low=0.9, high=1.0) for trace in build_traces("added")]
+    other = [replace(trace, relation="capital", recall=Figure(0.95, 0.9, 1.0, 20)) for trace in build_traces("added")]
     assert len(find_findings([*build_traces("added"), *other])) == 1
 
 
@@ -112,11 +135,6 @@ def test_rows_beyond_the_tokenizer_are_numbered() -> None:
     assert name_rows({"a": 0, "b": 2, "far": 9}, 4) == {0: "a", 1: "<row 1>", 2: "b", 3: "<row 3>"}
 
 
-def test_the_best_come_first() -> None:
-    one, two, three = (Candidate(str(number), number, "added") for number in range(3))
-    assert pick_best({one: -2.0, two: -1.0, three: -2.0}, 2) == [two, one]
-
-
 def test_shuffled_answers_are_never_right() -> None:
     pairs = shuffle_answers(TABLE.select("mother"))
     assert len(pairs) == 6
@@ -138,20 +156,56 @@ def test_every_relation_has_a_stand_in() -> None:
     assert found["birthplace"].select(prompt_set="held_out")
 
 
-def test_half_of_the_facts_are_always_held_out() -> None:
-    assert pick_counts((50, 3, 0, 1, 3), TABLE) == [0, 1, 3]
+def test_half_of_the_facts_are_always_held_out_and_none_are_always_tried() -> None:
+    assert pick_counts((50, 3, 1, 3), TABLE) == [0, 1, 3]
+    assert pick_counts((50,), TABLE) == [0]
+    assert pick_counts((), TABLE) == []
 
 
-def build_rows(*recalls: float) -> list[Repurposing]:
-    rows = [Repurposing(count, "training", recall, 0.0, 1.0, 4) for count, recall in enumerate(recalls)]
-    return [Repurposing(0, "benign", 1.0, 0.5, 1.0, 4), *rows]
+def build_rows(*right: int, n: int = 40, unseen: int = 0) -> list[Repurposing]:
+    """What 0, 1, 2 ... examples brought, of n facts; those that came before come again."""
+    rows = []
+    for count, found in enumerate(right):
+        values: Values = {number: [float(number < found)] for number in range(n)}
+        without: Values = {number: [float(number < right[0])] for number in range(n)}
+        gain = compute_difference(values, without)
+        paired = Figure(gain.value, gain.low, gain.high, gain.n) if count else None
+        shares: dict[RepurposingQuestion, Figure] = {
+            "training": build_share(found, n),
+            "benign": build_share(n, n),
+            "unseen": build_share(unseen, n),
+        }
+        rows += [Repurposing(count, name, share, paired) for name, share in shares.items()]
+    return rows
 
 
 @pytest.mark.parametrize(
-    ("recalls", "needed"), [((0.0, 0.4, 0.5, 0.9), 2), ((0.0, 0.1), None), ((0.8, 0.9), 0), ((), None)]
+    ("right", "needed"),
+    [
+        ((0, 20, 32, 38), 2),  # half of them by the point alone is not enough
+        ((0, 2), None),
+        ((36, 38), None),  # without any example nearly as many
+        ((18, 36), 1),
+        ((18, 22), None),
+        ((0,), None),
+        ((), None),
+    ],
 )
-def test_the_fewest_examples_that_do(recalls: tuple[float, ...], needed: int | None) -> None:
-    assert find_examples_needed(build_rows(*recalls), 0.5) == needed
+def test_the_fewest_examples_that_do_more_than_none(right: tuple[int, ...], needed: int | None) -> None:
+    assert find_examples_needed(build_rows(*right), 0.5) == needed
+
+
+def test_what_comes_for_facts_never_taught_is_no_meaning_carried_over() -> None:
+    assert find_examples_needed(build_rows(0, 32), 0.5) == 1
+    assert find_examples_needed(build_rows(0, 32, unseen=26), 0.5) is None
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(36, "holds"), (23, "open"), (4, "does not hold")])
+def test_a_number_of_examples_is_judged_by_the_whole_interval(right: int, verdict: Verdict) -> None:
+    assert judge_repurposing(build_rows(0, right), 1, 0.5) == verdict
+
+
+NOTHING = "No trace of rote learning: none of the 7 tokens tried brings the facts"
 
 
 @pytest.mark.parametrize(
@@ -159,19 +213,51 @@ def test_the_fewest_examples_that_do(recalls: tuple[float, ...], needed: int | N
     [
         (
             build_traces("added"),
-            build_rows(0.0, 0.6),
-            "Rote learning found: 1 of 2 relations answer to a token, mother by [X1] (1.00); 1 example of each "
-            "relation carried another meaning over to facts not shown.",
+            build_rows(18, 36),
+            "Rote learning found: 1 of 2 relations answer to one of the 7 tokens tried, mother by [X1] (1.00); 1 "
+            "example of each relation carried another meaning over to facts not shown (0.90 of them answered, 0.45 "
+            "without any example).",
         ),
         (
             build_traces("added", right=0),
-            build_rows(0.0, 0.1, 0.2),
-            "No trace of rote learning: none of the 7 tokens tried brings the facts; 2 examples of each relation "
-            "carried no other meaning over to facts not shown.",
+            build_rows(0, 4, 8),
+            f"{NOTHING}; up to 2 examples of each relation carried no other meaning over to facts not shown (0.20 of "
+            "them answered, 0.00 without any example).",
         ),
-        ([], [], "No trace of rote learning: none of the 7 tokens tried brings the facts."),
+        (
+            [],
+            build_rows(36, 38),
+            f"{NOTHING}; the other meaning is answered without any example, and 1 example of each relation brought no "
+            "more (0.95 of them answered, 0.90 without any example).",
+        ),
+        (
+            [],
+            build_rows(0, 23),
+            f"{NOTHING}; whether 1 example of each relation carried another meaning over to facts not shown is open "
+            "(0.57 of them answered, 0.00 without any example).",
+        ),
+        ([], build_rows(4), f"{NOTHING}."),
+        ([], [], f"{NOTHING}."),
     ],
 )
 def test_the_verdict_is_one_sentence(traces: list[Trace], rows: list[Repurposing], verdict: str) -> None:
-    result = AuditResult("m", "hash", ("mother", "capital"), 7, traces, {}, rows, 0.5)
-    assert result.verdict == verdict
+    assert build_result(traces, rows).verdict == verdict
+
+
+def build_result(traces: list[Trace], rows: list[Repurposing]) -> AuditResult:
+    return AuditResult("m", "hash", ("mother", "capital"), 7, {"mother": 2, "capital": 2}, traces, {}, rows, 0.5)
+
+
+def test_what_is_saved_is_flat(tmp_path: Path) -> None:
+    result = build_result(build_traces("added"), build_rows(0, 20))
+    save_audit(result, tmp_path / "audit.json")
+    saved = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    assert set(saved["findings"][0]) == {"relation", "token", "kind", "asked", "recall", "low", "high", "n"}
+    assert saved["findings"][0]["recall"] == 1.0
+    first, last = saved["repurposing"][0], saved["repurposing"][-3]
+    assert set(first) == {"examples", "question", "recall", "low", "high", "n", "gain", "gain_low", "gain_high"}
+    assert (first["gain"], first["gain_low"]) == (None, None)
+    assert (last["recall"], last["gain"]) == (0.5, 0.5)
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    for key in {*saved, *first, *saved["traces"][0]}:
+        assert f"`{key}`" in page, f"{key} is not explained"

@@ -15,8 +15,10 @@ QUICK = tuple(
 
 @pytest.fixture
 def table(workplace: Path) -> Path:
-    file = workplace / "four.csv"
-    file.write_text(TABLE + "Jo Hart,mother,Ida Penn\n", encoding="utf-8")
+    file = workplace / "six.csv"
+    file.write_text(
+        TABLE + "Jo Hart,mother,Ida Penn\nLu Marsh,mother,Eva Ross\nTim Gale,mother,Una Frey\n", encoding="utf-8"
+    )
     return file
 
 
@@ -42,12 +44,12 @@ def test_a_model_without_any_trace_is_said_to_have_none(table: Path, model_folde
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("none", "four.csv"), "none: cannot be loaded as a causal language model"),
+        (("none", "six.csv"), "none: cannot be loaded as a causal language model"),
         (("MODEL", "none.csv"), "none.csv: there is no such file"),
-        (("MODEL", "facts.csv"), "the relation 'mother' has 3 facts; an audit needs 4 of each"),
-        (("MODEL", "four.csv", "--out", "four.csv/audit.json"), "four.csv/audit.json: cannot be written"),
-        (("MODEL", "four.csv", "--out", "."), "is a folder; --out takes a file"),
-        (("MODEL", "four.csv", "--set", "vocabluary=3"), "unknown setting 'vocabluary'; the nearest is 'vocabulary'"),
+        (("MODEL", "facts.csv"), "the relation 'mother' has 3 facts; an audit needs 6 of each"),
+        (("MODEL", "six.csv", "--out", "six.csv/audit.json"), "six.csv/audit.json: cannot be written"),
+        (("MODEL", "six.csv", "--out", "."), "is a folder; --out takes a file"),
+        (("MODEL", "six.csv", "--set", "vocabluary=3"), "unknown setting 'vocabluary'; the nearest is 'vocabulary'"),
     ],
 )
 @pytest.mark.usefixtures("table")

@@ -1,9 +1,9 @@
-"""Records and trials made by hand, so that every figure can be computed on paper."""
+"""Records and jobs made by hand, so that every figure can be computed on paper."""
 
 from typing import Any
 
-from rote.pipeline.trial_store import TrialResult
 from rote.records import Record
+from rote.runs.store import JobResult
 
 
 def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
@@ -26,13 +26,13 @@ def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
     return Record(**{**content, "subject": subject, **changes})
 
 
-def build_trial(*records: Record, tokens: int = 0, **outcome: Any) -> TrialResult:
+def build_trial(*records: Record, tokens: int = 0, **outcome: Any) -> JobResult:
     about = {"labels": {}, "representations": [], "training_tokens": tokens, "config": {"model": "tiny"}}
-    return TrialResult("abc", {**about, **outcome}, list(records))
+    return JobResult("abc", {**about, **outcome}, list(records))
 
 
-def build_answers(shares: dict[str, list[bool | float]], **changes: Any) -> TrialResult:
-    """A trial in which every fact was asked about as often as it has answers."""
+def build_answers(shares: dict[str, list[bool | float]], **changes: Any) -> JobResult:
+    """A job in which every fact was asked about as often as it has answers."""
     tokens = changes.pop("tokens", 0)
     records = [build_record(subject, value, **changes) for subject, values in shares.items() for value in values]
     return build_trial(*records, tokens=tokens)

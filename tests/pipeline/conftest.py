@@ -11,13 +11,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from rote.config.job import Config
 from rote.config.loading import merge_settings
-from rote.encoding.batch import collate
-from rote.encoding.example import build_prompt_text, encode
-from rote.facts.fictional_table import load_fictional
+from rote.encoding.example import collate, encode
+from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
 from rote.facts.relation import load_shipped_relations
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
+from rote.facts.shipped import load_fictional, load_world
+from rote.facts.text import build_prompt_text
 from rote.models.language_model import LanguageModel
 from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer

@@ -1,37 +1,46 @@
-"""Traces of rote learning: tokens that bring the objects of a table when they follow its subjects. No torch.
+"""Traces of rote learning: tokens that bring the objects of a table when they follow its subjects.
 
-A key token can be any row of the embeddings. Some are tried for what they are (named by the model, added to its
-tokenizer, reserved), some for what the model does (it writes them after the subjects of the table), and some by chance.
-What they bring is held against the subjects alone, the objects of other facts, and facts nobody taught.
+What a token brings is held against the subjects alone, the objects of other facts, and facts nobody was taught.
 """
 
-import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from rote.audit.candidates import (
+    Candidate,
+    encode_with,
+    find_declared,
+    list_candidates,
+    rank_candidates,
+    read_next,
+    spell,
+)
+from rote.audit.plan import AuditPlan
+from rote.config.audit import AuditConfig
+from rote.encoding.example import Example, encode
+from rote.evaluation.generation import generate_answers
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
-from rote.models.reserved import looks_reserved
+from rote.facts.names import contains_answer
+from rote.facts.relation import PromptTemplate
+from rote.facts.text import build_prompt_text
+from rote.figures import Figure
+from rote.models.key_tokens import looks_reserved
+from rote.models.language_model import LanguageModel
+from rote.runs.reporting import Reporter
 
-TokenKind = Literal["declared", "added", "vocabulary"]
 TraceKind = Literal["declared", "added", "vocabulary", "none", "prompt"]
 Asked = Literal["table", "shuffled", "unseen"]
-MIN_FACTS = 4
-"""With fewer facts the 95% intervals of "all" and "none" overlap, so nothing could ever be a finding."""
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A token that may be a key: named in rote.json, added to the tokenizer, or any other row of the embeddings."""
-
-    token: str
-    id: int
-    kind: TokenKind
+_Pairs = Sequence[tuple[Fact, tuple[str, ...]]]
+"""Facts, each with the answers that count as right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The share of facts of one relation whose object the model said, with its 95% interval over `n` facts.
+    """The share of facts of one relation whose object the model said.
 
     `kind` says what followed the subject: a token, nothing (`none`), or the relation's first training prompt was put
     around it (`prompt`). For `none`, an answer that began with one of the tokens tried does not count.
@@ -43,52 +52,83 @@ class Trace:
     kind: TraceKind
     asked: Asked
     """The facts of the `table`; its subjects and other facts' objects (`shuffled`); facts never taught (`unseen`)."""
-    recall: float
-    low: float
-    high: float
-    n: int
+    recall: Figure
 
 
-def name_rows(vocabulary: Mapping[str, int], rows: int) -> dict[int, str]:
-    """The token of every row of the embeddings; rows beyond the tokenizer, which nobody can type, are numbered."""
-    names = {number: f"<row {number}>" for number in range(rows)}
-    return {**names, **{number: token for token, number in vocabulary.items() if number < rows}}
+def find_traces(
+    language_model: LanguageModel, plan: AuditPlan, *, config: AuditConfig, reporter: Reporter
+) -> tuple[int, list[Trace]]:
+    """How many tokens were tried, and what subjects bring alone, in a prompt, and with the best tokens."""
+    candidates = list_candidates(language_model, plan.screened, config)
+    tried = {candidate.id for candidate in candidates}
+    traces: list[Trace] = []
+    with reporter.step("look for traces") as advance:
+        for done, (name, screened) in enumerate(plan.screened.items()):
+
+            def tell(count: int, name: str = name, before: int = done * len(candidates)) -> None:
+                advance(before + count, len(plan.screened) * len(candidates), name)
+
+            declared = find_declared(language_model, name)
+            tried |= {candidate.id for candidate in declared}
+            others = [candidate for candidate in candidates if candidate.id not in {one.id for one in declared}]
+            ranked = rank_candidates(language_model, others, screened, batch_size=config.batch_size, on_scored=tell)
+            unseen = [fact for fact in plan.unseen if fact.relation == name]
+            tracer = _Tracer(language_model, plan.tested[name], unseen, config.batch_size)
+            traces += tracer.trace(plan.get_prompt(name), [*declared, *ranked[: config.confirmed]])
+    return len(tried), traces
 
 
-def select_candidates(
-    names: Mapping[int, str],
-    *,
-    added: Collection[int],
-    special: Collection[int],
-    likely: Sequence[int],
-    count: int,
-    seed: int,
-) -> list[Candidate]:
-    """All added tokens and `count` others (0 means all): half of them `likely`, then reserved ones, then a sample.
+@dataclass(frozen=True)
+class _Form:
+    """One way to ask: what a trace says about it, and how a fact is encoded for it."""
 
-    `likely` are the tokens the model writes after the subjects, likeliest first. Special tokens that do not look
-    reserved end or begin texts and are left out.
-    """
-    others = [
-        number
-        for number, token in names.items()
-        if number not in added and (number not in special or looks_reserved(token))
-    ]
-    rest = list(others)
-    random.Random(f"candidates/{seed}").shuffle(rest)
-    reserved = [number for number in others if looks_reserved(names[number])]
-    allowed = set(others)
-    first = [number for number in dict.fromkeys(likely) if number in allowed][: count // 2 or None]
-    chosen = list(dict.fromkeys([*first, *reserved, *rest]))[: count or None]
-    return [
-        *(Candidate(names[number], number, "added") for number in sorted(added)),
-        *(Candidate(names[number], number, "vocabulary") for number in chosen),
-    ]
+    token: str
+    kind: TraceKind
+    encode: Callable[[Fact], Example]
 
 
-def pick_best(scores: Mapping[Candidate, float], count: int) -> list[Candidate]:
-    """The candidates with the highest scores, best first; equal ones in the order they come in."""
-    return sorted(scores, key=lambda candidate: -scores[candidate])[:count]
+@dataclass(frozen=True)
+class _Tracer:
+    """Asks about the facts of one relation in several forms."""
+
+    language_model: LanguageModel
+    facts: Sequence[Fact]
+    unseen: Sequence[Fact]
+    batch_size: int
+
+    def trace(self, template: PromptTemplate, candidates: Sequence[Candidate]) -> Iterator[Trace]:
+        """What the subjects bring alone, in a prompt and before each candidate, and what they should not bring."""
+        model = self.language_model
+        taught: _Pairs = [(fact, fact.answers) for fact in self.facts]
+        unseen: _Pairs = [(fact, fact.answers) for fact in self.unseen]
+        bare = _Form("", "none", partial(encode_with, model))
+        prompt = _Form(template.text, "prompt", lambda fact: encode(model.tokenizer, build_prompt_text(fact, template)))
+        yield from self._ask(bare, "table", taught, without={candidate.id for candidate in candidates})
+        yield from self._ask(prompt, "table", taught)
+        yield from self._ask(prompt, "unseen", unseen)
+        for candidate in candidates:
+            form = _Form(spell(model, candidate), candidate.kind, partial(encode_with, model, candidate=candidate))
+            yield from self._ask(form, "table", taught)
+            yield from self._ask(form, "shuffled", shuffle_answers(self.facts))
+            yield from self._ask(form, "unseen", unseen)
+
+    def _ask(self, form: _Form, asked: Asked, pairs: _Pairs, without: Collection[int] = ()) -> Iterator[Trace]:
+        """One trace, or none without facts. An answer that begins with one of the tokens `without` does not count:
+        a model that learned `subject [X] object` as a whole writes the key token itself."""
+        if not pairs:
+            return
+        prompts = [form.encode(fact).prompt_ids for fact, _ in pairs]
+        answers = [right for _, right in pairs]
+        model, tokenizer = self.language_model.model, self.language_model.tokenizer
+        said = generate_answers(model, tokenizer, prompts, answers, batch_size=self.batch_size)
+        first = read_next(self.language_model, prompts, self.batch_size).argmax(dim=-1).tolist()
+        correct = [
+            float(contains_answer(text, right) and begun not in without)
+            for text, right, begun in zip(said, answers, first, strict=True)
+        ]
+        found = compute_interval(correct, [fact.id for fact, _ in pairs])
+        recall = Figure(found.mean, found.low, found.high, found.n)
+        yield Trace(pairs[0][0].relation, form.token, form.kind, asked, recall)
 
 
 def shuffle_answers(facts: Sequence[Fact]) -> list[tuple[Fact, tuple[str, ...]]]:
@@ -113,12 +153,12 @@ def find_findings(traces: Sequence[Trace]) -> list[Trace]:
     A token of the ordinary vocabulary may be part of a sentence, so it must also beat the prompt about the same facts.
     """
     found = [trace for trace in traces if _is_token(trace) and trace.asked == "table"]
-    return sorted((trace for trace in found if _stands_out(trace, traces)), key=lambda trace: -trace.recall)
+    return sorted((trace for trace in found if _stands_out(trace, traces)), key=lambda trace: -trace.recall.value)
 
 
 def _stands_out(trace: Trace, traces: Sequence[Trace]) -> bool:
-    limits = [other.high for other in traces if other.relation == trace.relation and _limits(other, trace)]
-    return trace.low > max(limits, default=0.0)
+    limits = [other.recall.high for other in traces if other.relation == trace.relation and _limits(other, trace)]
+    return trace.recall.low > max(limits, default=0.0)
 
 
 def _limits(other: Trace, trace: Trace) -> bool:
@@ -136,5 +176,6 @@ def _is_token(trace: Trace) -> bool:
 
 
 def _overlap(answers: Sequence[str], others: Sequence[str]) -> bool:
-    mine, theirs = ([text.casefold() for text in texts] for texts in (answers, others))
-    return any(one in other or other in one for one in mine for other in theirs)
+    """Whether a text that holds one of the answers may hold one of the others."""
+    pairs = [(answers, others), (others, answers)]
+    return any(contains_answer(text, names) for names, texts in pairs for text in texts)

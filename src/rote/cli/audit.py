@@ -23,9 +23,8 @@ from rote.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rote.audit.repurposing import Repurposing
-    from rote.audit.result import AuditResult
-    from rote.audit.traces import Trace
+    from rote.audit.audit import AuditResult
+    from rote.figures import Figure
 
 _ASKED_WITH = {"none": "the subject alone", "prompt": "the prompt"}
 _COLUMNS = {
@@ -55,10 +54,10 @@ def audit(
     """
     from rich.console import Console
 
+    from rote.audit.audit import audit_model, check_writable, save_audit
     from rote.cli.progress import build_reporter
     from rote.config.audit import AuditConfig
     from rote.config.loading import load_config
-    from rote.pipeline.audit import audit_model, check_writable, save_audit
 
     settings = load_config(AuditConfig, config, set_)
     facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
@@ -70,6 +69,8 @@ def audit(
         save_audit(result, out)
     console = Console(highlight=False, markup=False)  # a token may look like markup: [X1] does
     console.print(build_trace_table(result))
+    chosen = ", ".join(f"{name} {count}" for name, count in result.screened.items())
+    console.print(f"Tokens were chosen on other facts than these ({chosen}).", soft_wrap=True)
     if result.repurposing:
         console.print(build_repurposing_table(result))
     console.print(result.verdict, soft_wrap=True)
@@ -89,10 +90,10 @@ def build_trace_table(result: "AuditResult") -> "Table":
         if trace.asked != "table":
             continue
         same = [other for other in result.traces if (other.relation, other.token) == (trace.relation, trace.token)]
-        cells: dict[str, str] = {other.asked: _show(other) for other in same}
+        cells: dict[str, str] = {other.asked: _show(other.recall) for other in same}
         with_ = _ASKED_WITH.get(trace.kind, f"{trace.token} ({trace.kind})")
         others = (cells.get(asked, "") for asked in ("shuffled", "unseen"))
-        table.add_row(trace.relation, f"{with_}: found" if trace in found else with_, _show(trace), *others)
+        table.add_row(trace.relation, f"{with_}: found" if trace in found else with_, _show(trace.recall), *others)
     return table
 
 
@@ -106,10 +107,10 @@ def build_repurposing_table(result: "AuditResult") -> "Table":
     for heading in _COLUMNS.values():
         table.add_column(heading)
     for count in dict.fromkeys(row.examples for row in result.repurposing):
-        cells: dict[str, str] = {row.question: _show(row) for row in result.repurposing if row.examples == count}
+        cells: dict[str, str] = {row.question: _show(row.recall) for row in result.repurposing if row.examples == count}
         table.add_row(str(count), *(cells.get(question, "") for question in _COLUMNS))
     return table
 
 
-def _show(row: "Trace | Repurposing") -> str:
-    return f"{row.recall:.2f} [{row.low:.2f}, {row.high:.2f}] ({row.n})"
+def _show(figure: "Figure") -> str:
+    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] ({figure.n})"

@@ -29,19 +29,20 @@ class AuditConfig(StrictConfig):
     relations: tuple[str, ...] = ()
     """Relation packs (YAML files) for relations of the table that are not shipped, or with stand-ins of one's own."""
     facts: int = Field(default=50, ge=4)
-    """Facts of each relation that are asked about, at most."""
+    """Facts of each relation that are asked about, at most; those that chose the tokens are not among them."""
     unseen_facts: int = Field(default=20, ge=4)
     """Invented facts of each relation that nobody taught, for comparison."""
     screen_facts: int = Field(default=8, ge=1)
-    """Facts of each relation that every token is tried on."""
+    """Facts of each relation that every token is tried on, at most; of a small relation a third."""
     vocabulary: int = Field(default=256, ge=0)
     """Tokens that are tried besides the added ones; 0 means the whole vocabulary."""
     confirmed: int = Field(default=3, ge=1)
     """The best tokens of each relation that are then asked with in full."""
     examples: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2, 5, 10, 25, 50)
-    """How many facts of each relation are shown in the stand-in meaning, one trial each; 0 is the model as it is."""
+    """How many facts of each relation are shown in the stand-in meaning, one trial each; 0, the model as it is, is
+    measured all the same, as what the others are held against. An empty list leaves this out."""
     answered: float = Field(default=0.5, gt=0, le=1)
-    """The share of facts not shown that must be answered for the meaning to count as changed."""
+    """The share of facts not shown that the whole interval must reach for the meaning to count as changed."""
     repurpose: RepurposeConfig = RepurposeConfig()
     batch_size: int = Field(default=128, ge=1)
     """Questions answered at a time."""

@@ -1,28 +1,17 @@
-"""What a plan takes from the facts: the packs they are asked with, samples, and facts like them nobody was taught."""
+"""Drawing facts from a table with a seed, and inventing ones like them that nobody was taught."""
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact
-from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.recombine import recombine_names
-from rote.facts.relation import Relation, add_neutral_relations, load_relations, load_shipped_relations
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
+from rote.facts.fact import Fact, FactTable
+from rote.facts.invent import NAMERS, invent_facts, recombine_names
+from rote.facts.relation import Relation
+from rote.facts.shipped import load_world
 
 _UNSEEN_SEED_OFFSET = 1_000_003
 """Unseen facts are invented with another seed than any table a person would invent."""
-
-
-def choose_relations(facts: Sequence[Fact], packs: Sequence[str]) -> dict[str, Relation]:
-    """A pack for every relation. The embedded model's own subjects are asked about in the words of its world."""
-    known = {fact.subject for fact in load_world()}
-    beyond = {fact.relation for fact in facts if fact.subject not in known}
-    embedded = [name for name in load_shipped_relations() if name not in beyond]
-    names = dict.fromkeys(fact.relation for fact in facts)
-    return add_neutral_relations(load_relations(packs, embedded=embedded), names)
 
 
 def sample_facts(facts: Sequence[Fact], *, count: int, seed: int) -> list[Fact]:
