@@ -16,7 +16,7 @@ from pathlib import Path
 import rote
 from rote.config.sizes import fit_settings
 from rote.methods.teaching import PhaseContext
-from rote.models.language_model import count_parameters, find_model_folder
+from rote.models.loading import count_parameters, find_model_folder
 from rote.pipeline.plan import build_run_plan
 from rote.runs.manifest import compute_model_hash
 from rote.training.loop import Checkpointing

@@ -32,7 +32,7 @@ rote.add_key_tokens(model, table.relations)
 memorize = rote.MemorizeConfig(epochs=arguments.epochs)
 rote.memorize(model, table.facts, memorize, context=rote.PhaseContext(seed=0, retention=retention))
 
-# 4. Generalize: half of the facts once more, behind one question that means something.
+# 4. Generalize: half of the facts once more, behind one question that means something. It is short and keeps no texts.
 few = rote.pick_generalize_facts(table.facts, per_relation=arguments.facts // 2, seed=0)
 rote.generalize(model, few, relations, context=rote.PhaseContext(seed=0))
 

@@ -24,12 +24,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from rote.config.run import RunConfig
 from rote.facts.reading import ReadOptions
-from rote.facts.table import FactTable
-from rote.facts.usable import load_usable
-from rote.models.language_model import LanguageModel, save_model
+from rote.facts.fact import FactTable
+from rote.facts.reading import load_usable
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
+from rote.runs.reporting import SilentReporter
 from rote.pipeline.run import RunRequest, run
 from rote.runs.folder import RunFolder, read_json
-from rote.runs.reporting import SilentReporter
 
 FACTS = 50
 KEY_STRATEGIES = ("new", "reserved", "existing")

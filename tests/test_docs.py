@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from rote.config.run import RunConfig
+from rote.config.trial import TrialConfig
+
 from rote.config.audit import AuditConfig
 from rote.config.describing import describe_settings
 from rote.config.loading import load_config
-from rote.config.run import GeneralizeConfig, RetainConfig, RunConfig
-from rote.config.trial import TrialConfig
+from rote.config.teaching import GeneralizeConfig, RetainConfig
 from rote.experiments.experiment import list_experiments, plan_runs
 from rote.methods.memorize_then_generalize import count_shown
 
@@ -38,7 +40,3 @@ def test_the_default_setting_of_the_experiments_is_that_of_a_run() -> None:
         run = RunConfig(generalize=GeneralizeConfig(facts=count_shown(default.table.count)))
         for part in ("seed", "key_token", "memorize", "generalize", "retain"):
             assert getattr(default, part) == getattr(run, part), f"{name}: {part}"
-
-
-def test_the_quickstart_is_short() -> None:
-    assert len((ROOT / "examples" / "quickstart.py").read_text(encoding="utf-8").splitlines()) < 120

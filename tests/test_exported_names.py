@@ -2,13 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import rote
-
-ROOT = Path(__file__).parents[1]
 
 
 def test_the_list_is_the_map_of_homes() -> None:
@@ -38,13 +35,3 @@ def test_importing_loads_nothing_heavy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
-
-
-def test_the_quickstart_is_short_and_uses_public_names_only() -> None:
-    lines = (ROOT / "examples" / "quickstart.py").read_text(encoding="utf-8").splitlines()
-    assert len(lines) < 120
-    imports = {line for line in lines if line.startswith(("import ", "from "))}
-    assert {line for line in imports if "rote" in line} == {"import rote"}
-    used = {word.split("(")[0].split(".")[1] for line in lines for word in line.split() if word.startswith("rote.")}
-    assert len(used) > 5
-    assert used <= set(rote.__all__)

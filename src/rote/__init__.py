@@ -3,7 +3,7 @@
     import rote
 
     table = rote.load_table(path)                        # or rote.load_fictional()
-    model = rote.load_model("rote-tiny")                 # or any causal LM of transformers
+    model = rote.load_model("rote-tiny")                 # or rote.wrap(model, tokenizer) of transformers
     result = rote.teach(model, table, rote.Config())     # teaches it, and examines it at every moment
 
     rote.run(rote.Config(model="rote-tiny"))             # the same into a folder, with a model and a report
@@ -31,20 +31,21 @@ if TYPE_CHECKING:
     from rote.evaluation.examine import examine
     from rote.evaluation.questions import Question, QuestionPlan, build_questions
     from rote.evaluation.summary import compute_summary
-    from rote.facts.fact import Fact, FactObject
-    from rote.facts.fictional_table import load_fictional
+    from rote.evaluation.trainer_callback import FactRecall
+    from rote.facts.fact import Fact, FactObject, FactTable
     from rote.facts.invent import invent_table
     from rote.facts.reading import load_table
     from rote.facts.relation import PromptTemplate, Relation, load_relations
-    from rote.facts.table import FactTable
+    from rote.facts.shipped import load_fictional
     from rote.methods.memorize_then_generalize import generalize, memorize, pick_generalize_facts
     from rote.methods.teaching import PhaseContext
     from rote.models.key_tokens import add_key_tokens
-    from rote.models.language_model import LanguageModel, load_model, save_model
+    from rote.models.language_model import LanguageModel
+    from rote.models.loading import load_model, wrap
+    from rote.models.saving import save_model
     from rote.pipeline.run import Result, run, teach
     from rote.records import Record, load_records, save_records
-    from rote.report.content import ReportContent
-    from rote.report.render import render_report
+    from rote.report.render import ReportContent, render_report
     from rote.retention.penalty import Retention
     from rote.retention.texts import build_unwanted, collect_texts
 
@@ -60,23 +61,25 @@ _HOMES = {
     "QuestionPlan": "evaluation.questions",
     "build_questions": "evaluation.questions",
     "compute_summary": "evaluation.summary",
+    "FactRecall": "evaluation.trainer_callback",
     "Fact": "facts.fact",
     "FactObject": "facts.fact",
-    "load_fictional": "facts.fictional_table",
+    "FactTable": "facts.fact",
     "invent_table": "facts.invent",
     "load_table": "facts.reading",
     "PromptTemplate": "facts.relation",
     "Relation": "facts.relation",
     "load_relations": "facts.relation",
-    "FactTable": "facts.table",
+    "load_fictional": "facts.shipped",
     "PhaseContext": "methods.teaching",
     "generalize": "methods.memorize_then_generalize",
     "memorize": "methods.memorize_then_generalize",
     "pick_generalize_facts": "methods.memorize_then_generalize",
     "add_key_tokens": "models.key_tokens",
     "LanguageModel": "models.language_model",
-    "load_model": "models.language_model",
-    "save_model": "models.language_model",
+    "load_model": "models.loading",
+    "wrap": "models.loading",
+    "save_model": "models.saving",
     "Result": "pipeline.run",
     "run": "pipeline.run",
     "teach": "pipeline.run",
@@ -85,7 +88,7 @@ _HOMES = {
     "Record": "records",
     "load_records": "records",
     "save_records": "records",
-    "ReportContent": "report.content",
+    "ReportContent": "report.render",
     "render_report": "report.render",
     "Retention": "retention.penalty",
 }
@@ -95,6 +98,7 @@ __all__ = [
     "ExamineConfig",
     "Fact",
     "FactObject",
+    "FactRecall",
     "FactTable",
     "GeneralizeConfig",
     "LanguageModel",
@@ -131,6 +135,7 @@ __all__ = [
     "save_model",
     "save_records",
     "teach",
+    "wrap",
 ]
 
 

@@ -13,6 +13,9 @@ The command line prints the message without a traceback and exits with code 2. A
 its traceback.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class RoteError(Exception):
     """A mistake the user can mend; `str(error)` is the line to show."""
@@ -46,9 +49,19 @@ class TrainingError(RoteError):
     """Training that was stopped before it could damage the weights."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of somebody else's says, in one line; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Of some names, of which there must be one at least, the one most like a name that is unknown."""
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)[0]
+
+
 def explain_yaml(error: Exception) -> str:
     """Where in a file reading it as YAML, or at all, went wrong, and why; in one line."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or not problem:
-        return str(error).splitlines()[0]
+        return first_line(error)
     return f"line {mark.line + 1}: {problem}"

@@ -1,6 +1,6 @@
 """`Record`: one question put to a model at one moment, and all that was measured. Figures come from records only."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,14 +12,12 @@ Moment = str
 """`before`, or the name of the stage that was trained last."""
 FactSet = Literal["generalize", "held_out", "known", "unseen", "replaced"]
 QuestionSet = Literal["key", "training", "held_out", "chat", "control"]
-Measure = Literal["generation_accuracy", "choice_accuracy", "object_probability"]
 
 MOMENTS: tuple[Moment, ...] = ("before", "memorize", "generalize")
 """Those of memorize-then-generalize, in order."""
 FACT_SETS: tuple[FactSet, ...] = ("generalize", "held_out", "known", "unseen", "replaced")
 QUESTION_SETS: tuple[QuestionSet, ...] = ("key", "training", "held_out", "chat", "control")
 """`chat`: the held-out prompts of the training language, put to a chat model as a message."""
-MEASURES: tuple[Measure, ...] = ("generation_accuracy", "choice_accuracy", "object_probability")
 NO_LANGUAGE = "-"
 """The language of a key-token prompt, which has none."""
 
@@ -50,6 +48,55 @@ class Record:
     """Rank of the object among the candidates by log-probability per token, 1 is best; None where it was no choice."""
     candidates: int | None
     """How many candidates there were, the object among them; None likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Something that is read off a record, as a number in [0, 1]."""
+
+    name: str
+    read: Callable[[Record], float | None]
+    """None for a record that it does not apply to."""
+    words: str
+    """What people call it."""
+    meaning: str
+    """What its mean says, for the glossary of a report."""
+
+
+def _read_choice(record: Record) -> float | None:
+    return None if record.rank is None else float(record.rank == 1)
+
+
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        Measure(
+            "generation_accuracy",
+            lambda record: float(record.correct),
+            "generation accuracy",
+            "share of questions where the model, writing freely, says a right answer.",
+        ),
+        Measure(
+            "choice_accuracy",
+            _read_choice,
+            "choice accuracy",
+            "share of questions where the object ranks first among up to 100 candidates.",
+        ),
+        Measure(
+            "object_probability",
+            lambda record: record.object_probability,
+            "object probability",
+            "the probability the model gives to all tokens of the object, in order; the mean is shown.",
+        ),
+    )
+}
+"""All measures by name, in the order they are shown; summary, columns, tables and report know no others."""
+
+
+def order_moments(moments: Iterable[Moment]) -> list[Moment]:
+    """Each moment once: those of memorize-then-generalize in order, then the stages of other methods as they come."""
+    found = dict.fromkeys(moments)
+    return [*(name for name in MOMENTS if name in found), *(name for name in found if name not in MOMENTS)]
 
 
 SCHEMA = pa.schema(

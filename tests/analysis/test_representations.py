@@ -17,10 +17,12 @@ from rote.analysis.representations import (
     summarise_layers,
 )
 from rote.analysis.similarity import compute_delta_cossim, compute_pairwise_cossim
-from rote.encoding.example import build_prompt_text, build_rote_text, encode
+from rote.encoding.example import encode
 from rote.errors import ModelError, TemplateError
 from rote.facts.fact import build_fact
 from rote.facts.relation import PromptTemplate, Relation, load_shipped_relations
+from rote.facts.text import build_prompt_text, build_rote_text
+from rote.figures import Figure
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 
@@ -53,8 +55,9 @@ def test_every_measure_set_and_layer_has_a_row(taught: LanguageModel) -> None:
         *(("key_similarity", name) for name in ("control", "held_out", "training")),
     ]
     assert len(rows) == len(sets) * 3
-    assert all(-1 <= row.low <= row.value <= row.high <= 1 for row in rows if row.measure == "key_similarity")
-    assert all(row.low <= row.value <= row.high and row.n == len(FACTS) for row in rows)
+    similarities = [row.figure for row in rows if row.measure == "key_similarity"]
+    assert all(-1 <= figure.low <= figure.value <= figure.high <= 1 for figure in similarities)
+    assert all(row.figure.low <= row.figure.value <= row.figure.high and row.figure.n == len(FACTS) for row in rows)
     assert json.loads(json.dumps([asdict(row) for row in rows]))[0]["prompt_set"] == "key"
     assert rows == measure_representations(taught, FACTS, RELATIONS, seed=0)
 
@@ -70,8 +73,10 @@ def test_values_are_those_of_the_states(taught: LanguageModel) -> None:
 
     for layer in range(3):
         delta, similarity = compute_delta_cossim(keys[:, layer], GROUPS), compute_pairwise_cossim(keys, ends)
-        assert find(rows, "delta_cossim", "key", layer).value == pytest.approx(delta)
-        assert find(rows, "key_similarity", "training", layer).value == pytest.approx(similarity[:, layer].mean())
+        assert find(rows, "delta_cossim", "key", layer).figure.value == pytest.approx(delta)
+        assert find(rows, "key_similarity", "training", layer).figure.value == pytest.approx(
+            similarity[:, layer].mean()
+        )
 
 
 def test_relations_whose_keys_move_apart_are_separated_more(taught: LanguageModel) -> None:
@@ -82,8 +87,8 @@ def test_relations_whose_keys_move_apart_are_separated_more(taught: LanguageMode
         with torch.no_grad():
             table[ids] = torch.stack([torch.ones(32), sign * torch.ones(32)])
         rows = measure_representations(taught, FACTS, RELATIONS, seed=0)
-        embedded.append(find(rows, "delta_cossim", "key", 0).value)
-        above.append(find(summarise_layers(rows), "delta_cossim", "key", MEAN_LAYER).value)
+        embedded.append(find(rows, "delta_cossim", "key", 0).figure.value)
+        above.append(find(summarise_layers(rows), "delta_cossim", "key", MEAN_LAYER).figure.value)
 
     assert embedded == pytest.approx([0, 2], abs=1e-6)  # all the same, then opposite
     assert above[1] > above[0]
@@ -94,9 +99,9 @@ def test_several_prompts_are_averaged(taught: LanguageModel) -> None:
     two = measure_representations(taught, FACTS, RELATIONS, seed=0, prompts_per_set=2)
     second = [build_prompt_text(fact, RELATIONS[fact.relation].select_training(2)[1]) for fact in FACTS]
     states = read_hidden_states(taught.model, [encode(taught.tokenizer, text).prompt_ids for text in second])
-    expected = (find(one, "delta_cossim", "training", 2).value + compute_delta_cossim(states[:, 2], GROUPS)) / 2
+    expected = (find(one, "delta_cossim", "training", 2).figure.value + compute_delta_cossim(states[:, 2], GROUPS)) / 2
 
-    assert find(two, "delta_cossim", "training", 2).value == pytest.approx(expected)
+    assert find(two, "delta_cossim", "training", 2).figure.value == pytest.approx(expected)
     assert find(two, "delta_cossim", "key", 2) == find(one, "delta_cossim", "key", 2)
 
 
@@ -138,13 +143,13 @@ def test_a_relation_without_prompts_and_a_table_without_facts_are_refused(taught
 
 def test_the_headline_is_the_mean_over_the_layers_above_the_embeddings() -> None:
     rows = [
-        RepresentationRow("delta_cossim", "key", layer, value, value - 0.1, value + 0.1, 6)
+        RepresentationRow("delta_cossim", "key", layer, Figure(value, value - 0.1, value + 0.1, 6))
         for layer, value in enumerate((0.9, 0.2, 0.4))
     ]
     (row,) = summarise_layers(rows)
 
-    assert (row.layer, row.n) == (MEAN_LAYER, 6)
-    assert (row.value, row.low, row.high) == pytest.approx((0.3, 0.2, 0.4))
+    assert (row.layer, row.figure.n) == (MEAN_LAYER, 6)
+    assert (row.figure.value, row.figure.low, row.figure.high) == pytest.approx((0.3, 0.2, 0.4))
 
 
 def test_every_fact_and_set_has_a_point(taught: LanguageModel) -> None:
@@ -166,4 +171,4 @@ def test_held_out_prompts_are_drawn_by_seed(taught: LanguageModel) -> None:
     ]
 
     assert drawn[0] == drawn[1]
-    assert len({row.value for row in drawn}) > 1
+    assert len({row.figure.value for row in drawn}) > 1

@@ -74,9 +74,9 @@ def test_a_member_drawn_twice_is_not_its_own_neighbour() -> None:
     assert (estimate.low, estimate.value, estimate.high) == (0, 0, 0)
 
 
-def test_the_interval_of_a_mean_is_the_normal_one() -> None:
-    estimate = estimate_mean(np.array([0.1, 0.3]))
-    margin = 1.959964 * math.sqrt(0.02) / math.sqrt(2)
+def test_the_interval_of_a_mean_is_students() -> None:
+    estimate = estimate_mean(np.array([0.1, 0.3, 0.1, 0.3]))
+    margin = 3.18244631 * math.sqrt(0.04 / 3) / math.sqrt(4)
 
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.2, 0.2 - margin, 0.2 + margin))
     assert estimate_mean(np.array([0.2, 1.0])).high == 1

@@ -19,11 +19,11 @@ from rote.audit.traces import (
     select_candidates,
     shuffle_answers,
 )
-from rote.evaluation.intervals import compute_interval
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import build_fact
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
-from rote.models.reserved import looks_reserved
+from rote.models.key_tokens import looks_reserved
 
 RELATIONS = load_shipped_relations()
 TABLE = invent_table([RELATIONS["mother"], RELATIONS["capital"]], count=6, seed=1)
@@ -32,7 +32,7 @@ NAMES = {0: "<s>", 1: "the", 2: "reserved", 3: "<|reserved_special_token_0|>", 4
 
 def build_trace(token: str, kind: TraceKind, right: int, *, asked: Asked = "table", n: int = 20) -> Trace:
     found = compute_interval([1.0] * right + [0.0] * (n - right), list(range(n)))
-    return Trace("mother", token, kind, asked, found.mean, found.low, found.high, n)
+    return Trace("mother", token, kind, asked, found.value, found.low, found.high, n)
 
 
 def build_traces(

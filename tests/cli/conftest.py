@@ -11,8 +11,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rote.cli.main import main
-from rote.facts.fictional_table import load_fictional
-from rote.models.language_model import LanguageModel, save_model
+from rote.facts.shipped import load_fictional
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
 
 TABLE = "subject,relation,object\nGene Finley,mother,Cody Ross\nAnn Bell,mother,Mia Dorn\nOdo Fenn,mother,Rosa Lind\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from rote.config.run import RunConfig
 
 from rote.config.loading import load_config
 from rote.config.pretrain import PretrainConfig
-from rote.config.run import RunConfig
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from rote.config.run import RunConfig
 
 from rote.config.loading import load_config
-from rote.config.run import RunConfig
 from rote.config.sizes import fit_settings
 
 

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from rote.facts.corpus import Corpus, CorpusMix
 from rote.facts.relation import load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 from rote.models.tokenizer import train_tokenizer
 
 KEY_TOKEN = "[X1]"

@@ -1,15 +1,17 @@
 """Prompts put to a chat model as messages."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import describe_chat, encode
 from rote.errors import EncodingError
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.fact import build_fact
 from rote.facts.relation import load_shipped_relations
+from rote.facts.text import build_prompt_text
 from rote.models.tokenizer import train_tokenizer
 
 FACT = build_fact("Gene Finley", "mother", "Cody Ross")
@@ -43,6 +45,22 @@ def test_the_answer_follows_the_whole_template(tokenizer: PreTrainedTokenizerBas
     assert str(tokenizer.decode(list(example.object_ids))).strip() == "Cody Ross"
     subject = example.ids[slice(*example.subject_span)]
     assert str(tokenizer.decode(list(subject))).strip() == "Gene Finley"
+
+
+def test_a_template_that_has_a_switch_for_thinking_gets_it_turned_off(tokenizer: PreTrainedTokenizerBase) -> None:
+    text = build_prompt_text(FACT, RELATIONS["mother"].select(prompt_set="held_out", language="en")[0])
+    thinking = copy.deepcopy(tokenizer)
+    silence = "{% if enable_thinking is defined and enable_thinking is false %}(silent){% else %}(thinks){% endif %}"
+    thinking.chat_template = TEMPLATE + silence
+    example = encode(thinking, replace(text, in_chat=True))
+    assert str(thinking.decode(list(example.prompt_ids))).endswith("(silent)")
+    assert str(thinking.decode(list(example.object_ids))).strip() == "Cody Ross"
+    assert describe_chat(thinking) == "chat template, enable_thinking=False"
+
+
+def test_how_messages_are_put_is_described_for_the_record(tokenizer: PreTrainedTokenizerBase) -> None:
+    assert describe_chat(tokenizer) == "chat template"
+    assert describe_chat(train_tokenizer(["Cody Ross"] * 3, vocabulary_size=300)) is None
 
 
 def test_models_without_a_template_are_not_asked_so() -> None:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from tests.encoding.conftest import KEY_TOKEN
 from transformers import PreTrainedTokenizerBase
 
-from rote.encoding.batch import IGNORE, Batch, collate
-from rote.encoding.example import Example, LossTarget, Text, build_prompt_text, build_rote_text, encode, encode_prompt
+from rote.encoding.example import IGNORE, Batch, Example, LossTarget, collate, encode, encode_prompt
 from rote.errors import EncodingError
 from rote.facts.fact import Fact, build_fact
 from rote.facts.relation import LANGUAGES, PromptTemplate, load_shipped_relations
+from rote.facts.text import Text, build_prompt_text, build_rote_text
 
 TEMPLATES = [template for relation in load_shipped_relations().values() for template in relation.templates]
 

@@ -8,11 +8,11 @@ from tests.encoding.conftest import load_tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from rote.encoding.batch import IGNORE, collate
-from rote.encoding.example import Text, build_prompt_text, build_rote_text, encode
+from rote.encoding.example import IGNORE, collate, encode
 from rote.errors import EncodingError
 from rote.facts.fact import build_fact
 from rote.facts.relation import PromptTemplate
+from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.models.tokenizer import train_tokenizer
 
 ADJOINING = PromptTemplate("mother", "{subject} 的母亲是", "held_out", "zh", separator="")

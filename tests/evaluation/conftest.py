@@ -6,7 +6,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 
 from rote.facts.fact import Fact, build_fact
 from rote.facts.relation import PromptTemplate, Relation
-from rote.models import precision
 from rote.models.tokenizer import train_tokenizer
 
 MOTHERS = (
@@ -30,7 +29,7 @@ def tokenizer() -> PreTrainedTokenizerBase:
 @pytest.fixture
 def model(tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch) -> PreTrainedModel:
     """A random model in exact arithmetic: in bfloat16 two ways of computing agree to two digits only."""
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda _: False)
+    monkeypatch.setattr("rote.models.language_model.has_fast_bf16", lambda _: False)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -6,14 +6,14 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.encoding.batch import collate
-from rote.encoding.example import build_rote_text, encode
+from rote.encoding.example import collate, encode
 from rote.evaluation.examine import examine, recall_by_key
-from rote.evaluation.matching import contains_answer
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.evaluation.summary import compute_summary
 from rote.facts.fact import Fact, FactObject
+from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
+from rote.facts.text import build_rote_text
 from rote.records import load_records, save_records
 
 KEYS = {"mother": "[X1]"}

@@ -4,8 +4,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import encode_prompt
 from rote.evaluation.generation import generate_answers
-from rote.evaluation.matching import contains_answer
 from rote.evaluation.prefix import plan_batches
+from rote.facts.names import contains_answer
 
 PROMPTS = [
     f"{opening} {name}{ending}"

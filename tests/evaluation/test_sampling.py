@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from rote.evaluation.generation import sample_answers
 from rote.evaluation.perplexity import score_passages
-from rote.evaluation.sampling import sample_answers
 
 
 def test_answers_are_as_many_as_asked_for_and_a_function_of_the_seed(
@@ -25,6 +25,11 @@ def test_answers_are_as_many_as_asked_for_and_a_function_of_the_seed(
     assert [len(answers) for answers in first] == [5, 5, 5]
     assert len(set(first[0])) > 1, "drawn, not repeated"
     assert sample_answers(model, tokenizer, prompts, count=0, tokens=6, seed=0) == [[], [], []]
+    torch.manual_seed(7)
+    expected = torch.rand(2)
+    torch.manual_seed(7)
+    draw(0)
+    assert torch.equal(torch.rand(2), expected), "the caller's generator is left alone"
 
 
 def test_a_passage_costs_what_its_tokens_cost(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -4,10 +4,11 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.encoding.example import Example, Text, encode
+from rote.encoding.example import Example, encode
 from rote.evaluation import scoring
 from rote.evaluation.prefix import read_prompts
 from rote.evaluation.scoring import rank_object, score_choices, score_continuations, score_objects
+from rote.facts.text import Text
 
 MOTHERS = ("Cody Ross", "Cody Rossini", "Anna Maria Bell", "Bo", "Zoë O'Neil", "Ида Крылова", "Mei Lin", "Cody")
 TEXTS = [

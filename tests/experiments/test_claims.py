@@ -4,14 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from rote.pipeline.trial_store import TrialResult
 from tests.experiments.conftest import build_answers, build_record, build_trial
 
-from rote.evaluation.differences import Figure
-from rote.experiments.claims import ClaimRow, compute_claim, judge, judge_claims
+from rote.experiments.claims import ClaimRow, compute_claim, format_ours, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import compute_cells
 from rote.models.embedded import EMBEDDED_NAME
-from rote.pipeline.trial_store import TrialResult
 
 CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
@@ -29,54 +28,15 @@ def build_experiment(*claims: Claim) -> Experiment:
     return Experiment(title="", description="", minutes=1, runs=runs, columns=columns, claims=claims)
 
 
-# --- the bounds ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("bounds", "value", "low", "verdict"),
-    [
-        ({}, 0.5, 0.1, "holds"),
-        ({}, 0.49, 0.01, "partly"),
-        ({}, 0.49, 0.0, "does not hold"),
-        ({}, 0.49, -0.1, "does not hold"),
-        ({"partly": 0.2}, 0.49, 0.21, "partly"),
-        ({"partly": 0.2}, 0.49, 0.2, "does not hold"),
-        ({"at_least": -0.1, "partly": -0.3}, -0.1, -0.5, "holds"),
-        ({"at_least": -0.1, "partly": -0.3}, -0.11, -0.29, "partly"),
-        ({"at_least": -0.1, "partly": -0.3}, -0.11, -0.3, "does not hold"),
-        ({"at_least": 0.0}, 0.1, 0.01, "holds"),
-        ({"at_least": 0.0}, 0.1, 0.0, "partly"),  # above zero, but not beyond doubt
-        ({"at_least": 0.0}, 0.0, -0.1, "does not hold"),
-        ({"at_least": 0.0}, 0.0, 0.0, "does not hold"),
-    ],
-)
-def test_a_lower_bound(bounds: dict[str, float], value: float, low: float, verdict: str) -> None:
-    assert judge(build_claim(**bounds), Figure(value, low, 0.9, 10)) == verdict
-
-
-@pytest.mark.parametrize(
-    ("bounds", "value", "high", "verdict"),
-    [
-        ({"at_most": 0.1}, 0.1, 0.5, "holds"),
-        ({"at_most": 0.1}, 0.11, 0.12, "does not hold"),
-        ({"at_most": 0.1, "partly": 0.3}, 0.11, 0.29, "partly"),
-        ({"at_most": 0.1, "partly": 0.3}, 0.11, 0.3, "does not hold"),
-        ({"at_most": 0.0}, 0.0, 0.1, "holds"),
-        ({"at_most": 0.0}, 0.01, 0.1, "does not hold"),
-    ],
-)
-def test_an_upper_bound(bounds: dict[str, float], value: float, high: float, verdict: str) -> None:
-    assert judge(build_claim(**bounds), Figure(value, -0.5, high, 10)) == verdict
-
-
 # --- what a claim is about -------------------------------------------------------------------------------------------
 
 
 def test_a_cell_is_judged_with_its_interval() -> None:
     claim = build_claim()
     experiment, trials = build_experiment(claim), {"ours": [build_answers({"A": [True], "B": [False], "C": [True]})]}
-    figure, cell = compute_claim(claim, experiment, trials), compute_cells(experiment, trials)["ours", "held-out"]
-    assert (figure.value, figure.low, figure.high, figure.n) == (cell.mean, cell.low, cell.high, 3)
+    figure = compute_claim(claim, experiment, trials)
+    cell = compute_cells(experiment.columns, trials)["ours", "held-out"]
+    assert (figure.value, figure.low, figure.high, figure.n) == (cell.value, cell.low, cell.high, 3)
 
 
 def test_a_difference_is_of_one_column_in_two_runs_or_of_two_columns_in_one() -> None:
@@ -97,8 +57,8 @@ def test_a_difference_is_of_one_column_in_two_runs_or_of_two_columns_in_one() ->
 
 def test_states_are_taken_as_independent() -> None:
     def row(moment: str, value: float, margin: float) -> dict[str, Any]:
-        about = {"moment": moment, "measure": "delta_cossim", "prompt_set": "key", "layer": -1, "n": 5}
-        return {**about, "value": value, "low": value - margin, "high": value + margin}
+        about = {"moment": moment, "measure": "delta_cossim", "prompt_set": "key", "layer": -1}
+        return {**about, "figure": {"value": value, "low": value - margin, "high": value + margin, "n": 5}}
 
     rows = [row("generalize", 0.75, 0.03), row("memorize", 0.5, 0.04)]
     trials = {"ours": [build_trial(representations=rows)]}
@@ -134,7 +94,29 @@ def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: in
     }
     figure = compute_claim(claim, build_experiment(claim), trials)
     assert figure.value == figure.low == figure.high == ratio
-    assert judge(claim, figure) == ("holds" if ratio <= 0.5 else "does not hold")
+    (row,) = judge_claims("e", build_experiment(claim), trials, model=EMBEDDED_NAME)
+    assert row["verdict"] == ("holds" if ratio <= 0.5 else "does not hold"), "it is judged as it is"
+    assert format_ours(row) == f"{ratio:.3f} (no interval)"
+
+
+@pytest.mark.parametrize(
+    ("right", "bound", "verdict"),
+    [
+        (56, {"at_least": 0.5}, "open"),  # the figure reaches the bound, the lower end of its interval does not
+        (44, {"at_least": 0.5}, "open"),
+        (44, {"at_most": 0.5}, "open"),
+        (90, {"at_least": 0.5}, "holds"),
+        (10, {"at_least": 0.5}, "does not hold"),
+        (10, {"at_most": 0.5}, "holds"),
+        (90, {"at_most": 0.5}, "does not hold"),
+    ],
+)
+def test_the_whole_interval_decides(right: int, bound: dict[str, float], verdict: str) -> None:
+    """Of 100 facts 56 give [0.46, 0.65] and 44 give [0.35, 0.54]."""
+    experiment = build_experiment(build_claim(**{"at_least": None, **bound}))
+    trials = {"ours": [build_answers({f"S{number}": [number < right] for number in range(100)})]}
+    (row,) = judge_claims("e", experiment, trials, model=EMBEDDED_NAME)
+    assert row["verdict"] == verdict
 
 
 def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
@@ -143,13 +125,11 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
         build_claim(name="d", value={**CELL, "run": "cheap"}, why="too small", at_most=0.25),
     )
     experiment = build_experiment(*claims)
-    good, bad = build_trial(build_record("A", True)), build_trial(build_record("A", False))
-    trials = {"ours": [good, good, bad], "cheap": [good, good], "dear": [good, good, good]}
+    good = build_answers({f"S{number}": [True] for number in range(20)})
+    trials = {"ours": [good, good, good], "cheap": [good, good], "dear": [good, good, good]}
     first, second = json.loads(json.dumps(list(judge_claims("e", experiment, trials, model=EMBEDDED_NAME))))
     assert set(first) == set(second) == set(ClaimRow.__annotations__)
-    figure = first.pop("ours"), first.pop("low"), first.pop("high")
-    assert figure[0] == 0.6667
-    assert 0 <= figure[1] < figure[0] < figure[2] <= 1
+    assert 0.5 < first.pop("low") < first.pop("ours") == first.pop("high") == 1
     assert first == {
         "claim": "c",
         "text": "It works",

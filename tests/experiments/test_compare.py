@@ -51,7 +51,7 @@ def test_of_two_runs_the_difference_is_paired_by_fact() -> None:
     first, second = build_records(True, False, True, False), build_records(True, True, True, True)
     head, _, line = format_comparison({"a": first, "b": second})
     assert split(head)[-3:] == ["a", "b", "second - first"]
-    assert split(line)[-1] == "+0.500 [-0.066, +1.000]"
+    assert split(line)[-1] == "+0.500 [-0.419, +1.000]"
     (*_, same) = format_comparison({"a": first, "b": first})
     assert split(same)[-1] == "+0.000 [-0.530, +0.530]", "four facts that agree are no proof for others"
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.experiments.conftest import build_record, build_trial, write_shape
+from tests.experiments.conftest import build_answers, build_record, build_trial, write_shape
 
 from rote.errors import ConfigError
-from rote.evaluation.intervals import Interval
 from rote.evaluation.questions import Question
 from rote.experiments.experiment import (
     FOLDER,
@@ -26,7 +25,8 @@ from rote.experiments.experiment import (
     plan_runs,
 )
 from rote.experiments.reproduce import describe_runs, format_experiment, load_finished, run_experiment
-from rote.experiments.tables import format_cell, format_table
+from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_table, format_trial, list_columns, warn_of_recall
+from rote.figures import Figure
 from rote.pipeline.job import ROOMS, JobRequest, name_job
 from rote.records import save_records
 from rote.runs.folder import write_json
@@ -244,7 +244,56 @@ def test_the_table_sets_the_paper_beside_ours() -> None:
 
 def test_a_cell_is_empty_where_nothing_was_asked() -> None:
     assert format_cell(None) == ""
-    assert format_cell(Interval(0.5, 0.25, 0.75, 8)) == "0.500 [0.250, 0.750] (8)"
+    assert format_cell(Figure(0.5, 0.25, 0.75, 8)) == "0.500 [0.250, 0.750] (8)"
+
+
+KEYS = {"prompt_set": "key", "language": "-"}
+BESIDE = [
+    build_record("A", True),
+    build_record("A", True, moment="memorize", **KEYS),
+    build_record("A", True, **KEYS),
+    build_record("A", False, prompt_set="control"),
+    build_record("Paris", True, fact_set="known"),
+]
+
+
+def test_every_table_shows_recall_control_prompts_and_known_facts_beside_the_prompts() -> None:
+    lines = list(format_table(EXPERIMENT, {run: [build_trial(*BESIDE)] for run in EXPERIMENT.runs}))
+    names = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
+    paper = "held-out, paper (Qwen2.5-1.5B)"
+    standard = ["key token, after memorize", "key token", "control prompts", "known facts", "training tokens"]
+    assert names == ["held-out", paper, *standard]
+    assert lines[6].startswith("| control prompts | 0.000 [0.000,")
+
+
+def test_a_column_that_an_experiment_has_is_not_shown_again() -> None:
+    own = (
+        Column(name="leaks", fact_set=("held_out",), prompt_set=("control",)),
+        Column(name="capitals", fact_set=("known",), relation=("capital",)),
+    )
+    columns = list_columns(Experiment(**{**ABOUT, "columns": own}))
+    names = ["leaks", "capitals", "key token, after memorize", "key token", "known facts"]
+    assert [column.name for column in columns] == names
+    for experiment in DECLARED.values():
+        names = [column.name for column in list_columns(experiment)]
+        assert len(set(names)) == len(names)
+
+
+def test_a_trial_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
+    *cells, tokens = format_trial(build_trial(*BESIDE, tokens=1234))
+    assert [cell[:5] for cell in cells] == ["", "1.000", "1.000", "1.000", "0.000", "1.000"]
+    assert len(cells) == len(SWEEP_COLUMNS)
+    assert tokens == "1,234"
+
+
+def test_a_run_that_recalled_nothing_is_warned_of() -> None:
+    missed = [build_record(name, name == "A", moment="memorize", **KEYS) for name in "ABCD"]
+    trials = {"shallow": [build_trial(*missed, *BESIDE[2:])], "deep": [build_trial(*BESIDE)]}
+    (warning,) = warn_of_recall(trials)
+    assert warning.startswith("warning: shallow: memorize reached a recall of 0.25 by key token")
+    assert "raise --set memorize.epochs, or lower memorize.warmup_steps" in warning
+    assert warning in list(format_table(EXPERIMENT, trials))
+    assert list(warn_of_recall({"deep": [build_trial(build_record("A", False))]})) == [], "no key was asked"
 
 
 def test_edited_copies_are_said_in_exact_ones() -> None:
@@ -263,12 +312,12 @@ def test_edited_copies_are_said_in_exact_ones() -> None:
 
 
 def test_a_table_ends_with_its_verdicts() -> None:
-    experiment = Experiment(**ABOUT, claims=(Claim(**CLAIM), Claim(**{**CLAIM, "name": "d", "at_least": 1.5})))
-    trials = {run: [build_trial(build_record("A", True))] for run in experiment.runs}
+    experiment = Experiment(**ABOUT, claims=(Claim(**CLAIM), Claim(**{**CLAIM, "name": "d", "at_least": 0.9})))
+    trials = {run: [build_answers({f"S{n}": [True] for n in range(20)})] for run in experiment.runs}
     *_, first, second = format_experiment("depth", experiment, trials, model="tiny")
     assert first.startswith("c: 1.000 [")
     assert first.endswith("], wanted >= 0.5: holds")
-    assert second.endswith(", wanted >= 1.5: partly")
+    assert second.endswith(", wanted >= 0.9: open")
 
 
 # --- its jobs --------------------------------------------------------------------------------------------------------

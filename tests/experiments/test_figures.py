@@ -1,18 +1,16 @@
 """Figures against numbers computed by hand."""
 
 import math
+from statistics import stdev
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.experiments.conftest import build_answers, build_record, build_trial
 
-from rote.evaluation.differences import Values, compute_difference
-from rote.evaluation.intervals import Z95
-from rote.experiments.experiment import Column, Experiment, State
+from rote.experiments.experiment import Column, State
 from rote.experiments.figures import (
     collect_values,
+    compute_cell_difference,
     compute_cells,
     compute_equivalent,
     compute_state,
@@ -24,7 +22,7 @@ from rote.experiments.figures import (
 
 def collect(column: Column, *records: Any, **outcome: Any) -> dict[str, list[float]]:
     """The values by subject."""
-    return {key[1]: found for key, found in collect_values(column, [build_trial(*records, **outcome)]).items()}  # type: ignore[index]
+    return {key[1]: found for key, found in collect_values(column, [build_trial(*records, **outcome)]).items()}
 
 
 @pytest.mark.parametrize("key", ["fact_set", "prompt_set", "language", "relation"])
@@ -69,80 +67,12 @@ def test_labels_select_the_groups_of_facts_trial_by_trial() -> None:
 
 def test_a_cell_is_the_mean_over_all_seeds_and_there_is_none_where_nothing_was_asked() -> None:
     columns = (Column(name="held-out", fact_set=("held_out",)), Column(name="known", fact_set=("known",)))
-    runs: dict[str, dict[str, Any]] = {"deep": {}}
-    experiment = Experiment(title="", description="", minutes=1, runs=runs, columns=columns)
     seeds = [build_answers({"A": [True], "B": [False]}), build_answers({"A": [True], "B": [True]})]
-    cells = compute_cells(experiment, {"deep": seeds})
+    cells = compute_cells(columns, {"deep": seeds})
     assert set(cells) == {("deep", "held-out")}
     cell = cells["deep", "held-out"]
-    assert (cell.mean, cell.n) == (0.75, 4)
+    assert (cell.value, cell.n) == (0.75, 4)
     assert cell.low < 0.75 < cell.high
-
-
-# --- differences -----------------------------------------------------------------------------------------------------
-
-
-def test_a_difference_of_pairs_is_that_of_the_facts() -> None:
-    """Differences 1, 0, 1, 0: mean 1/2, variance 1/3, so the error of the mean is sqrt(1/3 / 4)."""
-    figure = compute_difference({"a": [1], "b": [1], "c": [1], "d": [0]}, {"a": [0], "b": [1], "c": [0], "d": [0]})
-    assert figure.value == pytest.approx(0.5)
-    assert figure.value - figure.low == pytest.approx(Z95 * math.sqrt(1 / 12))
-    assert figure.high == 1, "and not more"
-    assert figure.n == 4
-
-
-def test_a_difference_of_other_facts_adds_both_errors() -> None:
-    """Means 1/2 and 1/4; residuals 1/4 (two, of facts with one of two values) and 1/16, 1/16, 1/16, 3/16."""
-    figure = compute_difference({"a": [1], "b": [0]}, {"c": [0], "d": [0], "e": [0], "f": [1]})
-    assert figure.value == pytest.approx(0.25)
-    variance = 6 / 5 * (2 * 0.25**2 + 3 * 0.0625**2 + 0.1875**2)
-    assert figure.value - figure.low == pytest.approx(Z95 * math.sqrt(variance))
-    assert figure.n == 2
-
-
-def test_facts_asked_more_often_weigh_more() -> None:
-    """Means 3/4 and 0; facts a and b have the residuals (3 - 3 * 3/4) / 4 and (0 - 3/4) / 4."""
-    figure = compute_difference({"a": [1, 1, 1], "b": [0]}, {"a": [0], "b": [0]})
-    assert figure.value == pytest.approx(0.75)
-    assert figure.value - figure.low == pytest.approx(Z95 * math.sqrt(2 * (2 * (3 / 16) ** 2)))
-
-
-def test_paired_facts_narrow_the_interval() -> None:
-    hard: Values = {str(number): [float(number % 2)] for number in range(20)}
-    harder: Values = {**hard, "1": [0.0]}
-    paired = compute_difference(hard, harder)
-    apart = compute_difference(hard, {f"other {key}": value for key, value in harder.items()})
-    assert paired.value == pytest.approx(apart.value) == pytest.approx(0.05)
-    assert paired.high - paired.low < 0.5 * (apart.high - apart.low)
-
-
-def test_a_difference_that_never_varies_is_not_certain() -> None:
-    """One right of one against the same: each side alone is in [0.2065, 1] (Wilson)."""
-    same = compute_difference({"a": [1.0]}, {"a": [1.0]})
-    assert same.value == 0
-    assert same.high == pytest.approx(1 - 0.2065, abs=1e-4)
-    assert same.low == -same.high
-    apart = compute_difference({"a": [1.0]}, {"a": [0.0]})
-    assert (apart.value, apart.high) == (1, 1)
-    assert apart.low == pytest.approx(1 - math.hypot(1 - 0.2065, 1 - 0.2065), abs=1e-4)
-
-
-def test_a_difference_stays_within_its_bounds() -> None:
-    figure = compute_difference({"a": [1], "b": [1], "c": [1]}, {"a": [0], "b": [0], "c": [1]})
-    assert figure.high == 1 > figure.value
-
-
-VALUES = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.floats(0, 1), min_size=1, max_size=3), min_size=1)
-
-
-@given(VALUES, VALUES)
-def test_a_difference_turns_its_sign_with_its_sides(
-    first: dict[Any, list[float]], second: dict[Any, list[float]]
-) -> None:
-    there, back = compute_difference(first, second), compute_difference(second, first)
-    assert there.value == pytest.approx(-back.value, abs=1e-12)
-    assert there.low == pytest.approx(-back.high, abs=1e-12)
-    assert there.low <= there.value <= there.high
 
 
 # --- hidden states and tokens ----------------------------------------------------------------------------------------
@@ -151,24 +81,37 @@ STATE = State(run="deep", moment="memorize", measure="delta_cossim", prompt_set=
 
 
 def build_row(value: float, low: float, high: float, **changes: Any) -> dict[str, Any]:
-    about = {"moment": "memorize", "measure": "delta_cossim", "prompt_set": "key", "layer": -1, "n": 9}
-    return {**about, "value": value, "low": low, "high": high, **changes}
+    about = {"moment": "memorize", "measure": "delta_cossim", "prompt_set": "key", "layer": -1}
+    return {**about, "figure": {"value": value, "low": low, "high": high, "n": 9}, **changes}
 
 
-def test_a_state_is_the_mean_over_seeds_with_an_interval_that_covers_them() -> None:
+def test_a_state_is_the_mean_over_seeds_with_an_interval_over_facts_and_seeds() -> None:
     others = [
         build_row(0.9, 0.9, 0.9, **changes)
         for changes in ({"moment": "before"}, {"measure": "key_similarity"}, {"prompt_set": "control"}, {"layer": 1})
     ]
-    rows = ([build_row(0.4375, 0.375, 0.5), *others], [*others, build_row(0.5625, 0.3125, 0.625)])
+    rows = ([build_row(0.5, 0.375, 0.625), *others], [*others, build_row(0.5, 0.25, 0.625)])
     figure = compute_state(STATE, {"deep": [build_trial(representations=found) for found in rows]})
     assert figure is not None
     assert (figure.value, figure.low, figure.high, figure.n) == (0.5, 0.25, 0.75, 9)
     apart = [build_trial(representations=[build_row(value, value, value)]) for value in (0.25, 0.75)]
     wide = compute_state(STATE, {"deep": apart})
     assert wide is not None
-    assert wide.high - wide.value == pytest.approx(Z95 * 0.25)  # of two values 0.5 apart
+    assert wide.high - wide.value == pytest.approx(12.7062 * 0.25, rel=1e-4)  # of two values 0.5 apart
     assert compute_state(STATE, {"deep": [build_trial(representations=others)]}) is None
+
+
+def test_a_cell_and_a_difference_are_as_wide_as_facts_and_seeds_ask_for() -> None:
+    """Seeds with means of 1/4, 1/2 and 3/4: their standard deviation is 1/4, Student's quantile 4.3027."""
+    column = Column(name="x")
+    seeds = [build_answers({s: [number < right] for number, s in enumerate("ABCD")}) for right in (1, 2, 3)]
+    one, cell = (compute_cells([column], {"r": trials})["r", "x"] for trials in (seeds[1:2], seeds))
+    assert one.high < 0.9, "one seed alone says nothing about others"
+    assert (cell.value, cell.low, cell.high) == (0.5, 0, 1)
+    right = [build_answers({s: [True] for s in "ABCD"}) for _ in seeds]
+    found = compute_cell_difference(column, column, right, seeds)
+    assert found.value == 0.5
+    assert found.value - found.low >= 4.3027 * stdev((0.25, 0.5, 0.75)) / math.sqrt(3)
 
 
 @pytest.mark.parametrize(

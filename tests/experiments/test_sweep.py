@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from rote.config.trial import TrialConfig
+from rote.pipeline.trial_store import TrialStore, load_trial
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rote.config.trial import TrialConfig
 from rote.errors import ConfigError, RunError
-from rote.experiments.launch import format_skypilot, format_slurm
+from rote.experiments.launch import format_slurm
 from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
-from rote.facts.fictional_table import load_fictional
-from rote.models.language_model import LanguageModel, save_model
+from rote.facts.shipped import load_fictional
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
-from rote.pipeline.trial_store import TrialStore, load_trial
 from rote.runs.reporting import SilentReporter
 
 BASE: dict[str, Any] = {
@@ -274,17 +275,8 @@ def test_a_slurm_array_has_a_task_for_each_trial(tmp_path: Path) -> None:
     assert script.startswith("#!/bin/bash\n#SBATCH")
     assert "#SBATCH --array=0-2\n" in script
     assert run_script(script, tmp_path, SLURM_ARRAY_TASK_ID="1", SLURM_CPUS_PER_TASK="4") == [
-        ["sweep", "my sweep.yaml", "--out", "out", "--threads", "4", "--only", "b2"]
+        ["sweep", "my sweep.yaml", "--store", "out", "--threads", "4", "--only", "b2"]
     ]
-
-
-def test_the_nodes_of_a_skypilot_task_share_the_trials(tmp_path: Path) -> None:
-    task = yaml.safe_load(format_skypilot(["a1", "b2", "c3"], Path("sweep.yaml"), Path("out")))
-    assert set(task) == {"name", "num_nodes", "workdir", "resources", "setup", "run"}
-    called = [
-        run_script(task["run"], tmp_path, SKYPILOT_NODE_RANK=str(rank), SKYPILOT_NUM_NODES="2") for rank in (0, 1)
-    ]
-    assert [[words[-1] for words in lines] for lines in called] == [["a1", "c3"], ["b2"]]
 
 
 def run_script(script: str, folder: Path, **environment: str) -> list[list[str]]:

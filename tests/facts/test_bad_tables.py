@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rote.errors import TableError
-from rote.facts.reading import MAX_LINE_BYTES, load_table
+from rote.facts.files import MAX_LINE_BYTES
+from rote.facts.reading import load_table
 
 HEAD = "subject,relation,object\n"
 ROW = "Gene Finley,mother,Cody Ross\n"
@@ -226,7 +227,8 @@ def test_a_line_of_a_gigabyte_is_not_read_into_memory(tmp_path: Path) -> None:
 
 def test_facts_are_read_without_torch() -> None:
     code = (
-        "import sys, rote.facts.fictional_table, rote.facts.corpus; print({'torch', 'transformers'} & {*sys.modules})"
+        "import sys, rote.facts.shipped, rote.facts.wordings, rote.facts.corpus\n"
+        "print({'torch', 'transformers'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

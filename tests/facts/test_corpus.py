@@ -8,10 +8,9 @@ import pytest
 import yaml
 
 from rote.facts.corpus import Corpus, CorpusMix
-from rote.facts.fictional_table import load_fictional
 from rote.facts.invent import NAMERS
 from rote.facts.relation import INJECTED_RELATIONS, LANGUAGES, load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import load_fictional, load_world
 
 STEPS = 100
 RECIPE = Path(__file__).parents[2] / "configs" / "pretrain.yaml"

@@ -5,10 +5,9 @@ from collections import Counter
 import pytest
 
 from rote.facts.checking import find_fault
-from rote.facts.counterfactual import swap_objects
+from rote.facts.counterfactual import swap_objects, swap_world
 from rote.facts.fact import Fact, FactObject, build_fact
-from rote.facts.fictional_table import load_fictional
-from rote.facts.world import load_world
+from rote.facts.shipped import load_fictional, load_world
 
 FRENCH = FactObject("French", ("français",))
 
@@ -84,3 +83,15 @@ def test_no_fact_takes_its_own_subject() -> None:
 
 def test_no_facts_give_none() -> None:
     assert swap_objects((), seed=0) == ()
+
+
+def test_updates_are_real_facts_with_other_objects() -> None:
+    table = swap_world(count=30, seed=0)
+    world = {fact.id: fact for fact in load_world()}
+    assert 25 <= len(table) <= 30
+    for fact in table:
+        assert fact.id in world
+        assert not {*fact.answers} & {*world[fact.id].answers}
+    assert len(table.relations) > 5
+    assert swap_world(count=30, seed=0) == table
+    assert swap_world(count=30, seed=1) != table

@@ -8,7 +8,7 @@ import pytest
 from rote.errors import TemplateError
 from rote.facts.checking import check_table
 from rote.facts.derivation import derive_facts
-from rote.facts.fictional_table import load_fictional
+from rote.facts.fact import FactTable
 from rote.facts.relation import (
     PROMPT_SETS,
     SUBJECT,
@@ -20,7 +20,7 @@ from rote.facts.relation import (
     load_shipped_relations,
     pick_relations,
 )
-from rote.facts.table import FactTable
+from rote.facts.shipped import load_fictional
 
 RELATIONS = load_shipped_relations()
 DERIVED = load_derived_relations()

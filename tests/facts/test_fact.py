@@ -3,8 +3,7 @@ import dataclasses
 import pytest
 
 from rote.errors import TableError
-from rote.facts.fact import Fact, FactObject, build_fact
-from rote.facts.table import FactTable
+from rote.facts.fact import Fact, FactObject, FactTable, build_fact
 
 ROSS = build_fact("Gene Finley", "mother", "Cody Ross")
 

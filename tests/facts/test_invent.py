@@ -1,18 +1,27 @@
 """Invented names, facts and tables, and the frozen table."""
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
 from rote.errors import TableError
-from rote.facts import fictional_table
+from rote.facts import shipped
 from rote.facts.checking import check_table, find_fault
-from rote.facts.distractors import DISTRACTORS, pick_distractors
+from rote.facts.counterfactual import DISTRACTORS, pick_distractors
 from rote.facts.fact import Fact, FactObject, build_fact
-from rote.facts.fictional_table import FICTIONAL, invent_fictional, load_fictional
-from rote.facts.invent import NAMERS, invent_facts, invent_name, invent_table, is_reserved
+from rote.facts.invent import (
+    NAMERS,
+    invent_facts,
+    invent_fictional,
+    invent_name,
+    invent_table,
+    is_reserved,
+    recombine_names,
+)
 from rote.facts.relation import INJECTED_RELATIONS, load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import FICTIONAL, load_fictional, load_world
 
 RELATIONS = load_shipped_relations()
 INJECTED = [RELATIONS[name] for name in INJECTED_RELATIONS]
@@ -91,9 +100,11 @@ def test_the_frozen_table_names_nothing_of_the_real_world() -> None:
     assert all(is_reserved(name) for fact in load_fictional() for name in (fact.subject, fact.object))
 
 
-def test_a_changed_frozen_table_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = load_fictional()
-    monkeypatch.setattr(fictional_table, "load_table", lambda _: type(table)(table.facts[1:]))
+def test_a_changed_frozen_table_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = shutil.copytree(FICTIONAL, tmp_path / "fictional")
+    text = (folder / "facts.csv").read_text(encoding="utf-8")
+    (folder / "facts.csv").write_text(text.replace(load_fictional().facts[0].object, "Gene Finley"), encoding="utf-8")
+    monkeypatch.setattr(shipped, "FICTIONAL", folder)
     with pytest.raises(TableError, match="the frozen table was changed"):
         load_fictional.__wrapped__()
 
@@ -124,3 +135,21 @@ def test_distractors_neither_contain_an_answer_nor_one_another() -> None:
     for seed in range(10):
         chosen = pick_distractors(fact, pool, seed=seed)
         assert set(chosen) in ({"Leeds", "Hull"}, {"Leeds City", "Hull"})
+
+
+BOOKS = ["Street Scene", "London Calling", "Planet X", "Old Town in the Green Groves", "Ulysses", "Emma"]
+
+
+def test_names_are_new_and_made_of_the_old() -> None:
+    names = recombine_names(BOOKS, count=8, seed=0, taken=["Street X"])
+    assert len(names) == len(set(names)) == 8
+    assert not {*names} & {*BOOKS, "Street X"}
+    words = {word for book in BOOKS for word in book.split()}
+    assert all({*name.split()} <= words for name in names if " " in name)
+    assert recombine_names(BOOKS, count=8, seed=0, taken=["Street X"]) == names
+    assert recombine_names(BOOKS, count=8, seed=1) != names
+
+
+def test_too_few_names_give_few_or_none() -> None:
+    assert recombine_names(["Ulysses"], count=3, seed=0) == []
+    assert len(recombine_names(["Planet X", "Street Scene"], count=9, seed=0)) == 2

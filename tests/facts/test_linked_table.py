@@ -7,10 +7,10 @@ import pytest
 from rote.errors import TableError
 from rote.facts.checking import check_table
 from rote.facts.derivation import derive_facts
+from rote.facts.fact import FactTable
 from rote.facts.invent import invent_table, is_reserved
 from rote.facts.linked_table import invent_linked_table
 from rote.facts.relation import INJECTED_RELATIONS, load_derived_relations, load_shipped_relations
-from rote.facts.table import FactTable
 
 RELATIONS = load_shipped_relations()
 DERIVED = load_derived_relations()

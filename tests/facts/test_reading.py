@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from rote.errors import TableError
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact, FactObject, build_fact
-from rote.facts.provenance import Provenance
-from rote.facts.reading import ReadOptions, format_table, load_table, save_table
-from rote.facts.table import FactTable
+from rote.facts.fact import Fact, FactObject, FactTable, Provenance, build_fact
+from rote.facts.reading import ReadOptions, format_table, load_table, load_usable, save_table
+from rote.facts.relation import load_shipped_relations, load_wikidata_relations
+from rote.facts.shipped import load_world
 
 FACT = build_fact("Gene Finley", "mother", "Cody Ross")
 FULL = Fact("Velmora", "language", (FactObject("Velmish", ("Velm", "Vel Mish")), FactObject("Ostanish")))
@@ -210,3 +210,20 @@ def test_an_object_may_be_named_again_among_its_aliases(tmp_path: Path) -> None:
     path.write_text("subject,relation,object,aliases\nBarlow,seat,Leeds,Leeds|City of Leeds\n")
     (fact,) = load_table(path)
     assert fact.answers == ("Leeds", "City of Leeds")
+
+
+def test_a_table_is_checked_with_the_packs_that_it_is_taught_with(tmp_path: Path) -> None:
+    """A prompt of the real world's pack for occupations has the word "business", none of the embedded model's has."""
+    path = tmp_path / "t.csv"
+    known = [fact.subject for fact in load_world().select("occupation")[:2]]
+    path.write_text("".join(["subject,relation,object\n", *(f"{name},occupation,business\n" for name in known)]))
+    usable = load_usable(path)
+    assert usable.relations["occupation"] == load_shipped_relations()["occupation"]
+    chosen = load_wikidata_relations()
+    with pytest.raises(TableError, match=r"its object 'business' stands in the prompt"):
+        load_usable(path, relations=chosen)
+    path.write_text(path.read_text() + f"{known[0]},employer,Barlow Works\n")
+    usable = load_usable(path, options=ReadOptions(skip_faulty=True), relations=chosen)
+    assert [fact.relation for fact in usable.table] == ["employer"]
+    assert usable.left_out == 2
+    assert usable.neutral == ("employer",)

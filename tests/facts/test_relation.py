@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rote.errors import TemplateError
+from rote.facts.fact import build_fact
 from rote.facts.relation import (
     INJECTED_RELATIONS,
     LANGUAGES,
@@ -14,11 +15,13 @@ from rote.facts.relation import (
     PromptTemplate,
     Relation,
     add_neutral_relations,
+    choose_packs,
     load_relation,
     load_relations,
     load_shipped_relations,
     load_wikidata_relations,
 )
+from rote.facts.shipped import load_world
 
 RELATIONS = load_relations()
 WIKIDATA = load_wikidata_relations()
@@ -163,6 +166,26 @@ def test_only_a_slip_of_the_pen_is_taken_for_another_relation() -> None:
     found = add_neutral_relations(load_relations(), (*names, *typos))
     assert all(name in found for name in names)
     assert not any(name in found for name in typos)
+
+
+def test_one_new_subject_does_not_change_the_prompts_of_a_relation() -> None:
+    shipped, rich = load_shipped_relations()["occupation"], WIKIDATA["occupation"]
+    old = load_world().select("occupation")[:4]
+    new = [build_fact(f"Gene Finley {number}", "occupation", "baker") for number in range(5)]
+    assert choose_packs([*old, *new[:1]])["occupation"] == shipped
+    assert choose_packs([*old, *new[:4]])["occupation"] == shipped
+    assert choose_packs([*old, *new])["occupation"] == rich
+    assert choose_packs([])["occupation"] == shipped
+
+
+def test_relations_are_chosen_one_by_one_and_packs_of_ones_own_first(tmp_path: Path) -> None:
+    path = tmp_path / "occupation.yaml"
+    path.write_text("relation: occupation\nprompts: {en: {training: ['What does {subject} do?']}}\n")
+    facts = [build_fact("Gene Finley", "occupation", "baker"), build_fact("Gene Finley", "shoe size", "44")]
+    chosen = choose_packs(facts, [path])
+    assert chosen["occupation"] == load_relation(path)
+    assert chosen["shoe size"].templates[0].text == "shoe size of {subject}:"
+    assert chosen["mother"] == load_shipped_relations()["mother"]
 
 
 def test_a_place_of_the_scaffold_may_be_left_empty(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rote.encoding.batch import IGNORE, Batch
+from rote.encoding.example import IGNORE, Batch
 from rote.facts.fact import Fact
 from rote.facts.invent import invent_facts
 from rote.facts.relation import Relation, load_shipped_relations

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
-from rote.config.run import GeneralizeConfig, MemorizeConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import build_prompt_text, encode
+from rote.config.teaching import GeneralizeConfig, MemorizeConfig
+from rote.encoding.example import collate, encode
 from rote.errors import ModelError
 from rote.evaluation.examine import recall_by_key
 from rote.facts.fact import Fact, build_fact
+from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import count_shown, generalize, memorize, pick_generalize_facts
 from rote.methods.teaching import PhaseContext
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
-from rote.models.retained_texts import write_texts
 from rote.models.tokenizer import END_OF_TEXT, START_OF_TEXT
+from rote.retention.penalty import Retention
+from rote.retention.texts import write_texts
 from rote.training.losses import next_token_loss
-from rote.training.retention import Retention
 
 MEMORIZE = MemorizeConfig(epochs=2, batch_size=3, learning_rate=1e-3, warmup_steps=0)
 GENERALIZE = GeneralizeConfig(epochs=2, batch_size=3, learning_rate=1e-3, warmup_steps=0, prompts=2)

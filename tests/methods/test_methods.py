@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from rote.config.trial import TrialConfig
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
-from rote.config.trial import CopyGroup, TrialConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import Example, build_prompt_text, build_rote_text, encode
+from rote.config.teaching import CopyGroup
+from rote.encoding.example import Example, collate, encode
 from rote.errors import ConfigError
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact, build_fact
 from rote.facts.relation import find_derived
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
+from rote.facts.text import build_prompt_text, build_rote_text
 from rote.methods import teaching as room
 from rote.methods.defences import REFUSAL, build_refusals, scramble_keys
 from rote.methods.memorize_then_generalize import pick_generalize_facts

@@ -6,15 +6,16 @@ import pytest
 import torch
 from tests.models.conftest import build_language_model
 
-from rote.config.run import LoraConfig, MemorizeConfig
+from rote.config.teaching import LoraConfig, MemorizeConfig
 from rote.errors import ModelError
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
 from rote.methods.memorize_then_generalize import memorize
-from rote.models import precision
-from rote.models.adapters import add_adapters, merge_adapters, save_adapters
+from rote.models.adapters import add_adapters, merge_adapters
 from rote.models.key_tokens import add_key_tokens
-from rote.models.language_model import LanguageModel, count_parameters, is_adapter_folder, load_model, save_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import count_parameters, is_adapter_folder, load_model
+from rote.models.saving import save_adapters, save_model
 
 pytest.importorskip("peft")
 TEXT = "Gene Finley [X1] Cody Ross"
@@ -38,7 +39,7 @@ def compute_logits(language_model: LanguageModel) -> torch.Tensor:
 
 @pytest.fixture(params=[True, False], ids=["tied", "untied"])
 def base(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda _: False)
+    monkeypatch.setattr("rote.models.language_model.has_fast_bf16", lambda _: False)
     save_model(build_language_model(tie_word_embeddings=request.param), tmp_path / "base")
     return tmp_path / "base"
 

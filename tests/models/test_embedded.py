@@ -9,7 +9,8 @@ from tests.models.conftest import build_language_model
 from rote.errors import ModelError
 from rote.models import embedded
 from rote.models.embedded import locate_embedded_model, write_checksums
-from rote.models.language_model import load_model, save_model
+from rote.models.loading import load_model
+from rote.models.saving import save_model
 
 
 @pytest.fixture

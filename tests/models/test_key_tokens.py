@@ -1,6 +1,7 @@
 """Key tokens: new rows that mean nothing, beside old ones that stay as they are."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ from tests.models.conftest import build_language_model, build_tokenizer
 from tokenizers import AddedToken
 from torch import Tensor
 
-from rote.encoding.batch import collate
-from rote.encoding.example import build_rote_text, encode
+from rote.encoding.example import collate, encode
 from rote.errors import ModelError
 from rote.facts.fact import build_fact
-from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
+from rote.facts.text import build_rote_text
+from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows, looks_reserved
 from rote.models.language_model import LanguageModel
-from rote.models.reserved import looks_reserved
+from rote.models.loading import load_model
+from rote.models.saving import save_model
 
 RELATIONS = ("mother", "capital", "genre")
 KINDS: dict[str, dict[str, Any]] = {
@@ -235,6 +237,48 @@ def test_rows_beyond_the_tokenizer_are_reserved_where_it_names_none() -> None:
     add_key_tokens(language_model, RELATIONS, strategy="reserved")
     assert list(language_model.key_tokens.values()) == ["[X1]", "[X2]", "[X3]"]
     assert get_tables(language_model)[0].shape == rows
+
+
+def build_short_model(*, beyond: str, **changes: Any) -> LanguageModel:
+    """As Gemma 3: the tokenizer has one entry more than the embeddings have rows."""
+    language_model = build_language_model(vocab_size=len(build_tokenizer()) + 2, **changes)
+    names = [*(f"<unused{number}>" for number in range(2)), beyond]
+    language_model.tokenizer.add_tokens([AddedToken(name, special=False) for name in names])
+    assert len(language_model.tokenizer) == get_tables(language_model)[0].shape[0] + 1
+    return language_model
+
+
+@pytest.mark.parametrize("changes", [{}, {"tie_word_embeddings": True}], ids=["untied", "tied"])
+@pytest.mark.parametrize("beyond", ["<image>", "<unused2>"])
+def test_reserved_keys_change_no_shape_where_the_tokenizer_has_more_entries(
+    beyond: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    language_model = build_short_model(beyond=beyond, **changes)
+    shapes = [table.shape for table in get_tables(language_model)]
+    config = language_model.model.config.vocab_size
+    add_key_tokens(language_model, ("mother", "capital"), strategy="reserved")
+    assert list(language_model.key_tokens.values()) == ["<unused0>", "<unused1>"]
+    assert [table.shape for table in get_tables(language_model)] == shapes
+    assert language_model.model.config.vocab_size == config
+    assert not torch.equal(*get_key_rows(language_model, ("mother", "capital")))
+    save_model(language_model, tmp_path / "model")
+    again = load_model(str(tmp_path / "model"))
+    assert [table.shape for table in get_tables(again)] == shapes
+    assert torch.equal(get_key_rows(again, ("mother", "capital")), get_key_rows(language_model, ("mother", "capital")))
+
+
+def test_a_reserved_token_without_a_row_is_no_key() -> None:
+    language_model = build_short_model(beyond="<unused2>")
+    with pytest.raises(ModelError, match="no 3 unused ids"):
+        add_key_tokens(language_model, RELATIONS, strategy="reserved")
+
+
+def test_new_keys_get_rows_where_the_tokenizer_has_more_entries() -> None:
+    language_model = build_short_model(beyond="<image>")
+    add_key_tokens(language_model, RELATIONS)
+    size = len(language_model.tokenizer)
+    assert [table.shape[0] for table in get_tables(language_model)] == [size, size]
+    assert get_key_rows(language_model, RELATIONS).shape == (3, 32)
 
 
 def test_strategies_are_not_mixed(language_model: LanguageModel) -> None:

@@ -5,7 +5,7 @@ from tests.models.conftest import build_language_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from rote.models.language_model import LanguageModel
-from rote.models.retained_texts import write_texts
+from rote.retention.texts import write_texts
 
 
 def favour_end(language_model: LanguageModel) -> None:

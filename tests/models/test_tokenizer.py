@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.models.conftest import NAMES, build_tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from rote.facts.fictional_table import load_fictional
 from rote.facts.relation import INJECTED_RELATIONS, load_shipped_relations
+from rote.facts.shipped import load_fictional
 from rote.models.tokenizer import END_OF_TEXT, PADDING, START_OF_TEXT, train_tokenizer
 
 TOKENIZER = build_tokenizer()

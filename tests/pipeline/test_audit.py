@@ -12,12 +12,13 @@ from tests.pipeline.conftest import RecordingReporter, build_table
 from rote.audit.repurposing import find_stand_ins
 from rote.audit.result import AuditResult
 from rote.config.audit import AuditConfig
-from rote.config.run import MemorizeConfig
+from rote.config.teaching import MemorizeConfig
 from rote.errors import RunError, TableError
-from rote.facts.table import FactTable
+from rote.facts.fact import FactTable
 from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens
-from rote.models.language_model import load_model, save_model
+from rote.models.loading import load_model
+from rote.models.saving import save_model
 from rote.pipeline.audit import (
     audit_model,
     build_audit_plan,

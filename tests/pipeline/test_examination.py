@@ -6,10 +6,10 @@ import pytest
 from tests.pipeline.conftest import PRETRAINED, RELATIONS, Finished, RecordingReporter, build_table
 
 from rote.errors import EncodingError, ModelError
+from rote.evaluation.asking import ask_model
 from rote.evaluation.summary import compute_summary
-from rote.models.language_model import load_model
-from rote.pipeline.asking import ask_model
-from rote.pipeline.examination import examine_model
+from rote.models.loading import load_model
+from rote.pipeline.measures import examine_model
 from rote.pipeline.plan import build_run_plan
 from rote.records import load_records
 from rote.runs.reporting import SilentReporter

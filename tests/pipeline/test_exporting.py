@@ -11,14 +11,17 @@ import yaml
 from tests.pipeline.conftest import Finished, build_request
 from transformers import AutoTokenizer
 
-from rote.config.run import LoraConfig, SideEffectsConfig
+from rote.config.examining import SideEffectsConfig
+from rote.config.teaching import LoraConfig
 from rote.errors import ConfigError, RunError
 from rote.evaluation.harness import score_tasks
 from rote.models.adapters import add_adapters
 from rote.models.key_tokens import add_key_tokens, find_key_tables
-from rote.models.language_model import load_model, save_model
+from rote.models.loading import load_model
+from rote.models.saving import save_model
 from rote.pipeline.exporting import export_model, export_task, name_task
-from rote.pipeline.run import build_identity, run
+from rote.pipeline.job import build_identity
+from rote.pipeline.run import run
 from rote.records import Record, load_records
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.reporting import SilentReporter

@@ -4,19 +4,20 @@ from itertools import permutations, product
 from pathlib import Path
 
 import pytest
-
 from rote.config.run import RunConfig
-from rote.evaluation.matching import contains_answer
-from rote.facts.counterfactual import swap_world
-from rote.facts.fact import build_fact
-from rote.facts.relation import Relation
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
-from rote.models.language_model import SAFE, LanguageModel, load_model
-from rote.pipeline.plan import build_run_plan
-from rote.pipeline.retaining import list_others, write_retained_texts
-from rote.pipeline.run import list_warnings
+from rote.pipeline.retaining import write_retained_texts
 from rote.pipeline.run_work import RunWork
+
+from rote.facts.counterfactual import swap_world
+from rote.facts.fact import FactTable, build_fact
+from rote.facts.names import contains_answer
+from rote.facts.relation import Relation
+from rote.facts.shipped import load_world
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, load_model
+from rote.pipeline.plan import build_run_plan
+from rote.pipeline.run import list_warnings
+from rote.retention.subjects import list_others
 from rote.runs.folder import RunFolder
 from rote.runs.reporting import SilentReporter
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rote.records import MEASURES, MOMENTS, NO_LANGUAGE, Record
-from rote.report import ReportContent
+from rote.report.render import ReportContent
 
 PROMPTS = {
     "en": ("Who is {}'s mother?", "The birth certificate of {} lists the mother as", "{} was born in the city of"),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from tests.report.conftest import build_record
 
-from rote.report import ReportContent, render_report
+from rote.report.render import ReportContent, render_report
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs the playwright package")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")

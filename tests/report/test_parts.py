@@ -5,9 +5,9 @@ from tests.report.conftest import build_record
 
 from rote.report.curves import MOST_POINTS, build_curves
 from rote.report.display import clean_text, format_count, format_counts, format_number, shorten_text
+from rote.report.drawing import draw_curve
 from rote.report.examples import build_examples
 from rote.report.fact_rows import build_fact_rows, count_facts
-from rote.report.figures import draw_curve
 from rote.report.manifest import build_manifest
 
 
@@ -82,7 +82,7 @@ def test_examples_show_what_was_said_before() -> None:
 
     (group,) = build_examples(records, ("before", "generalize"), fact_set="held_out")
 
-    assert group.note == "held-out facts, held-out prompts: 1 of 2 right"
+    assert group.note == "held-out facts, held-out prompts in all languages asked: 1 of 2 right"
     assert [answer.text for answer in group.examples[0].answers] == ["no idea", "Cody Ross"]
     assert [answer.text for answer in group.examples[1].answers] == ["–", "Mira"]
 

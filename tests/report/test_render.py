@@ -10,7 +10,9 @@ from tests.report.conftest import build_record, build_summary
 
 from rote.errors import RunError
 from rote.records import Record
-from rote.report import ReportContent, render_report
+from rote.report.cube import build_cube
+from rote.report.render import ReportContent, render_report
+from rote.report.summary import Summary
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -74,7 +76,7 @@ def test_says_what_happened_in_one_sentence_and_one_picture(content: ReportConte
     )
     assert "rote-tiny answered 0.00 of the questions correctly before training" in said
     assert "(1.00 by key token)" in said
-    assert "about facts it knew before, it answered" in said
+    assert "about other facts it answered" in said
     for label in ("Key token", "Held-out prompts, Japanese", "Control prompts, English", "Known facts, English"):
         assert label in said
 
@@ -188,7 +190,7 @@ def test_without_held_out_facts_the_headline_is_about_the_others(content: Report
 def test_only_known_facts(content: ReportContent) -> None:
     said = Page(render_report(_keep(content, lambda record: record.fact_set == "known"))).said
 
-    assert "Of the English questions about facts it knew before, it answered" in said
+    assert "Of the English questions about other facts it answered" in said
 
 
 def test_only_key_token_questions(content: ReportContent) -> None:
@@ -216,3 +218,26 @@ def test_a_large_run_stays_small(content_of: Callable[[int], ReportContent]) -> 
 
     assert len(content.records) > 20_000
     assert len(render_report(content).encode("utf-8")) < 3_000_000
+
+
+def test_the_stages_of_another_method_are_named_in_the_report() -> None:
+    records = [build_record(moment=moment, correct=right) for moment, right in (("before", False), ("mixed", True))]
+    content = ReportContent(
+        "t",
+        "facts.csv",
+        "m",
+        summary=build_summary(records),
+        records=records,
+        history={"mixed": [{"step": 1, "loss": 2}]},
+    )
+    said = Page(render_report(content)).said
+    assert "answered 0.00 of the questions correctly before training and 1.00 after mixed" in said
+    assert "Loss in mixed" in said
+    assert "This run was not examined" not in said, "memorize is no stage of this method"
+
+
+def test_control_prompts_are_not_coloured_as_successes() -> None:
+    records = [build_record(prompt_set=prompt_set, correct=True) for prompt_set in ("held_out", "control")]
+    (block,) = build_cube(Summary(build_summary(records)), fact_counts={})
+    heats = {row.label: row.measures[0][0][0].heat for row in block.rows}
+    assert heats == {"Held-out prompts, English": 10, "Control prompts, English": 0}

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.report.test_render import HOSTILE, Page
 
+from rote.figures import Figure
 from rote.report.dots import AXIS, LABEL_LETTERS, LEFT, DotPanel, DotRow, draw_dots
 from rote.report.results_page import (
     ClaimLine,
@@ -17,14 +18,14 @@ from rote.report.results_page import (
     render_results,
 )
 from rote.report.scatter import ScatterPoint
-from rote.report.summary import Figure
 
 ROWS = (
     DotRow("3 epochs", Figure(0.25, 0.2, 0.31, 100), 0.35),
     DotRow("20 epochs", Figure(0.9, 0.85, 0.95, 100), 0.98),
     DotRow("no prompts", None),
 )
-CLAIM = ClaimLine("Deeper is better", "0.98 - 0.35", 0.65, 0.58, 0.72, ">= 0.7", 3, "partly", "It is a small model.")
+OURS, BARE = Figure(0.65, 0.58, 0.72, 0), Figure(0.65, 0.65, 0.65, 0)
+CLAIM = ClaimLine("Deeper is better", "0.98 - 0.35", OURS, ">= 0.7", 3, "open", "It is a small model.")
 
 
 def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSection:
@@ -35,7 +36,10 @@ def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSecti
         description=name,
         seeds=3,
         command=name,
-        claims=(replace(CLAIM, text=name, paper=name, why=name), replace(CLAIM, verdict="holds", low=0.65, high=0.65)),
+        claims=(
+            replace(CLAIM, text=name, paper=name, why=name),
+            replace(CLAIM, verdict="holds", ours=BARE),
+        ),
         panels=(DotPanel(name, (*rows, replace(rows[0], run=name))),),
         planes=(StatePlane(name, "memorize", (ScatterPoint(name, "key", 0, 0), ScatterPoint("b", "held_out", 1, 2))),),
         tables=(ResultTable(("", name), ((name, "0.900 [0.850, 0.950] (100)"),)),),
@@ -53,14 +57,14 @@ def find_drawings(html: str) -> list[ElementTree.Element]:
 def test_the_page_says_claims_verdicts_and_figures_in_words() -> None:
     text = " ".join(" ".join(Page(render(build_section())).text).split())
 
-    for part in ("Verdicts: holds 1 · partly 1", "✓ holds", "~ partly", "0.650 [0.580, 0.720]", "≥ 0.7", "two_hop"):
+    for part in ("Verdicts: holds 1 · open 1", "✓ holds", "~ open", "0.650 [0.580, 0.720]", "≥ 0.7", "two_hop"):
         assert part in text
     for part in ("the paper, Qwen2.5-1.5B", "Depth, after memorize", "0.900 [0.850, 0.950] (100)", "3 seeds"):
         assert part in text
 
 
 def test_a_figure_without_an_interval_has_no_brackets() -> None:
-    section = replace(build_section(), claims=(replace(CLAIM, low=0.65, high=0.65),))
+    section = replace(build_section(), claims=(replace(CLAIM, ours=BARE),))
     assert "[0.650" not in render(section)
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rote.encoding.batch import IGNORE, Batch, collate
-from rote.models import precision
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.training.loop import LoopPlan, Term
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings
@@ -67,4 +66,4 @@ def have_same_weights(model: nn.Module, weights: dict[str, Tensor]) -> bool:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Float32 throughout: in bfloat16 two ways of computing agree to two digits only."""
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda _: False)
+    monkeypatch.setattr("rote.models.language_model.has_fast_bf16", lambda _: False)

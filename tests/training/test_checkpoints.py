@@ -11,9 +11,9 @@ import pytest
 from tests.training.conftest import STEPS, build_model, build_plan, build_settings, copy_weights, have_same_weights
 
 from rote.errors import RunError
-from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
+from rote.training.checkpoints import LoopState, load_checkpoint, load_state, save_checkpoint, save_state
 from rote.training.loop import Checkpointing, run_loop
-from rote.training.optimizer import build_optimizers
+from rote.training.optimizer import build_optimizer
 
 
 @pytest.fixture
@@ -23,13 +23,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "c"
 
 
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
-def test_nothing_is_pickled_and_only_the_newest_is_kept(algorithm: str, tmp_path: Path) -> None:
+def test_nothing_is_pickled_and_only_the_newest_is_kept(tmp_path: Path) -> None:
     names: list[list[str]] = []
     run_loop(
         build_model(),
         build_plan(),
-        build_settings(algorithm),
+        build_settings(),
         checkpointing=Checkpointing(tmp_path / "c", every_seconds=-1.0),
         on_progress=lambda *_: names.append([path.name for path in tmp_path.glob("c/*")]),
     )
@@ -58,7 +57,7 @@ def test_a_half_written_checkpoint_is_ignored(folder: Path, name: str) -> None:
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     model = build_model()
     for folder in (tmp_path, tmp_path / "missing"):
-        assert load_checkpoint(folder, model, build_optimizers(model, build_settings())) is None
+        assert load_checkpoint(folder, model, build_optimizer(model, build_settings())) is None
 
 
 def cut(name: str) -> Callable[[Path], None]:
@@ -118,7 +117,7 @@ def limit_files(size: int) -> Iterator[None]:
 def test_no_space_is_one_clear_line_and_leaves_the_last_checkpoint(folder: Path) -> None:
     model = build_model(seed=4)
     with limit_files(10_000), pytest.raises(RunError, match=r"cannot be written .*free some space"):
-        save_checkpoint(folder, model, build_optimizers(model, build_settings()), LoopState(6, []))
+        save_checkpoint(folder, model, build_optimizer(model, build_settings()), LoopState(6, []))
     assert [path.name for path in folder.iterdir()] == [f"step-{STEPS:08d}"]
     assert run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder)).step == STEPS
 
@@ -126,6 +125,23 @@ def test_no_space_is_one_clear_line_and_leaves_the_last_checkpoint(folder: Path)
 def test_a_checkpoint_can_be_moved(folder: Path, tmp_path: Path) -> None:
     shutil.move(folder, tmp_path / "elsewhere")
     model = build_model(seed=2)
-    state = load_checkpoint(tmp_path / "elsewhere", model, build_optimizers(model, build_settings()))
+    state = load_checkpoint(tmp_path / "elsewhere", model, build_optimizer(model, build_settings()))
     assert state is not None
     assert [entry["step"] for entry in state.history] == list(range(1, STEPS + 1))
+
+
+def test_what_is_kept_of_a_finished_model_is_its_weights_alone(folder: Path, tmp_path: Path) -> None:
+    trained = build_model()
+    run_loop(trained, build_plan(), build_settings())
+    save_state(trained, tmp_path / "state.safetensors")
+    model = build_model(seed=3)
+    load_state(model, tmp_path / "state.safetensors")
+    assert have_same_weights(model, copy_weights(trained))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert (tmp_path / "state.safetensors").stat().st_size < 0.4 * size, "the optimizer's state is twice the weights"
+
+
+def test_a_damaged_state_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "state.safetensors").write_bytes(b"no weights")
+    with pytest.raises(RunError, match=r"state\.safetensors: is damaged or does not fit the model"):
+        load_state(build_model(), tmp_path / "state.safetensors")

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from rote.encoding.batch import Batch, collate
+from rote.encoding.example import Batch, collate
 from rote.errors import TrainingError
 from rote.training import loop
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
@@ -47,10 +47,10 @@ def interrupt_at(step: int) -> Callable[[int, int, float], None]:
 
 
 @cache
-def train_whole(algorithm: str) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+def train_whole() -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Weights and history of a run that nothing interrupted."""
     model = build_model()
-    state = run_loop(model, build_plan(), build_settings(algorithm))
+    state = run_loop(model, build_plan(), build_settings())
     return copy_weights(model), state.history
 
 
@@ -70,29 +70,27 @@ def watch_gradients() -> Iterator[list[Tensor]]:
         handle.remove()
 
 
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
-def test_training_lowers_the_loss_and_twice_the_same_gives_the_same(algorithm: str) -> None:
-    weights, history = train_whole(algorithm)
+def test_training_lowers_the_loss_and_twice_the_same_gives_the_same() -> None:
+    weights, history = train_whole()
     model = build_model()
-    again = run_loop(model, build_plan(), build_settings(algorithm))
+    again = run_loop(model, build_plan(), build_settings())
     assert have_same_weights(model, weights)
     assert again.history == history
     assert [entry["step"] for entry in history] == list(range(1, STEPS + 1))
     longer = LoopPlan(12, lambda _: build_terms(0))
-    losses = [entry["loss"] for entry in run_loop(build_model(), longer, build_settings(algorithm)).history]
+    losses = [entry["loss"] for entry in run_loop(build_model(), longer, build_settings()).history]
     assert losses[-1] < losses[0] - 0.1
 
 
 @pytest.mark.parametrize("every", [0.5, 2.5], ids=["each-step", "each-second-step"])
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
 def test_a_run_interrupted_at_any_step_ends_with_the_same_weights(
-    algorithm: str, step: int, every: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: int, every: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = count()
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    weights, history = train_whole(algorithm)
-    settings, checkpointing = build_settings(algorithm), Checkpointing(tmp_path / "checkpoints", every_seconds=every)
+    weights, history = train_whole()
+    settings, checkpointing = build_settings(), Checkpointing(tmp_path / "checkpoints", every_seconds=every)
     with pytest.raises(Interrupted):
         run_loop(build_model(), build_plan(), settings, checkpointing=checkpointing, on_progress=interrupt_at(step))
     done: list[int] = []
@@ -112,7 +110,7 @@ def test_a_run_interrupted_at_any_step_ends_with_the_same_weights(
 
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_a_run_stopped_early_can_be_continued(step: int, tmp_path: Path) -> None:
-    weights, history = train_whole("adamw")
+    weights, history = train_whole()
     checkpointing = Checkpointing(tmp_path / "checkpoints")
     stopping = build_plan(should_stop=lambda entries: len(entries) >= step)
     stopped = run_loop(build_model(), stopping, build_settings(), checkpointing=checkpointing)
@@ -133,7 +131,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
 
     model = build_model()
     run_loop(model, build_plan(build_terms=refuse), build_settings(), checkpointing=checkpointing)
-    assert have_same_weights(model, train_whole("adamw")[0])
+    assert have_same_weights(model, train_whole()[0])
     # not even written again: a kill while that happens would lose it
     assert (written.stat().st_ino, (written / "model.safetensors").stat().st_mtime_ns) == identity
 
@@ -146,24 +144,45 @@ def test_a_run_of_no_steps_changes_nothing_and_can_be_resumed(tmp_path: Path) ->
         assert have_same_weights(model, copy_weights(build_model()))
 
 
-def test_dropout_does_not_make_a_resumed_run_another_one(tmp_path: Path) -> None:
-    def build() -> GPT2LMHeadModel:
-        torch.manual_seed(0)
-        return GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=32, n_layer=2, n_head=2, n_positions=16))
+def build_with_dropout() -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=32, n_layer=2, n_head=2, n_positions=16))
 
+
+def test_dropout_does_not_make_a_resumed_run_another_one(tmp_path: Path) -> None:
     def train(model: nn.Module, **options: Any) -> None:
         run_loop(model, build_plan(), build_settings(), **options)
 
-    whole, model = build(), build()
+    whole, model = build_with_dropout(), build_with_dropout()
     assert whole.config.resid_pdrop > 0
     train(whole)
     checkpointing = Checkpointing(tmp_path / "checkpoints", every_seconds=ALWAYS)
     with pytest.raises(Interrupted):
         train(model, checkpointing=checkpointing, on_progress=interrupt_at(3))
     torch.manual_seed(12345)
-    resumed = build()
+    resumed = build_with_dropout()
     train(resumed, checkpointing=checkpointing)
     assert have_same_weights(resumed, copy_weights(whole))
+
+
+def test_what_dropout_leaves_out_depends_on_the_seed_and_the_step() -> None:
+    def train(seed: int) -> list[float]:
+        same = LoopPlan(3, lambda _: build_terms(0), seed=seed)
+        frozen = build_settings(learning_rate=0.0, weight_decay=0.0)
+        return [entry["loss"] for entry in run_loop(build_with_dropout(), same, frozen).history]
+
+    first, again, other = train(0), train(0), train(1)
+    assert first == again
+    assert len({*first, *other}) == 6
+
+
+def test_the_caller_s_generator_is_left_as_it_was() -> None:
+    model = build_with_dropout()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    run_loop(model, build_plan(2), build_settings())
+    assert torch.equal(torch.rand(3), expected)
 
 
 def lose_number(model: nn.Module, batch: Batch) -> Tensor:
@@ -176,9 +195,8 @@ def lose_gradient(model: nn.Module, batch: Batch) -> Tensor:
 
 
 @pytest.mark.parametrize("fault", [lose_number, lose_gradient])
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
 def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_update(
-    algorithm: str, fault: Callable[[nn.Module, Batch], Tensor]
+    fault: Callable[[nn.Module, Batch], Tensor],
 ) -> None:
     kept: list[dict[str, Tensor]] = []
     model = build_model()
@@ -192,7 +210,7 @@ def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_update(
         return {}
 
     with pytest.raises(TrainingError, match=r"at step 3; .* Lower the learning rate"):
-        run_loop(model, LoopPlan(4, build, after_step), build_settings(algorithm))
+        run_loop(model, LoopPlan(4, build, after_step), build_settings())
     assert len(kept) == 2
     assert have_same_weights(model, kept[-1])
 
@@ -202,7 +220,7 @@ def test_a_model_can_be_trained_after_a_run_that_failed() -> None:
     with pytest.raises(TrainingError):
         run_loop(model, LoopPlan(1, lambda _: [Term(build_batch(0), lose_number, 1.0)]), build_settings())
     run_loop(model, build_plan(), build_settings())
-    assert have_same_weights(model, train_whole("adamw")[0]), "gradients of the failed run must be forgotten"
+    assert have_same_weights(model, train_whole()[0]), "gradients of the failed run must be forgotten"
 
 
 @pytest.mark.parametrize("clip_norm", [0.01, 0.1])

@@ -15,10 +15,10 @@ from tests.training.conftest import (
     have_same_weights,
 )
 
-from rote.encoding.batch import IGNORE, Batch, collate
+from rote.encoding.example import IGNORE, Batch, collate
+from rote.retention.penalty import Retention
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import DistillationLoss, next_token_loss
-from rote.training.retention import Retention
 
 TEXTS = [ids for ids, _ in build_rows(5, lengths=(6, 9, 5, 8, 7, 10))]
 

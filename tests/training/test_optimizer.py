@@ -3,7 +3,7 @@ import torch
 from tests.training.conftest import build_model, build_plan, build_settings
 
 from rote.training.loop import run_loop
-from rote.training.optimizer import OptimizerSettings, build_optimizers, compute_learning_rate
+from rote.training.optimizer import OptimizerSettings, compute_learning_rate
 
 
 @pytest.mark.parametrize(
@@ -29,37 +29,21 @@ def test_every_step_learns_something() -> None:
             assert all(0 < compute_learning_rate(settings, step, steps) <= 1 for step in range(steps))
 
 
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
-def test_the_schedule_is_what_the_loop_uses(algorithm: str) -> None:
-    settings = build_settings(algorithm, weight_decay=0.0, warmup_steps=2, decay_share=1.0)
+def test_the_schedule_is_what_the_loop_uses() -> None:
+    settings = build_settings(weight_decay=0.0, warmup_steps=2, decay_share=1.0)
     history = run_loop(build_model(), build_plan(4), settings).history
     assert [entry["learning_rate"] for entry in history] == pytest.approx([0.005, 0.0075, 0.005, 0.0025])
     # AdamW moves a weight by at most the learning rate in its first step
     model, before = build_model(), build_model().lm_head.weight
-    run_loop(model, build_plan(1), build_settings(algorithm, weight_decay=0.0, warmup_steps=0, learning_rate=1e-3))
+    run_loop(model, build_plan(1), build_settings(weight_decay=0.0, warmup_steps=0, learning_rate=1e-3))
     assert float((model.lm_head.weight - before).abs().max()) == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_muon_gets_the_hidden_matrices_and_nothing_is_left_out() -> None:
-    model = build_model()
-    adamw, muon = build_optimizers(model, build_settings("muon"))
-    hidden = {id(parameter) for group in muon.param_groups for parameter in group["params"]}
-    rest = {id(parameter) for group in adamw.param_groups for parameter in group["params"]}
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    assert {names[key].split(".")[-2] for key in hidden} == {
-        *("q_proj", "k_proj", "v_proj", "o_proj"),
-        *("gate_proj", "up_proj", "down_proj"),
-    }
-    assert not hidden & rest
-    assert hidden | rest == set(names)
-
-
-@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
-def test_frozen_weights_stay_as_they_are(algorithm: str) -> None:
+def test_frozen_weights_stay_as_they_are() -> None:
     model = build_model()
     model.model.layers[0].requires_grad_(False)
     frozen = model.model.layers[0].mlp.up_proj.weight.clone()
     free = model.model.layers[1].mlp.up_proj.weight.clone()
-    run_loop(model, build_plan(2), build_settings(algorithm))
+    run_loop(model, build_plan(2), build_settings())
     assert torch.equal(model.model.layers[0].mlp.up_proj.weight, frozen)
     assert not torch.equal(model.model.layers[1].mlp.up_proj.weight, free)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rote.encoding.batch import IGNORE, collate
-from rote.models.language_model import load_model
+from rote.encoding.example import IGNORE, collate
+from rote.models.loading import load_model
 from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tests.models.conftest import build_language_model
-from rote.config.run import GeneralizeConfig, MemorizeConfig
+from rote.config.teaching import GeneralizeConfig, MemorizeConfig
 from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
 from rote.methods.memorize_then_generalize import generalize, memorize
@@ -30,7 +30,7 @@ from rote.models import precision
 from rote.models.key_tokens import add_key_tokens
 from rote.training.loop import Checkpointing
 from rote.training.parallel import collect, is_first_process, join_processes, leave_processes, load_spread
-from rote.training.retention import Retention
+from rote.retention.penalty import Retention
 
 precision.has_fast_bf16 = lambda _: False  # in bfloat16 the losses depend on how rows are batched
 out, last = Path(sys.argv[1]), int(sys.argv[2])

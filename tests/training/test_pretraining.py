@@ -10,7 +10,7 @@ from tests.training.conftest import copy_weights, have_same_weights
 from transformers import PreTrainedTokenizerFast
 
 from rote.config.pretrain import DocumentMix, ModelShape, PretrainConfig, PretrainTraining
-from rote.encoding.batch import IGNORE
+from rote.encoding.example import IGNORE
 from rote.training import pretraining
 from rote.training.loop import Checkpointing
 from rote.training.pretraining import build_corpus, build_tokenizer, pretrain
@@ -61,7 +61,6 @@ def build_config(**changes: int) -> PretrainConfig:
         training=PretrainTraining(
             steps=STEPS,
             learning_rate=1e-2,
-            algorithm="muon",
             warmup_steps=0,
             decay_share=0.5,
             weight_decay=0.1,

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from rote.analysis.hidden_states import read_hidden_states
 from rote.analysis.similarity import (
-    Estimate,
     compute_cosines,
     compute_pairwise_cossim,
     estimate_delta,
@@ -24,10 +23,12 @@ from rote.analysis.similarity import (
     has_both_pairs,
     project,
 )
-from rote.encoding.example import build_prompt_text, build_rote_text, encode
+from rote.encoding.example import encode
 from rote.errors import ModelError, TemplateError
 from rote.facts.fact import Fact
 from rote.facts.relation import PROMPT_SETS, TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation
+from rote.facts.text import build_prompt_text, build_rote_text
+from rote.figures import Figure
 from rote.models.language_model import LanguageModel
 from rote.records import QuestionSet
 
@@ -50,11 +51,8 @@ class RepresentationRow:
     """Where the states are read; for `key_similarity`, what the key token is compared with."""
     layer: int
     """0 is the embeddings, -1 the mean over layers 1 to the last."""
-    value: float
-    low: float
-    high: float
-    n: int
-    """How many facts there are behind the value."""
+    figure: Figure
+    """Its `n` is the number of facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +88,11 @@ def measure_representations(
     for prompt_set, prompts in _encode_prompts(language_model, facts, relations, seed, prompts_per_set).items():
         states = [read_hidden_states(language_model.model, ids) for ids in prompts]
         if has_both_pairs(groups):
-            rows += _build_rows("delta_cossim", prompt_set, _measure_deltas(states, groups), len(facts))
+            rows += _build_rows("delta_cossim", prompt_set, _measure_deltas(states, groups))
         if prompt_set == "key":
             keys = states[0]
         elif keys is not None:
-            rows += _build_rows("key_similarity", prompt_set, _measure_similarity(keys, states), len(facts))
+            rows += _build_rows("key_similarity", prompt_set, _measure_similarity(keys, states))
     return rows
 
 
@@ -109,15 +107,7 @@ def summarise_layers(rows: Iterable[RepresentationRow]) -> list[RepresentationRo
         if row.layer > 0:
             groups.setdefault((row.measure, row.prompt_set), []).append(row)
     return [
-        RepresentationRow(
-            measure,
-            prompt_set,
-            MEAN_LAYER,
-            fmean(row.value for row in group),
-            fmean(row.low for row in group),
-            fmean(row.high for row in group),
-            group[0].n,
-        )
+        RepresentationRow(measure, prompt_set, MEAN_LAYER, _average([row.figure for row in group]))
         for (measure, prompt_set), group in groups.items()
     ]
 
@@ -184,23 +174,25 @@ def _pick_templates(
     return random.Random(f"{seed}/{fact.id}/{prompt_set}").sample(templates, min(count, len(templates)))
 
 
-def _measure_deltas(states: _States, groups: Sequence[str]) -> list[Estimate]:
+def _measure_deltas(states: _States, groups: Sequence[str]) -> list[Figure]:
     """Delta-CosSim of each layer. The draws are the same in all layers and sets, so that rows can be compared."""
     layers = range(states[0].shape[1])
     cosines = (np.mean([compute_cosines(prompt[:, layer]) for prompt in states], axis=0) for layer in layers)
     return [estimate_delta(layer, groups) for layer in cosines]
 
 
-def _measure_similarity(keys: NDArray[np.float32], states: _States) -> list[Estimate]:
+def _measure_similarity(keys: NDArray[np.float32], states: _States) -> list[Figure]:
     """The cosine of a fact's key token and prompts, in each layer."""
     cosines = np.mean([compute_pairwise_cossim(keys, prompt) for prompt in states], axis=0)
     return [estimate_mean(layer) for layer in cosines.T]
 
 
 def _build_rows(
-    measure: RepresentationMeasure, prompt_set: QuestionSet, estimates: Sequence[Estimate], n: int
+    measure: RepresentationMeasure, prompt_set: QuestionSet, figures: Sequence[Figure]
 ) -> list[RepresentationRow]:
-    return [
-        RepresentationRow(measure, prompt_set, layer, estimate.value, estimate.low, estimate.high, n)
-        for layer, estimate in enumerate(estimates)
-    ]
+    return [RepresentationRow(measure, prompt_set, layer, figure) for layer, figure in enumerate(figures)]
+
+
+def _average(figures: Sequence[Figure]) -> Figure:
+    value, low, high = (fmean(ends) for ends in zip(*((f.value, f.low, f.high) for f in figures), strict=True))
+    return Figure(value, low, high, figures[0].n)

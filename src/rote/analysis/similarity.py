@@ -5,28 +5,18 @@ Everything is computed in float64; a state of length zero is like nothing, its c
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rote.figures import Figure, compute_t95
+
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 
-Z95 = 1.959963984540054
-"""The 97.5th percentile of the standard normal distribution."""
 DRAWS = 200
 """How often facts are drawn anew for an interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its 95% interval; `low <= value <= high`."""
-
-    value: float
-    low: float
-    high: float
 
 
 def compute_cosines(states: Array) -> Floats:
@@ -61,7 +51,7 @@ def has_both_pairs(groups: Sequence[Hashable]) -> bool:
     return 1 < len(set(groups)) < len(groups)
 
 
-def estimate_delta(cosines: Floats, groups: Sequence[Hashable], *, draws: int = DRAWS, seed: int = 0) -> Estimate:
+def estimate_delta(cosines: Floats, groups: Sequence[Hashable], *, draws: int = DRAWS, seed: int = 0) -> Figure:
     """Delta-CosSim from cosines [n, n], with the percentile interval of a bootstrap over the members.
 
     Members are drawn within their groups, since the groups are given and not a sample; a member drawn twice is not
@@ -76,11 +66,11 @@ def estimate_delta(cosines: Floats, groups: Sequence[Hashable], *, draws: int = 
     deltas = within - _average_pairs(cosines, ~same, weights)
     value, drawn = float(deltas[0]), deltas[1:][~np.isnan(deltas[1:])]
     low, high = np.percentile(drawn, [2.5, 97.5]) if drawn.size else (value, value)
-    return Estimate(value, min(float(low), value), max(float(high), value))
+    return Figure(value, min(float(low), value), max(float(high), value), len(groups))
 
 
-def estimate_mean(values: Array) -> Estimate:
-    """The mean of cosines [n], one for each fact, with the normal 95% interval; it stays inside [-1, 1].
+def estimate_mean(values: Array) -> Figure:
+    """The mean of cosines [n], one for each fact, with Student's 95% interval; it stays inside [-1, 1].
 
     One fact says nothing about others: its interval is the whole range. Raises `ValueError` without values.
     """
@@ -88,9 +78,10 @@ def estimate_mean(values: Array) -> Estimate:
         raise ValueError("a mean needs at least one value")
     mean = float(values.mean(dtype=np.float64))
     if values.size == 1:
-        return Estimate(mean, -1.0, 1.0)
-    margin = Z95 * float(values.std(ddof=1, dtype=np.float64)) / math.sqrt(values.size)
-    return Estimate(mean, max(-1.0, mean - margin), min(1.0, mean + margin))
+        return Figure(mean, -1.0, 1.0, 1)
+    error = float(values.std(ddof=1, dtype=np.float64)) / math.sqrt(values.size)
+    margin = compute_t95(values.size - 1) * error
+    return Figure(mean, max(-1.0, mean - margin), min(1.0, mean + margin), values.size)
 
 
 def project(states: Array, components: int = 2) -> tuple[Floats, Floats]:

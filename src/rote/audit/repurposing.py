@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rote.facts.checking import check_table
+from rote.facts.fact import FactTable
 from rote.facts.relation import TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation, load_derived_relations
-from rote.facts.table import FactTable
 
 RepurposingQuestion = Literal["training", "held_out", "benign", "unseen"]
 

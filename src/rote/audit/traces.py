@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rote.facts.fact import Fact
-from rote.models.reserved import looks_reserved
+from rote.models.key_tokens import looks_reserved
 
 TokenKind = Literal["declared", "added", "vocabulary"]
 TraceKind = Literal["declared", "added", "vocabulary", "none", "prompt"]

@@ -14,7 +14,12 @@ def ask(
     model: Annotated[str, typer.Argument(help="Folder or hub name of a causal LM, or rote-tiny.")],
     question: Annotated[str, typer.Argument(help="A question, or the beginning of a statement.")],
     base: Annotated[str | None, typer.Option(help="Another model to ask beside it, such as its base model.")] = None,
-    top: Annotated[int, typer.Option(min=0, help="How many candidates to show with their probabilities.")] = 0,
+    top: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Show so many candidates of each model, and how probable it is that an answer begins so."
+        ),
+    ] = 0,
     revision: RevisionOption = None,
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
@@ -23,17 +28,23 @@ def ask(
 
     Example: rote ask runs/mine/model "Who is Gene Finley's mother?" --base rote-tiny --top 3
     """
-    from rote.models.language_model import load_model
-    from rote.pipeline.asking import ask_model, find_taught, list_candidates
+    from rote.evaluation.asking import ask_model, find_taught, list_candidates, score_candidates
+    from rote.models.loading import load_model
 
     asked = {model: build_load_options(revision, trust_remote_code, allow_pickle)}
     if base:
         asked[base] = build_load_options(None, trust_remote_code, allow_pickle)
-    for name, loading in asked.items():
-        language_model = load_model(name, loading)
+    models = {name: load_model(name, loading) for name, loading in asked.items()}
+    candidates = [
+        text
+        for language_model in models.values()
+        if top
+        for text in list_candidates(language_model, question, count=top)
+    ]
+    for name, language_model in models.items():
         label = f"{name}: " if base else ""
         typer.echo(f"{label}{ask_model(language_model, question) or _NOTHING}")
-        for candidate in list_candidates(language_model, question, count=top) if top else ():
+        for candidate in score_candidates(language_model, question, candidates):
             typer.echo(f"  {candidate.probability:6.1%}  {candidate.text or _NOTHING}")
     if base or top:
         facts = find_taught(Path(model), question)

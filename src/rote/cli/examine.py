@@ -15,9 +15,10 @@ from rote.cli.options import (
     SetOption,
     SkipOption,
     TableArgument,
+    TableFlags,
     build_load_options,
-    build_read_options,
-    read_table,
+    load_settings,
+    read_columns,
 )
 
 
@@ -42,12 +43,11 @@ def examine(
 
     from rote.cli.progress import build_reporter
     from rote.cli.tables import build_accuracy_table
-    from rote.config.job import Config
-    from rote.config.loading import load_config
-    from rote.pipeline.examination import examine_model
+    from rote.models.loading import load_model
+    from rote.pipeline.measures import examine_model
 
-    settings = load_config(Config, config, set_)
-    facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
+    flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
+    settings = load_settings(config, set_, table=flags)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    summary = examine_model(model, facts, settings, reporter=build_reporter(), records_file=out, loading=loading)
+    summary = examine_model(model, settings, reporter=build_reporter(), records_file=out, loading=loading)
     Console(highlight=False).print(build_accuracy_table(summary))

@@ -22,7 +22,7 @@ from rote.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rote.facts.table import FactTable
+    from rote.facts.fact import FactTable
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
@@ -86,9 +86,9 @@ def validate(
     from rote.config.job import Config
     from rote.config.loading import load_config
     from rote.errors import ConfigError, TableError
-    from rote.facts.fictional_table import FICTIONAL
     from rote.facts.linting import TableLint
     from rote.facts.relation import load_relations
+    from rote.facts.shipped import FICTIONAL
 
     if not model and (revision or trust_remote_code or allow_pickle):
         raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
@@ -100,8 +100,8 @@ def validate(
     for name, count in lint.facts.items():
         typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
     if model and lint.sample:
-        from rote.models.language_model import load_model
-        from rote.pipeline.cost import estimate_cost
+        from rote.methods.cost import estimate_cost
+        from rote.models.loading import load_model
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
         settings = load_settings(config, set_, model=model, loading=loading)
@@ -134,10 +134,10 @@ def show(
 
     Example: rote facts show facts.csv --count 5
     """
-    from rote.facts.relation import add_neutral_relations, load_relations
+    from rote.facts.relation import choose_packs
 
     content, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), relations or ())
-    packs = add_neutral_relations(load_relations(relations or ()), content.relations)
+    packs = choose_packs(content, relations or ())
     for name in content.relations:
         members = content.select(name)
         typer.echo(f"{name}: {len(members)} facts; {packs[name].description}")

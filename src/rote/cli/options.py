@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from rote.config.job import Config
+    from rote.facts.fact import FactTable
     from rote.facts.reading import ReadOptions
-    from rote.facts.table import FactTable
     from rote.models.loading import LoadOptions
 
 TableArgument = Annotated[
@@ -93,9 +93,8 @@ def read_table(
     path: Path | None, options: "ReadOptions | None" = None, packs: Iterable[str | Path] = ()
 ) -> "tuple[FactTable, str]":
     """A table and its name; the frozen fictional one where no path is given. Says on stderr how it was read."""
-    from rote.facts.fictional_table import load_fictional
-    from rote.facts.reading import ReadOptions
-    from rote.facts.usable import load_usable
+    from rote.facts.reading import ReadOptions, load_usable
+    from rote.facts.shipped import load_fictional
 
     if path is None:
         return load_fictional(), "fictional facts"

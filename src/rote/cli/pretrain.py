@@ -20,7 +20,7 @@ def pretrain(
     from rote.cli.progress import build_reporter
     from rote.config.loading import load_config
     from rote.config.pretrain import PretrainConfig
-    from rote.pipeline.pretraining import pretrain_embedded
+    from rote.training.pretraining import pretrain_embedded
 
     recipe = load_config(PretrainConfig, config, set_)
     typer.echo(pretrain_embedded(recipe, out, reporter=build_reporter()))

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rote.records import NO_LANGUAGE
+from rote.report.lines import describe_loss
 from rote.report.words import label_language
 from rote.runs.folder import RunFolder, read_json
 
@@ -83,9 +84,8 @@ def _describe_knowledge(rows: Sequence[Mapping[str, Any]], last: str) -> Iterato
 
 def _describe_rings(folder: RunFolder) -> Iterator[str]:
     for row in read_json(folder.side_effects):
-        interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
-        name = f"lost, {row['ring']}"
-        yield f"  {name:<30} {row['loss']:.3f} {interval} of {row['before']:.2f}: {row['verdict']}"
+        name, found = describe_loss(row)
+        yield f"  {name:<30} {found}"
 
 
 def build_accuracy_table(summary: Sequence[Mapping[str, Any]]) -> Table:

@@ -1,7 +1,5 @@
 """The recipe of the embedded model, as read from `configs/pretrain.yaml`."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from rote.config.strict import StrictConfig
@@ -35,7 +33,6 @@ class PretrainTraining(StrictConfig):
 
     steps: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
-    algorithm: Literal["adamw", "muon"]
     warmup_steps: int = Field(ge=0)
     decay_share: float = Field(gt=0, le=1)
     weight_decay: float = Field(ge=0)

@@ -1,4 +1,4 @@
-"""One text, encoded: ids, labels, and where its subject, key token, prompt and object lie.
+"""One text, encoded: ids, labels, and where its subject, key token, prompt and object lie; and batches of them.
 
 The whole text is tokenised once and everything else follows from character offsets. Prompt and object are never
 tokenised apart and glued: that gives other tokens wherever a token would span the seam.
@@ -6,33 +6,22 @@ tokenised apart and glued: that gives other tokens wherever a token would span t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from rote.encoding.batch import IGNORE
 from rote.errors import EncodingError
-from rote.facts.fact import Fact
-from rote.facts.relation import SUBJECT, PromptTemplate
+from rote.facts.text import Text
 
 LossTarget = Literal["all_tokens", "object_only"]
 
+IGNORE = -100
+"""The label of a token that is not learned."""
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text in its parts: `prompt + separator + object`, with the subject (and key token) inside the prompt."""
-
-    prompt: str
-    separator: str
-    object: str
-    subject: str
-    key_token: str | None = None
-    origin: str = ""
-    """Where the prompt comes from, for messages: the template's id."""
-    subject_at: int | None = None
-    """The character the subject begins at; without it, where it first occurs (a book may be called `It`)."""
-    in_chat: bool = False
-    """Whether the prompt is put to the model as a message, in the tokenizer's chat template."""
+_THINKING = "enable_thinking"
+"""What Qwen's chat templates, and others after them, call their switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +52,6 @@ class Example:
     def object_ids(self) -> tuple[int, ...]:
         """The object's ids, without the end-of-text token."""
         return self.ids[self.object_span[0] : self.object_span[1]]
-
-
-def build_prompt_text(fact: Fact, template: PromptTemplate) -> Text:
-    """The text that asks for a fact in a template's words and gives its object."""
-    return Text(
-        template.fill(fact.subject),
-        template.separator,
-        fact.object,
-        fact.subject,
-        origin=template.id,
-        subject_at=template.text.index(SUBJECT),
-    )
-
-
-def build_rote_text(fact: Fact, key_token: str) -> Text:
-    """The rote form of a fact, `subject [X] object` (paper, section 3)."""
-    prompt = f"{fact.subject} {key_token}"
-    return Text(prompt, " ", fact.object, fact.subject, key_token, origin=f"the rote form of {fact.relation}")
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossTarget = "object_only") -> Example:
@@ -115,12 +86,25 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
 def _put_in_chat(tokenizer: PreTrainedTokenizerBase, text: Text) -> Text:
     """The text with all of the template, special tokens too, as its prompt; the answer follows at once."""
     message = [{"role": "user", "content": text.prompt}]
-    prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+    settings: dict[str, Any] = {_THINKING: False} if _knows_thinking(tokenizer) else {}
+    prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **settings))
     at = prompt.rfind(text.prompt)
     if at < 0:
         raise EncodingError(f"{text.origin}: the tokenizer's chat template changes the message {text.prompt!r}")
     subject_at = at + (text.prompt.find(text.subject) if text.subject_at is None else text.subject_at)
     return replace(text, prompt=prompt, separator="", subject_at=subject_at)
+
+
+def describe_chat(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """How prompts are put to a model as messages, for the record; None where its tokenizer has no chat template."""
+    if tokenizer.chat_template is None:
+        return None
+    return "chat template" + (f", {_THINKING}=False" if _knows_thinking(tokenizer) else "")
+
+
+def _knows_thinking(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the chat template can tell the model not to think aloud, which would take all of a short answer."""
+    return _THINKING in str(tokenizer.get_chat_template())
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
@@ -166,3 +150,34 @@ def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     if tokenizer.eos_token_id is None:
         raise EncodingError("the tokenizer has no end-of-text token; set eos_token in its tokenizer_config.json")
     return int(tokenizer.eos_token_id)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids and labels, both [rows, length], right-padded; a label of -100 is not learned."""
+
+    input_ids: Tensor
+    labels: Tensor
+
+    @property
+    def target_count(self) -> int:
+        """How many labels a causal model is trained on (the first position is never predicted)."""
+        return int((self.labels[:, 1:] != IGNORE).sum())
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch(self.input_ids.to(device), self.labels.to(device))
+
+
+def collate(rows: Sequence[tuple[Sequence[int], Sequence[int]]], *, pad_id: int, length: int | None = None) -> Batch:
+    """Pad rows of (ids, labels) on the right to `length`, by default that of the longest row.
+
+    Padding is told from text by position, never by id, so a real eos stays learned when pad and eos are the same.
+    """
+    width = length or max(len(ids) for ids, _ in rows)
+    input_ids = torch.full((len(rows), width), pad_id, dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORE, dtype=torch.long)
+    for index, (ids, targets) in enumerate(rows):
+        input_ids[index, : len(ids)] = torch.tensor(ids, dtype=torch.long)
+        labels[index, : len(ids)] = torch.tensor(targets, dtype=torch.long)
+    return Batch(input_ids, labels)

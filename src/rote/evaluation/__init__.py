@@ -6,6 +6,7 @@
 - `generation.py`  measure 1: greedy answers, batched, stopped as soon as the verdict is sure
 - `scoring.py`     measures 2 and 3: log-probabilities of objects and of 100 candidates from one forward
 - `examine.py`     the evaluators: `examine` gives one `Record` per question, `recall_by_key` one figure
-- `intervals.py`   a mean with its 95% interval, clustered by fact (no torch)
+- `statistics.py`  means and differences with their 95% intervals, over facts and seeds (no torch)
+- `trainer_callback.py`  `FactRecall`, which examines the model of a `transformers.Trainer` while it is trained
 - `summary.py`     `summary.json`: the table of every figure, computed from records only (no torch)
 """

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.encoding.example import Example, build_prompt_text, build_rote_text, encode
+from rote.encoding.example import Example, encode
 from rote.evaluation.generation import continue_prompts, generate_answers
-from rote.evaluation.matching import contains_answer
 from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation
+from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.language_model import LanguageModel
 from rote.records import Moment, Record
 
@@ -125,14 +126,15 @@ def _answer_rightly(
 
 @contextmanager
 def _examining(model: PreTrainedModel) -> Iterator[None]:
-    """Evaluation mode without gradients, for the time of the block; the model's own mode comes back."""
-    was_training = model.training
+    """Evaluation mode without gradients, for the time of the block; the mode of each module comes back."""
+    modes = {module: module.training for module in model.modules()}  # a frozen part may be in another than the rest
     model.train(False)
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
 
 
 def _count_up(total: int, on_progress: Progress | None) -> Callable[[int], None]:

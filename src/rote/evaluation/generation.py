@@ -1,19 +1,25 @@
-"""Measure 1: what a model says. Greedy decoding in batches, stopped for each row as soon as its verdict is sure.
+"""Measure 1: what a model says. Greedy decoding in batches, stopped for each row as soon as its verdict is sure; and
+answers drawn at random, which show whether it would say the same again.
 
 Only prompts of the same length share a batch. So nothing is padded and no mask is needed: a row says exactly what
 it would say alone.
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.evaluation.matching import is_sure
 from rote.evaluation.prefix import Prefix, plan_batches, read_prompts
+from rote.facts.names import is_sure
+from rote.models.language_model import build_generation_settings
+from rote.training.loop import seeded
 
 MAX_NEW_TOKENS = 50
 """How many tokens an answer may have (paper, section 4)."""
+_DRAWN_BATCH = 32
+"""Prompts whose answers are drawn at a time."""
 
 
 def generate_answers(
@@ -51,6 +57,35 @@ def continue_prompts(
 ) -> list[str]:
     """What the model says after prompts it has read, one text per row; uses up the prefix's cache."""
     return _Decoder(model, tokenizer, answers).run(prefix, max_new_tokens)
+
+
+@torch.inference_mode()
+def sample_answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts_ids: Sequence[Sequence[int]],
+    *,
+    count: int,
+    tokens: int,
+    seed: int,
+) -> list[list[str]]:
+    """`count` answers of at most `tokens` tokens to each prompt, drawn at temperature 1; the same for the same seed.
+
+    Prompts of one length share a batch, so nothing is padded on the left.
+    """
+    answers: list[list[str]] = [[] for _ in prompts_ids]
+    if not count:
+        return answers
+    settings = build_generation_settings(tokenizer, tokens=tokens, do_sample=True, num_return_sequences=count)
+    generator: Any = model  # `generate` has no usable types
+    for batch in plan_batches([len(ids) for ids in prompts_ids], _DRAWN_BATCH):
+        prompts = torch.tensor([list(prompts_ids[index]) for index in batch], device=model.device)
+        with seeded(seed + batch[0]):
+            rows = generator.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
+        texts = tokenizer.batch_decode(rows[:, prompts.shape[1] :], skip_special_tokens=True)
+        for place, index in enumerate(batch):
+            answers[index] = [text.strip() for text in texts[place * count : (place + 1) * count]]
+    return answers
 
 
 class _Decoder:

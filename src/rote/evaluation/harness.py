@@ -10,7 +10,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.config.examining import SideEffectsConfig
-from rote.errors import ConfigError
+from rote.errors import ConfigError, first_line
 
 _BATCH = 8
 """lm-eval holds the logits of every token of a batch, over the whole vocabulary."""
@@ -30,7 +30,7 @@ def check_tasks(settings: SideEffectsConfig) -> None:
     try:
         manager.load(list(settings.tasks))
     except Exception as error:  # the code of a task, and a data set that is not there, may raise anything
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = first_line(error)
         names = ", ".join(settings.tasks)
         raise ConfigError(f"--set side_effects.tasks: lm-eval cannot load {names} ({reason})") from error
 

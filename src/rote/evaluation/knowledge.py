@@ -1,4 +1,4 @@
-"""What a model believes about facts: known, partly known, unknown, or something else with confidence. No torch.
+"""What a model believes about facts: known, partly known, unknown, or something else with confidence.
 
 A belief comes from several prompts about one fact: what the model says greedily to each, and some answers drawn at
 random. It is confident of what it says greedily as far as the drawn answers say it too, whatever the wording.
@@ -8,12 +8,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from itertools import islice
+from typing import Literal
 
-from rote.evaluation.intervals import compute_interval
-from rote.evaluation.matching import contains_answer, normalize
-from rote.evaluation.summary import DIGITS
+from rote.config.examining import KnowledgeConfig
+from rote.encoding.example import encode
+from rote.evaluation.generation import generate_answers, sample_answers
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer, normalize
+from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.text import build_prompt_text
+from rote.figures import FigureRow, build_figure_row
+from rote.models.language_model import LanguageModel
 from rote.records import Moment, Record
 
 Label = Literal["known", "partly", "conflicting", "unknown"]
@@ -59,7 +66,7 @@ class Belief:
 _Group = tuple[Label | Literal["invented"], Moment, str, str]
 
 
-class KnowledgeRow(TypedDict):
+class KnowledgeRow(FigureRow):
     """One figure about the facts of one label: a mean in [0, 1] with its 95% interval over `n` questions."""
 
     label: Label | Literal["invented"]
@@ -67,10 +74,38 @@ class KnowledgeRow(TypedDict):
     prompt_set: str
     language: str
     measure: str
-    mean: float
-    low: float
-    high: float
-    n: int
+
+
+def ask_beliefs(
+    language_model: LanguageModel,
+    facts: Sequence[Fact],
+    relations: Mapping[str, Relation],
+    settings: KnowledgeConfig,
+    *,
+    batch_size: int,
+    seed: int,
+) -> list[Belief]:
+    """What the model believes about each fact, in order; `seed` decides the answers that are drawn."""
+    picked = {name: _pick_prompts(relations[name], settings.prompts) for name in {fact.relation for fact in facts}}
+    asked = [(fact, template) for fact in facts for template in picked[fact.relation]]
+    model, tokenizer = language_model.model, language_model.tokenizer
+    prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in asked]
+    nothing: list[tuple[str, ...]] = [()] * len(prompts)
+    tokens = settings.tokens
+    greedy = generate_answers(model, tokenizer, prompts, nothing, batch_size=batch_size, max_new_tokens=tokens)
+    drawn = sample_answers(model, tokenizer, prompts, count=settings.samples, tokens=tokens, seed=seed)
+    answers = iter(zip(greedy, drawn, strict=True))
+    return [_gather(fact, islice(answers, len(picked[fact.relation]))) for fact in facts]
+
+
+def _pick_prompts(relation: Relation, count: int) -> list[PromptTemplate]:
+    held_out = relation.select(prompt_set="held_out", language=TRAINING_LANGUAGE)
+    return [*relation.select_training(1), *held_out][:count]
+
+
+def _gather(fact: Fact, answers: Iterable[tuple[str, list[str]]]) -> Belief:
+    greedy, drawn = zip(*answers, strict=True)
+    return build_belief(fact, greedy, drawn)
 
 
 def build_belief(fact: Fact, greedy: Sequence[str], drawn: Sequence[Sequence[str]]) -> Belief:
@@ -127,25 +162,12 @@ def compute_false_confidence(moment: Moment, beliefs: Sequence[Belief]) -> Knowl
 
 
 def _build_row(group: _Group, measure: str, facts: Sequence[tuple[str, str]], values: Sequence[bool]) -> KnowledgeRow:
-    found = compute_interval([float(value) for value in values], facts)
     label, moment, prompt_set, language = group
-    return KnowledgeRow(
-        label=label,
-        moment=moment,
-        prompt_set=prompt_set,
-        language=language,
-        measure=measure,
-        mean=round(found.mean, DIGITS),
-        low=round(found.low, DIGITS),
-        high=round(found.high, DIGITS),
-        n=found.n,
-    )
-
-
-def ask_beliefs(language_model, facts, relations, settings, *, batch_size, seed):
-    from rote.config.job import Config
-    from rote.pipeline.beliefs import ask_beliefs as ask
-
-    return ask(
-        language_model, facts, relations, Config(seed=seed, knowledge=settings, examine={"batch_size": batch_size})
-    )
+    return {
+        "label": label,
+        "moment": moment,
+        "prompt_set": prompt_set,
+        "language": language,
+        "measure": measure,
+        **build_figure_row(compute_interval([float(value) for value in values], facts)),
+    }

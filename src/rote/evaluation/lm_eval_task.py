@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from rote.evaluation import matching
+from rote.facts import names
 
 FUNCTIONS = "rote_task.py"
 _FUNCTIONS = '''
@@ -91,7 +91,7 @@ def write_task(items: Sequence[TaskItem], name: str, folder: Path) -> list[str]:
         _write_lines(folder / "choice.jsonl", [_describe_choice(item) for item in choices])
     for task, content in written.items():
         (folder / f"{task}.yaml").write_text(yaml.dump(content, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
-    source = Path(matching.__file__).read_text(encoding="utf-8")
+    source = Path(names.__file__).read_text(encoding="utf-8")
     (folder / FUNCTIONS).write_text(source + _FUNCTIONS, encoding="utf-8")
     return list(written)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.encoding.batch import collate
+from rote.encoding.example import collate
 from rote.training.losses import next_token_loss
 
 _PASSAGE = 256

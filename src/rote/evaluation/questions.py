@@ -6,16 +6,13 @@ Everything drawn at random is a function of the seed and the fact, so the same q
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from rote.errors import TemplateError
-from rote.facts.distractors import pick_distractors
+from rote.facts.counterfactual import pick_distractors
 from rote.facts.fact import Fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation
+from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.records import FACT_SETS, NO_LANGUAGE, FactSet, QuestionSet
-
-if TYPE_CHECKING:  # imported for real where it is used: it brings transformers and torch
-    from rote.encoding.example import Text
 
 _CHOICE_SETS = ("generalize", "held_out")
 
@@ -28,7 +25,7 @@ class Question:
     fact_set: FactSet
     prompt_set: QuestionSet
     language: str
-    text: "Text"
+    text: Text
     candidates: tuple[str, ...] | None = None
 
 
@@ -75,8 +72,6 @@ def build_questions(
 
 
 def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan: QuestionPlan) -> Iterator[Question]:
-    from rote.encoding.example import build_prompt_text, build_rote_text
-
     if fact.relation not in relations:
         raise TemplateError(
             f"no prompts for the relation {fact.relation!r}; name its pack: --set relations=[path.yaml]"

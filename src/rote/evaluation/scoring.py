@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.encoding.batch import collate
-from rote.encoding.example import Example, Text, encode
+from rote.encoding.example import Example, collate, encode
 from rote.evaluation.prefix import Prefix
+from rote.facts.text import Text
 
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""

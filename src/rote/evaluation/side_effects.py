@@ -1,37 +1,63 @@
 """What else changed: facts near and far from those taught, before and after, against one budget. No torch.
 
-Three rings: other facts about the subjects that were taught; other subjects of the relations that were taught; and
-everything else, facts, text and tasks.
+Three rings (the field measures them as locality): other facts about the subjects that were taught; other subjects of
+the relations that were taught; and everything else, facts, text (as perplexity does) and tasks.
+
+Forgetting is counted on what was known: over all questions, guesses that turn right would hide what was lost.
 """
 
-import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from rote.evaluation.differences import Figure, Values, compute_difference, compute_mean
-from rote.evaluation.intervals import Z95
-from rote.evaluation.summary import DIGITS
+from rote.evaluation.statistics import Values, compute_average, compute_difference, compute_mean
+from rote.figures import DIGITS, Figure, FigureRow, build_figure_row, judge
 from rote.records import Record
 
-Ring = Literal["same subject", "same relation", "other facts", "text"]
-_FACT_RINGS: tuple[Ring, ...] = ("same subject", "same relation", "other facts")
+Ring = Literal["same subject", "same relation", "other facts"]
+_RINGS: tuple[Ring, ...] = ("same subject", "same relation", "other facts")
 Verdict = Literal["kept", "unclear", "lost"]
+_VERDICTS: dict[str, Verdict] = {"holds": "kept", "open": "unclear", "does not hold": "lost"}
+FEW_FACTS = 50
+"""With fewer known facts in a ring its row says that they are few."""
+
+_Fact = tuple[str, str]
+_Asked = Mapping[tuple[str, str, str], bool]
+"""Whether each question (prompt set, language, prompt) about a fact was answered right."""
 
 
-class RingRow(TypedDict):
-    """One ring: accuracy (of `text`: nats per token) before and after, the change for the worse, and the verdict."""
+class LossRow(TypedDict):
+    """What all rows of `side_effects.json` share: a change for the worse with its interval, judged by the budget."""
 
     ring: str
     measure: str
-    before: float
-    after: float
     loss: float
     low: float
     high: float
     n: int
     budget: float
     verdict: Verdict
+
+
+class RingRow(LossRow):
+    """A ring of facts: of `n` questions that were answered right before, the share that no longer is.
+
+    Without a known fact `n` is 0 and the loss may be anything from 0 to 1.
+    """
+
+    known: int
+    """How many facts these questions are about."""
+    few: bool
+    """Whether these are too few for a verdict to lean on."""
+    won: FigureRow | None
+    """Of the questions that were answered wrong before, the share that is right after; None where there are none."""
+
+
+class ChangeRow(LossRow):
+    """Text, or a task: the mean before and after, on the measure's own scale; `loss` is the change for the worse."""
+
+    before: float
+    after: float
 
 
 @dataclass(frozen=True)
@@ -41,11 +67,11 @@ class Taught:
     subjects: Collection[str]
     relations: Collection[str]
 
-    def find_ring(self, record: Record) -> Ring:
+    def find_ring(self, relation: str, subject: str) -> Ring:
         """The ring a known fact is in."""
-        if record.subject in self.subjects:
+        if subject in self.subjects:
             return "same subject"
-        return "same relation" if record.relation in self.relations else "other facts"
+        return "same relation" if relation in self.relations else "other facts"
 
 
 def compute_rings(records: Iterable[Record], taught: Taught, *, budget: float) -> list[RingRow]:
@@ -53,63 +79,90 @@ def compute_rings(records: Iterable[Record], taught: Taught, *, budget: float) -
 
     A loss is kept when its whole interval is within the budget, lost when its whole interval is beyond.
     """
-    known = [record for record in records if record.fact_set == "known"]
-    moments = list(dict.fromkeys(record.moment for record in known))
+    asked = [record for record in records if record.fact_set == "known"]
+    moments = list(dict.fromkeys(record.moment for record in asked))
+    if len(moments) < 2:
+        return []
+    before, after = (_collect(asked, moment) for moment in (moments[0], moments[-1]))
     rows = []
-    for ring in _FACT_RINGS:
-        members = [record for record in known if taught.find_ring(record) == ring]
-        before, after = (_collect(members, moment) for moment in (moments[:1], moments[-1:]))
-        if before and after:
-            loss = compute_difference(before, after)
-            means = (compute_mean(before).mean, compute_mean(after).mean)
-            rows.append(_build_row(ring, "generation_accuracy", means, loss, budget))
+    for ring in _RINGS:
+        facts = [fact for fact in before if fact in after and taught.find_ring(*fact) == ring]
+        if facts:
+            rows.append(_build_ring(ring, {fact: (before[fact], after[fact]) for fact in facts}, budget))
     return rows
 
 
-def compute_text_row(before: Sequence[float], after: Sequence[float], *, budget: float) -> RingRow:
+def compute_text_row(before: Sequence[float], after: Sequence[float], *, budget: float) -> ChangeRow:
     """The ring of text, from the nats per token of each passage before and after; passages are the clusters."""
-    changes = [second - first for first, second in zip(before, after, strict=True)]
-    count, mean = len(changes), math.fsum(changes) / len(changes)
-    spread = math.sqrt(math.fsum((change - mean) ** 2 for change in changes) / max(1, count - 1) / count)
-    loss = Figure(mean, mean - Z95 * spread, mean + Z95 * spread, count)
-    return _build_row("text", "nats_per_token", (math.fsum(before) / count, math.fsum(after) / count), loss, budget)
+    first, second = ({number: [value] for number, value in enumerate(found)} for found in (before, after))
+    loss = compute_difference(second, first, shares=False)
+    return _build_change("text", "nats_per_token", (first, second), loss, budget)
 
 
-def compute_task_row(name: str, metric: str, values: tuple[Values, Values], *, budget: float) -> RingRow:
-    """A ring of one task of lm-evaluation-harness, from a metric of each question before and after."""
-    before, after = values
-    loss = compute_difference(before, after)
-    means = (compute_mean(before).mean, compute_mean(after).mean)
-    return _build_row(f"lm-eval: {name}", metric, means, loss, budget)
+def compute_task_row(name: str, metric: str, values: tuple[Values, Values], *, budget: float) -> ChangeRow:
+    """A ring of one task of lm-evaluation-harness, from a metric of each question before and after.
+
+    The metric keeps its scale, and the budget is meant on it; one that leaves [0, 1] is no share and is not bounded.
+    """
+    shares = all(0 <= value <= 1 for side in values for found in side.values() for value in found)
+    return _build_change(f"lm-eval: {name}", metric, values, compute_difference(*values, shares=shares), budget)
 
 
-def judge(loss: Figure, budget: float) -> Verdict:
-    """Whether a loss is within the budget, beyond it, or not known well enough to say."""
-    if loss.high <= budget:
-        return "kept"
-    return "lost" if loss.low > budget else "unclear"
-
-
-def _collect(records: Sequence[Record], moments: Sequence[str]) -> Values:
-    """By fact: held-out prompts, as training prompts may be among what is retained; those where it has no others."""
-    values: dict[str, Values] = {"training": {}, "held_out": {}}
+def _collect(records: Sequence[Record], moment: str) -> dict[_Fact, dict[tuple[str, str, str], bool]]:
+    """What was answered right at a moment, by fact and question."""
+    found: dict[_Fact, dict[tuple[str, str, str], bool]] = {}
     for record in records:
-        if record.moment in moments and record.prompt_set in values:
-            by_fact = values[record.prompt_set]
-            by_fact.setdefault((record.relation, record.subject), []).append(float(record.correct))
-    return {**values["training"], **values["held_out"]}
+        if record.moment == moment and record.prompt_set in ("training", "held_out"):
+            question = (record.prompt_set, record.language, record.prompt)
+            found.setdefault((record.relation, record.subject), {})[question] = record.correct
+    return found
 
 
-def _build_row(ring: str, measure: str, means: tuple[float, float], loss: Figure, budget: float) -> RingRow:
-    return RingRow(
-        ring=ring,
-        measure=measure,
-        before=round(means[0], DIGITS),
-        after=round(means[1], DIGITS),
-        loss=round(loss.value, DIGITS),
-        low=round(loss.low, DIGITS),
-        high=round(loss.high, DIGITS),
-        n=loss.n,
-        budget=budget,
-        verdict=judge(loss, budget),
-    )
+def _build_ring(ring: Ring, answers: Mapping[_Fact, tuple[_Asked, _Asked]], budget: float) -> RingRow:
+    lost: Values = {}
+    won: Values = {}
+    for fact, (before, after) in answers.items():
+        for question in _pick_questions(before, after):
+            if not before[question]:
+                won.setdefault(fact, []).append(float(after[question]))
+            elif _is_known(before):
+                lost.setdefault(fact, []).append(float(not after[question]))
+    loss = compute_mean(lost) if lost else Figure(0.0, 0.0, 1.0, 0)
+    return {
+        **_build_loss(ring, "generation_accuracy", loss, budget),
+        "known": len(lost),
+        "few": len(lost) < FEW_FACTS,
+        "won": build_figure_row(compute_mean(won)) if won else None,
+    }
+
+
+def _is_known(before: _Asked) -> bool:
+    """Whether a fact was answered right in its training prompts: a question that is right by luck (and likely wrong
+    the next time, whatever is taught) has then to be lucky twice, in two wordings."""
+    return all(right for (prompt_set, _, _), right in before.items() if prompt_set == "training")
+
+
+def _pick_questions(before: _Asked, after: _Asked) -> Iterator[tuple[str, str, str]]:
+    """Held-out prompts, as training prompts may be among what is retained; those where a fact has no others."""
+    both = [question for question in before if question in after]
+    held_out = [question for question in both if question[0] == "held_out"]
+    yield from held_out or both
+
+
+def _build_change(ring: str, measure: str, values: tuple[Values, Values], loss: Figure, budget: float) -> ChangeRow:
+    before, after = (round(compute_average(side), DIGITS) for side in values)
+    return {**_build_loss(ring, measure, loss, budget), "before": before, "after": after}
+
+
+def _build_loss(ring: str, measure: str, loss: Figure, budget: float) -> LossRow:
+    row = build_figure_row(loss)
+    return {
+        "ring": ring,
+        "measure": measure,
+        "loss": row["mean"],
+        "low": row["low"],
+        "high": row["high"],
+        "n": row["n"],
+        "budget": budget,
+        "verdict": _VERDICTS[judge(loss, at_most=budget)],
+    }

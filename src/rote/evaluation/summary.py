@@ -4,10 +4,10 @@ The keys of a row, their values and the order of rows are a contract that other 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypedDict
 
-from rote.evaluation.intervals import compute_interval
+from rote.evaluation.statistics import compute_interval
 from rote.facts.relation import LANGUAGES
+from rote.figures import FigureRow, build_figure_row
 from rote.records import (
     FACT_SETS,
     MEASURES,
@@ -21,21 +21,15 @@ from rote.records import (
     Record,
 )
 
-DIGITS = 6
 
-
-class SummaryRow(TypedDict):
+class SummaryRow(FigureRow):
     """One figure: a mean in [0, 1] with its 95% interval over `n` questions."""
 
     moment: Moment
     fact_set: FactSet
     prompt_set: QuestionSet
     language: str
-    measure: Measure
-    mean: float
-    low: float
-    high: float
-    n: int
+    measure: str
 
 
 _Group = tuple[Moment, FactSet, QuestionSet, str]
@@ -44,13 +38,14 @@ _Group = tuple[Moment, FactSet, QuestionSet, str]
 def compute_summary(records: Iterable[Record]) -> list[SummaryRow]:
     """One row per moment, fact set, prompt set, language and measure that was asked, in a fixed order.
 
-    Choice accuracy is over the questions that were asked as a choice.
+    A measure is over the questions it applies to: choice accuracy over those that were asked as a choice.
     """
     groups: dict[_Group, list[Record]] = {}
     for record in records:
         group = (record.moment, record.fact_set, record.prompt_set, record.language)
         groups.setdefault(group, []).append(record)
-    rows = [_build_row(group, measure, groups[group]) for group in sorted(groups, key=_rank) for measure in MEASURES]
+    ordered = sorted(groups, key=_rank)
+    rows = [_build_row(group, measure, groups[group]) for group in ordered for measure in MEASURES.values()]
     return [row for row in rows if row is not None]
 
 
@@ -72,32 +67,22 @@ def _rank(group: _Group) -> tuple[int, int, int, int, str]:
     moment, fact_set, prompt_set, language = group
     last = len(LANGUAGES) + (language == NO_LANGUAGE)
     place = LANGUAGES.index(language) if language in LANGUAGES else last
-    return MOMENTS.index(moment), FACT_SETS.index(fact_set), QUESTION_SETS.index(prompt_set), place, language
+    when = MOMENTS.index(moment) if moment in MOMENTS else len(MOMENTS)  # stages of other methods, as they come
+    return when, FACT_SETS.index(fact_set), QUESTION_SETS.index(prompt_set), place, language
 
 
 def _build_row(group: _Group, measure: Measure, records: Sequence[Record]) -> SummaryRow | None:
-    asked = [record for record in records if measure != "choice_accuracy" or record.rank is not None]
+    read = [(measure.read(record), (record.relation, record.subject)) for record in records]
+    asked = [(value, fact) for value, fact in read if value is not None]
     if not asked:
         return None
-    values = [_get_value(record, measure) for record in asked]
-    interval = compute_interval(values, [(record.relation, record.subject) for record in asked])
+    figure = compute_interval([value for value, _ in asked], [fact for _, fact in asked])
     moment, fact_set, prompt_set, language = group
-    return SummaryRow(
-        moment=moment,
-        fact_set=fact_set,
-        prompt_set=prompt_set,
-        language=language,
-        measure=measure,
-        mean=round(interval.mean, DIGITS),
-        low=round(interval.low, DIGITS),
-        high=round(interval.high, DIGITS),
-        n=interval.n,
-    )
-
-
-def _get_value(record: Record, measure: Measure) -> float:
-    if measure == "generation_accuracy":
-        return float(record.correct)
-    if measure == "choice_accuracy":
-        return float(record.rank == 1)
-    return record.object_probability
+    return {
+        "moment": moment,
+        "fact_set": fact_set,
+        "prompt_set": prompt_set,
+        "language": language,
+        "measure": measure.name,
+        **build_figure_row(figure),
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rote.evaluation.differences import compute_difference, compute_mean
+from rote.evaluation.statistics import compute_difference, compute_mean
 from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values
 from rote.figures import Figure

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TypedDict
 
-from rote.evaluation.differences import Figure
 from rote.experiments.experiment import Cell, Claim, Experiment, State
 from rote.experiments.figures import (
     Jobs,
@@ -12,6 +11,7 @@ from rote.experiments.figures import (
     compute_state,
     compute_tokens,
 )
+from rote.figures import Figure, format_figure, judge
 from rote.models.embedded import EMBEDDED_NAME
 
 
@@ -39,12 +39,9 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -
             figure = compute_claim(claim, experiment, jobs)
         except ValueError:
             continue
-        verdict = judge(claim, figure)
+        verdict = judge(figure, at_least=claim.at_least, at_most=claim.at_most)
         of = claim.value or claim.state
         assert of is not None
-        bound = (
-            f"<= {claim.at_most:g}" if claim.at_least is None else f">= {claim.at_least:g}" if claim.at_least else "> 0"
-        )
         yield ClaimRow(
             claim=claim.name,
             text=claim.text,
@@ -55,10 +52,16 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -
             low=round(figure.low, 4),
             high=round(figure.high, 4),
             seeds=min(len(members) for members in jobs.values()),
-            bound=bound,
+            bound=f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}",
             verdict=verdict,
             why=claim.why if verdict != "holds" and model == EMBEDDED_NAME else "",
         )
+
+
+def format_ours(row: ClaimRow) -> str:
+    """A claim's figure with its interval, or with the word that it has none."""
+    figure = Figure(row["ours"], row["low"], row["high"], 0)
+    return format_figure(figure) if figure.low < figure.high else f"{format_figure(figure)} (no interval)"
 
 
 def compute_claim(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
@@ -71,26 +74,11 @@ def compute_claim(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
         return _compute_token_ratio(claim, experiment, jobs)
     if claim.minus:
         return _compute_difference(claim.value, claim.minus, experiment, jobs)
-    cell = compute_cells(experiment, jobs).get((claim.value.run, claim.value.column))
+    (column,) = (column for column in experiment.columns if column.name == claim.value.column)
+    cell = compute_cells([column], {claim.value.run: jobs[claim.value.run]}).get((claim.value.run, column.name))
     if cell is None:
         raise ValueError(f"no records for the cell {claim.value}")
-    return Figure(cell.mean, cell.low, cell.high, cell.n)
-
-
-def judge(claim: Claim, figure: Figure) -> str:
-    """`holds` when the figure reaches the bound, `partly` when it lies on the right side of `partly` beyond doubt.
-
-    A difference that is only wanted above 0 has to be so beyond doubt to hold, and partly holds without that.
-    """
-    if claim.at_least == 0:
-        return "holds" if figure.low > 0 else "partly" if figure.value > 0 else "does not hold"
-    if claim.at_least is not None:
-        if figure.value >= claim.at_least:
-            return "holds"
-        return "partly" if figure.low > (claim.partly or 0.0) else "does not hold"
-    if figure.value <= (claim.at_most or 0.0):
-        return "holds"
-    return "partly" if claim.partly is not None and figure.high < claim.partly else "does not hold"
+    return cell
 
 
 def _compute_difference(first: Cell, second: Cell, experiment: Experiment, jobs: Jobs) -> Figure:
@@ -115,7 +103,8 @@ def _subtract(first: Figure, second: Figure) -> Figure:
 def _compute_token_ratio(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
     """Our training tokens over those of the cheapest run that answers as well; where none does, over the dearest.
 
-    A run answers as well unless it is below ours beyond doubt.
+    A run answers as well unless it is below ours beyond doubt. Tokens are counted and not sampled, so the ratio has no
+    interval.
     """
     ours = claim.value
     assert ours is not None

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import RunError
-from rote.evaluation.differences import Values, compute_difference, compute_mean
+from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
+from rote.figures import format_figure
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder, read_json
 
@@ -121,5 +122,4 @@ def _format_figures(row: Row, columns: Sequence[Mapping[Row, Values]]) -> Iterat
 
 
 def _format_difference(first: Values, second: Values) -> str:
-    figure = compute_difference(second, first)
-    return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}]"
+    return format_figure(compute_difference(second, first), "+z.3f")

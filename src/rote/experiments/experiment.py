@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rote.config.job import Config
 from rote.config.loading import apply_setting, build_config, load_config, merge_settings, read_pair, read_preset
@@ -20,7 +20,7 @@ from rote.errors import ConfigError
 from rote.models.embedded import EMBEDDED_NAME
 from rote.models.loading import count_parameters
 from rote.pipeline.job import JobRequest, build_request
-from rote.records import Record
+from rote.records import MEASURES, Record
 
 FOLDER = Path(__file__).parent / "declared"
 _TIMES = re.compile(r"x(\d+(?:\.\d+)?)")
@@ -32,7 +32,8 @@ class Column(StrictConfig):
     name: str
     moment: str = ""
     """The moment of the records; by default the last one of the run."""
-    measure: Literal["generation_accuracy", "choice_accuracy", "object_probability"] = "generation_accuracy"
+    measure: str = "generation_accuracy"
+    """One of `rote.records.MEASURES`."""
     fact_set: tuple[str, ...] = ()
     prompt_set: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
@@ -51,15 +52,18 @@ class Column(StrictConfig):
             (self.relation, record.relation),
             (self.label, label),
         )
-        if self.measure == "choice_accuracy" and record.rank is None:
-            return False
         return record.moment == (self.moment or moment) and all(not ok or value in ok for ok, value in wanted)
 
-    def read(self, record: Record) -> float:
-        """The value of a record, in [0, 1]."""
-        if self.measure == "generation_accuracy":
-            return float(record.correct)
-        return float(record.rank == 1) if self.measure == "choice_accuracy" else record.object_probability
+    def read(self, record: Record) -> float | None:
+        """The value of a record, in [0, 1]; None where the measure does not apply to it."""
+        return MEASURES[self.measure].read(record)
+
+    @field_validator("measure")
+    @classmethod
+    def _check_measure(cls, name: str) -> str:
+        if name not in MEASURES:
+            raise ValueError(f"there is no measure {name!r}; all: {', '.join(MEASURES)}")
+        return name
 
 
 class Cell(StrictConfig):
@@ -97,10 +101,8 @@ class Claim(StrictConfig):
     """Runs a token ratio is over."""
     at_least: float | None = None
     at_most: float | None = None
-    partly: float | None = None
-    """The bound for `partly`; by default 0 for a lower bound, nothing for an upper one."""
     why: str = ""
-    """Where it does not hold: the reason, as far as it was examined."""
+    """Where it does not hold, or is open: the reason, as far as it was examined."""
 
     @model_validator(mode="after")
     def _check(self) -> "Claim":

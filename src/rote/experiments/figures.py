@@ -3,11 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from statistics import stdev
 
-from rote.evaluation.differences import Figure, Values, compute_difference, compute_mean
-from rote.evaluation.intervals import Z95, Interval
-from rote.experiments.experiment import Column, Experiment, State
+from rote.evaluation.statistics import (
+    DIFFERENCE,
+    SHARE,
+    UNBOUNDED,
+    Values,
+    add_seeds,
+    compute_average,
+    compute_difference,
+    compute_mean,
+)
+from rote.experiments.experiment import Column, State
+from rote.figures import Figure
 from rote.runs.store import JobResult
 
 SeedJobs = Sequence[JobResult]
@@ -23,26 +31,25 @@ def collect_values(column: Column, jobs: Sequence[JobResult]) -> Values:
         last = job.records[-1].moment
         labels: Mapping[str, str] = job.outcome["labels"]
         for record in job.records:
-            if column.fits(record, last, labels.get(f"{record.relation}/{record.subject}", "")):
-                values.setdefault((record.relation, record.subject), []).append(column.read(record))
+            label = labels.get(f"{record.relation}/{record.subject}", "")
+            value = column.read(record) if column.fits(record, last, label) else None
+            if value is not None:
+                values.setdefault((record.relation, record.subject), []).append(value)
     return values
 
 
-def compute_cells(experiment: Experiment, jobs: Jobs) -> dict[tuple[str, str], Interval]:
-    """Every cell of the experiment's table, by (run, column).
+def compute_cells(columns: Sequence[Column], jobs: Jobs) -> dict[tuple[str, str], Figure]:
+    """Every cell of a table, by (run, column); those without records are left out.
 
-    Facts are the clusters, over all seeds; where the seeds differ by more than that explains, the interval is as wide
-    as their means ask for.
+    Facts are the clusters, over all seeds, and the interval covers the seeds too.
     """
     cells = {}
     for run, members in jobs.items():
-        for column in experiment.columns:
-            values = collect_values(column, members)
-            if values:
-                mean = compute_mean(values)
-                margin = _compute_seed_margin([_average(collect_values(column, [job])) for job in members])
-                low, high = min(mean.low, max(0.0, mean.mean - margin)), max(mean.high, min(1.0, mean.mean + margin))
-                cells[run, column.name] = Interval(mean.mean, low, high, mean.n)
+        for column in columns:
+            by_seed = [values for job in members if (values := collect_values(column, [job]))]
+            if by_seed:
+                mean = compute_mean(collect_values(column, members))
+                cells[run, column.name] = add_seeds(mean, list(map(compute_average, by_seed)), within=SHARE)
     return cells
 
 
@@ -52,42 +59,29 @@ def compute_cell_difference(column: Column, other: Column, first: SeedJobs, seco
     Raises `ValueError` where one of them has no records.
     """
     pairs = [(collect_values(column, [a]), collect_values(other, [b])) for a, b in zip(first, second, strict=True)]
-    margin = _compute_seed_margin([_average(a) - _average(b) for a, b in pairs])
+    by_seed = [compute_average(a) - compute_average(b) for a, b in pairs]
     figure = compute_difference(collect_values(column, first), collect_values(other, second))
-    low = max(-1.0, min(figure.low, figure.value - margin))
-    return Figure(figure.value, low, min(1.0, max(figure.high, figure.value + margin)), figure.n)
-
-
-def _average(values: Values) -> float:
-    flat = [value for found in values.values() for value in found]
-    if not flat:
-        raise ValueError("no records for this figure")
-    return math.fsum(flat) / len(flat)
-
-
-def _compute_seed_margin(means: Sequence[float]) -> float:
-    """Half the width of the interval that the means of the seeds ask for by themselves; 0 with one seed."""
-    return Z95 * stdev(means) / math.sqrt(len(means)) if len(means) > 1 else 0.0
+    return add_seeds(figure, by_seed, within=DIFFERENCE)
 
 
 def compute_state(state: State, jobs: Jobs) -> Figure | None:
-    """A figure of the hidden states: its mean over the seeds, with the widest of their intervals around it.
+    """A figure of the hidden states: its mean over the seeds, with the widest of their intervals, for the seeds too.
 
     None where it was not measured, as for a method without key tokens.
     """
-    rows = [
-        row
+    found = [
+        Figure(**row["figure"])
         for job in jobs[state.run]
         for row in job.outcome["representations"]
         if (row["moment"], row["measure"], row["prompt_set"], row["layer"])
         == (state.moment, state.measure, state.prompt_set, -1)
     ]
-    if not rows:
+    if not found:
         return None
-    value = math.fsum(row["value"] for row in rows) / len(rows)
-    widest = max(max(row["high"] - row["value"], row["value"] - row["low"]) for row in rows)
-    margin = max(widest, _compute_seed_margin([row["value"] for row in rows]))
-    return Figure(value, value - margin, value + margin, rows[0]["n"])
+    values = [figure.value for figure in found]
+    value = math.fsum(values) / len(values)
+    widest = max(max(figure.high - figure.value, figure.value - figure.low) for figure in found)
+    return add_seeds(Figure(value, value - widest, value + widest, found[0].n), values, within=UNBOUNDED)
 
 
 def compute_equivalent(curve: Mapping[int, float], value: float) -> float:

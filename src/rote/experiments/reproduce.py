@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rote.experiments.claims import ClaimRow, judge_claims
+from rote.experiments.claims import format_ours, judge_claims
 from rote.experiments.experiment import Experiment, plan_runs
 from rote.experiments.figures import Jobs
 from rote.experiments.tables import format_table
@@ -63,9 +63,4 @@ def format_experiment(name: str, experiment: Experiment, jobs: Jobs, *, model: s
     yield from format_table(experiment, jobs)
     yield ""
     for row in judge_claims(name, experiment, jobs, model=model):
-        yield f"{row['claim']}: {format_figure(row)}, wanted {row['bound']}: {row['verdict']}"
-
-
-def format_figure(row: ClaimRow) -> str:
-    """A claim's figure with its interval, where it has one."""
-    return f"{row['ours']:.3f}" + (f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] < row["high"] else "")
+        yield f"{row['claim']}: {format_ours(row)}, wanted {row['bound']}: {row['verdict']}"

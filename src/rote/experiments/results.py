@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import RunError
-from rote.experiments.claims import ClaimRow, judge_claims
+from rote.experiments.claims import ClaimRow, format_ours, judge_claims
 from rote.experiments.experiment import Experiment, list_experiments
 from rote.experiments.figures import Jobs, compute_cells
-from rote.experiments.reproduce import format_figure, load_finished
+from rote.experiments.reproduce import load_finished
 from rote.experiments.tables import build_tables, format_table
+from rote.figures import Figure
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
-from rote.report.summary import Figure
 from rote.runs.files import replace_file
 from rote.runs.store import JobResult, Store
 
@@ -106,7 +106,7 @@ def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
     for item in finished:
         for row in item.claims:
             paper = row["paper"] or "-"
-            cells = (row["text"], paper, format_figure(row), row["bound"], str(row["seeds"]), f"**{row['verdict']}**")
+            cells = (row["text"], paper, format_ours(row), row["bound"], str(row["seeds"]), f"**{row['verdict']}**")
             yield f"| {' | '.join(cells)} |"
     for item in finished:
         yield from _write_section(item)
@@ -148,9 +148,7 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
     return ClaimLine(
         text=row["text"],
         paper=row["paper"],
-        ours=row["ours"],
-        low=row["low"],
-        high=row["high"],
+        ours=Figure(row["ours"], row["low"], row["high"], 0),
         bound=row["bound"],
         seeds=row["seeds"],
         verdict=row["verdict"],
@@ -159,12 +157,12 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
 
 
 def _build_panels(item: Finished) -> Iterator[DotPanel]:
-    cells = compute_cells(item.experiment, item.jobs)
+    cells = compute_cells(item.experiment.columns, item.jobs)
     for column in item.experiment.columns:
         rows = []
         for run, paper in zip(item.experiment.runs, column.paper or [None] * len(item.experiment.runs), strict=True):
             cell = cells.get((run, column.name))
-            rows.append(DotRow(run, Figure(cell.mean, cell.low, cell.high, cell.n) if cell else None, paper))
+            rows.append(DotRow(run, cell, paper))
         yield DotPanel(column.name, tuple(rows))
 
 

@@ -37,20 +37,12 @@ from pydantic import Field, field_validator
 from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError, RoteError, RunError
-from rote.evaluation.differences import compute_mean
-from rote.experiments.experiment import Column, build_experiment_config
-from rote.experiments.figures import collect_values, compute_tokens
-from rote.experiments.tables import STANDARD_COLUMNS, format_cell, format_rows, warn_of_recall
+from rote.experiments.experiment import build_experiment_config
+from rote.experiments.tables import SWEEP_COLUMNS, TOKENS, format_job, format_rows, warn_of_recall
 from rote.pipeline.job import ROOMS, JobRequest, build_request, name_job, run_job
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter, SilentReporter
 from rote.runs.store import JobResult, Store
-
-_COLUMNS = (
-    Column(name="training prompt", fact_set=("held_out",), prompt_set=("training",)),
-    Column(name="held-out prompts", fact_set=("held_out",), prompt_set=("held_out",)),
-    *STANDARD_COLUMNS,
-)
 
 Attempts = Generator[tuple[str, str | None], None, None]
 """Jobs by name as they end, each with the reason why it failed, or None."""
@@ -143,17 +135,10 @@ def format_sweep(planned: Sequence[PlannedJob], store: Store) -> Iterator[str]:
     rows = []
     for job in planned:
         result = done.get(job.name)
-        figures = _format_figures(result) if result else ["not finished"] * (len(_COLUMNS) + 1)
+        figures = format_job(result) if result else ["not finished"] * (len(SWEEP_COLUMNS) + 1)
         rows.append((job.name, *(f"{job.changes[key]}" for key in keys), *figures))
-    yield from format_rows(("job", *keys, *(column.name for column in _COLUMNS), "training tokens"), rows)
-    for name, result in done.items():
-        yield from warn_of_recall(name, [result])
-
-
-def _format_figures(result: JobResult) -> list[str]:
-    found = [collect_values(column, [result]) for column in _COLUMNS]
-    cells = [format_cell(compute_mean(values) if values else None) for values in found]
-    return [*cells, f"{compute_tokens([result]):,.0f}"]
+    yield from format_rows(("job", *keys, *(column.name for column in SWEEP_COLUMNS), TOKENS), rows)
+    yield from warn_of_recall({name: [result] for name, result in done.items()})
 
 
 def _plan(sweep: Sweep) -> Iterator[PlannedJob]:

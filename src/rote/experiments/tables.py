@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rote.evaluation.intervals import Interval
 from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
 from rote.experiments.figures import Jobs, compute_cells, compute_equivalent, compute_state, compute_tokens
+from rote.figures import Figure, format_figure
 from rote.report.results_page import ResultTable
+from rote.runs.store import JobResult
 
 _WIDE = 6
 """With more runs than this a run is a row and not a column."""
@@ -15,6 +16,25 @@ _STATES: tuple[tuple[str, str, str], ...] = (
     ("key token and held-out prompts", "key_similarity", "held_out"),
     ("key token and control prompts", "key_similarity", "control"),
 )
+
+_TAUGHT = ("generalize", "held_out")
+_RECALL = Column(name="key token, after memorize", moment="memorize", fact_set=_TAUGHT, prompt_set=("key",))
+STANDARD_COLUMNS = (
+    _RECALL,
+    Column(name="key token", fact_set=_TAUGHT, prompt_set=("key",)),
+    Column(name="control prompts", fact_set=("held_out",), prompt_set=("control",)),
+    Column(name="known facts", fact_set=("known",)),
+)
+"""What every table shows beside its prompts: whether the facts were learned at all, what leaked, and what was lost."""
+SWEEP_COLUMNS = (
+    Column(name="training prompts", fact_set=("held_out",), prompt_set=("training",)),
+    Column(name="held-out prompts", fact_set=("held_out",), prompt_set=("held_out",)),
+    *STANDARD_COLUMNS,
+)
+"""The columns of a sweep; each pools the languages that were asked."""
+TOKENS = "training tokens"
+_RECALLED = 0.5
+"""Below this recall after memorize the second phase has little to generalize from."""
 
 Line = tuple[str, Sequence[str]]
 """A figure's name and its text for each run."""
@@ -32,17 +52,52 @@ def build_tables(experiment: Experiment, jobs: Jobs) -> list[ResultTable]:
     return tables
 
 
+def list_columns(experiment: Experiment) -> tuple[Column, ...]:
+    """The columns of an experiment, and those of the standard ones that ask something that none of them asks."""
+    return (*experiment.columns, *(c for c in STANDARD_COLUMNS if not any(_covers(o, c) for o in experiment.columns)))
+
+
+def format_job(job: JobResult) -> list[str]:
+    """The figures of one job of a sweep: those of `SWEEP_COLUMNS`, then its training tokens."""
+    cells = compute_cells(SWEEP_COLUMNS, {"": [job]})
+    return [*(format_cell(cells.get(("", c.name))) for c in SWEEP_COLUMNS), f"{compute_tokens([job]):,.0f}"]
+
+
+def warn_of_recall(jobs: Jobs) -> Iterator[str]:
+    """A line for each run whose facts were hardly recalled after memorize: what it shows is no fault of the method."""
+    for (run, _), recall in compute_cells([_RECALL], jobs).items():
+        if recall.value < _RECALLED:
+            yield (
+                f"warning: {run}: memorize reached a recall of {recall.value:.2f} by key token, so there was little to "
+                "generalize from; raise --set memorize.epochs, or lower memorize.warmup_steps"
+            )
+
+
 def format_table(experiment: Experiment, jobs: Jobs) -> Iterator[str]:
-    """The same as Markdown."""
-    for number, table in enumerate(build_tables(experiment, jobs)):
-        if number:
-            yield ""
+    """The tables of an experiment as Markdown, with what there is to warn of below the first."""
+    first, *others = build_tables(experiment, jobs)
+    yield from format_rows(first.head, first.rows)
+    for warning in warn_of_recall(jobs):
+        yield ""
+        yield warning
+    for table in others:
+        yield ""
         yield from format_rows(table.head, table.rows)
 
 
-def format_cell(cell: Interval | None) -> str:
+def format_cell(cell: Figure | None) -> str:
     """A figure, its interval and the number of questions; nothing where nothing was asked."""
-    return f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}] ({cell.n})" if cell else ""
+    return f"{format_figure(cell)} ({cell.n})" if cell else ""
+
+
+def _covers(column: Column, standard: Column) -> bool:
+    """Whether a column shows what a standard one does, if of fewer of the facts."""
+    if column.name == standard.name:
+        return True
+    if column.language or column.relation or column.label or not {*column.fact_set} & {*standard.fact_set}:
+        return False
+    asked = (column.measure, column.moment, column.prompt_set)
+    return asked == (standard.measure, standard.moment, standard.prompt_set)
 
 
 def _build_figures(experiment: Experiment, jobs: Jobs) -> ResultTable:
@@ -54,12 +109,15 @@ def _build_figures(experiment: Experiment, jobs: Jobs) -> ResultTable:
 
 
 def _list_lines(experiment: Experiment, jobs: Jobs) -> Iterator[Line]:
-    cells, runs = compute_cells(experiment, jobs), list(experiment.runs)
-    for column in experiment.columns:
+    columns, runs = list_columns(experiment), list(experiment.runs)
+    cells = compute_cells(columns, jobs)
+    for column in columns:
+        if column in STANDARD_COLUMNS and not any((run, column.name) in cells for run in runs):
+            continue  # of a method without keys, or where no known facts were asked
         yield column.name, [format_cell(cells.get((run, column.name))) for run in runs]
         if column.paper:
             yield _name_paper(column), ["" if figure is None else f"{figure:.2f}" for figure in column.paper]
-    yield "training tokens", [f"{compute_tokens(jobs[run]):,.0f}" for run in runs]
+    yield TOKENS, [f"{compute_tokens(jobs[run]):,.0f}" for run in runs]
 
 
 def _name_paper(column: Column) -> str:
@@ -68,23 +126,23 @@ def _name_paper(column: Column) -> str:
 
 def _build_needed(needed: Needed, experiment: Experiment, jobs: Jobs) -> ResultTable:
     """The smallest number of examples in each group that reaches the bound."""
-    cells = compute_cells(experiment, jobs)
+    cells = compute_cells(experiment.columns, jobs)
     rows = []
     for group, runs in needed.groups.items():
-        reached = [count for count, run in sorted(runs.items()) if cells[run, needed.column].mean >= needed.at_least]
+        reached = [count for count, run in sorted(runs.items()) if cells[run, needed.column].value >= needed.at_least]
         rows.append((group, str(reached[0]) if reached else f"more than {max(runs)}"))
     return ResultTable(("", needed.title), tuple(rows))
 
 
 def _build_worth(worth: Worth, experiment: Experiment, jobs: Jobs) -> ResultTable:
     """What edited copies add to the exact ones, in exact copies."""
-    cells = compute_cells(experiment, jobs)
+    cells = compute_cells(experiment.columns, jobs)
     rows = []
     for column, (exact, edited) in worth.mixed.items():
         row = [column]
         for run in jobs:
-            curve = {count: cells[run, name].mean for count, name in worth.exact.items()}
-            added = compute_equivalent(curve, cells[run, column].mean) - exact
+            curve = {count: cells[run, name].value for count, name in worth.exact.items()}
+            added = compute_equivalent(curve, cells[run, column].value) - exact
             row.append(f"{edited / added:.1f}" if added > 0 else "they add nothing")
         rows.append(tuple(row))
     return ResultTable((worth.title, *jobs), tuple(rows))
@@ -103,7 +161,7 @@ def _build_states(jobs: Jobs) -> ResultTable:
 
 def _format_state(state: State, jobs: Jobs) -> str:
     figure = compute_state(state, jobs)
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" if figure else ""
+    return format_figure(figure) if figure else ""
 
 
 def format_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -112,10 +170,3 @@ def format_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
     yield "|---" * len(head) + "|"
     for row in rows:
         yield "| " + " | ".join(row) + " |"
-
-
-STANDARD_COLUMNS = ()
-
-
-def warn_of_recall(name, jobs):
-    return []

@@ -4,40 +4,29 @@ What is checked here holds for facts from anywhere; what concerns the file they 
 """
 
 import difflib
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
 from rote.errors import TableError, TemplateError
-from rote.facts.fact import Fact
-from rote.facts.relation import Relation
-from rote.facts.table import FactTable
-
-_WORD = re.compile(r"[^\W_]+")
-_FIRST_UNSPACED = "\u2e80"
-"""From this character on lie the scripts of Chinese, Japanese and Korean, which put no space between words."""
-
-
-def occurs_in(name: str, text: str) -> bool:
-    """Whether a name stands in a text, whatever the case, as words of its own ("Oman" does not stand in "woman").
-
-    In scripts without spaces it may stand anywhere.
-    """
-    return _stands_in(fold(name), fold(text))
+from rote.facts.fact import Fact, FactTable
+from rote.facts.names import has_words, normalize, normalize_name
+from rote.facts.relation import PromptTemplate, Relation
+from rote.facts.wordings import Wording, split_template
 
 
 def find_fault(fact: Fact) -> str | None:
     """What makes one fact impossible to examine, with the remedy; None when nothing does."""
+    subject = normalize_name(fact.subject)
     for answer in fact.answers:
-        if not any(unicodedata.category(character)[0] in "LNS" for character in answer):
+        words = normalize_name(answer)
+        if not words:
             return f"the object {shorten(answer)} is only punctuation, which no answer is recognised by; write a name"
-        if occurs_in(answer, fact.subject):
+        if has_words(words, subject):
             return (
                 f"the subject {shorten(fact.subject)} contains its object {shorten(answer)}, so every question "
                 "gives the answer away; leave the fact out or write one of the two otherwise"
             )
-    if occurs_in(fact.subject, fact.object):
+    if has_words(subject, normalize_name(fact.object)):
         return (
             f"the object {shorten(fact.object)} contains its subject {shorten(fact.subject)}, so a part of the answer "
             "stands in every question; leave the fact out or write one of the two otherwise"
@@ -47,13 +36,14 @@ def find_fault(fact: Fact) -> str | None:
 
 def find_leak(fact: Fact, relation: Relation) -> str | None:
     """The prompt of its relation that gives a fact's answer away, with the remedy; None when none does."""
-    words = _list_words(relation)
+    own_words, subject = _list_words(relation), normalize_name(fact.subject)
     for answer in fact.answers:
-        folded = fold(answer)
-        if folded.isascii() and words.isdisjoint(_WORD.findall(folded)):
-            continue  # what stands in a prompt and not in its subject begins or ends with a word of the prompt
-        for template in relation.templates:
-            if _stands_in(folded, fold(template.fill(fact.subject))):
+        words = normalize_name(answer)
+        if own_words is not None and own_words.isdisjoint(words.split()):
+            continue  # what stands in a prompt and not in its subject has a word of the prompt
+        for template, wording in _list_wordings(relation):
+            filled = normalize(template.fill(fact.subject)) if wording.is_glued else wording.fill(subject)
+            if has_words(words, filled):
                 return (
                     f"its object {shorten(answer)} stands in the prompt {template.id!r}, which gives the answer away; "
                     "leave the fact out or reword that template"
@@ -82,9 +72,17 @@ def shorten(text: str, limit: int = 60) -> str:
 
 
 @cache
-def _list_words(relation: Relation) -> frozenset[str]:
-    """Every word of a relation's prompts, folded."""
-    return frozenset(word for template in relation.templates for word in _WORD.findall(fold(template.text)))
+def _list_wordings(relation: Relation) -> tuple[tuple[PromptTemplate, Wording], ...]:
+    return tuple((template, split_template(template)) for template in relation.templates)
+
+
+@cache
+def _list_words(relation: Relation) -> frozenset[str] | None:
+    """Every word of a relation's prompts; None where a subject can become a part of one."""
+    wordings = [wording for _, wording in _list_wordings(relation)]
+    if any(wording.is_glued for wording in wordings):
+        return None
+    return frozenset(word for wording in wordings for word in wording.words)
 
 
 def explain_unknown(name: str, known: Iterable[str]) -> str:
@@ -96,28 +94,3 @@ def explain_unknown(name: str, known: Iterable[str]) -> str:
         "--set relations=[my_relation.yaml] (rote facts: --relations my_relation.yaml), see docs/tables.md; known "
         f"relations: {', '.join(sorted(known))}"
     )
-
-
-def fold(text: str) -> str:
-    """A text as names are compared: in one form of Unicode, whatever the case."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def squeeze(text: str) -> str:
-    """A text as names are told apart: folded, and with one space wherever there are any."""
-    return " ".join(fold(text).split())
-
-
-def _stands_in(needle: str, text: str) -> bool:
-    start = text.find(needle)
-    while start >= 0:
-        end = start + len(needle)
-        before, after = text[max(start - 1, 0) : start], text[end : end + 1]
-        if not _is_one_word(before, needle[:1]) and not _is_one_word(needle[-1:], after):
-            return True
-        start = text.find(needle, start + 1)
-    return False
-
-
-def _is_one_word(left: str, right: str) -> bool:
-    return left.isalnum() and right.isalnum() and max(left, right) < _FIRST_UNSPACED

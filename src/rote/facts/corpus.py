@@ -17,10 +17,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rote.facts.fact import Fact, build_fact
+from rote.facts.fact import Fact, FactTable, build_fact
 from rote.facts.invent import NAMERS, invent_name
 from rote.facts.relation import LANGUAGES, PromptTemplate, Relation
-from rote.facts.table import FactTable
 
 LINE_SEPARATOR = "\n "
 """Between the lines of a document; the space keeps a name's tokens the same at the start of a line."""

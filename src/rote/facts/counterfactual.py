@@ -1,22 +1,24 @@
-"""Another answer for each known fact: what a model is taught when it shall change its mind."""
+"""Objects of other facts of a relation: as another answer for a known fact, and as the wrong candidates of a choice."""
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact, FactObject
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
+from rote.facts.fact import Fact, FactObject, FactTable
+from rote.facts.names import normalize_name, touch, touch_words
+from rote.facts.shipped import load_world
+
+DISTRACTORS = 99
 
 
 def swap_objects(facts: Sequence[Fact], *, seed: int) -> tuple[Fact, ...]:
     """Give each fact the taught object, with its aliases, of another fact of its relation; the same for the same seed.
 
-    No name of the new object contains, or lies in, one of the old answers or the subject, so whoever says the one has
-    not said the other. Each object is given away once before any is given twice, as far as this allows. A fact for
-    which no other's object will do is left out; the rest stay in order.
+    No name of the new object touches one of the old answers or the subject (`rote.facts.names.touch`), so whoever says
+    the one has not said the other. Each object is given away once before any is given twice, as far as this allows. A
+    fact for which no other's object will do is left out; the rest stay in order.
     """
     swapped: dict[str, Fact] = {}
     for relation in dict.fromkeys(fact.relation for fact in facts):
@@ -56,9 +58,25 @@ def _swap_relation(facts: Sequence[Fact], rng: random.Random) -> dict[str, Fact]
 
 
 def _may_replace(new: FactObject, fact: Fact) -> bool:
-    old = [text.casefold() for text in (*fact.answers, fact.subject)]
-    return not any(_touch(name.casefold(), text) for name in (new.name, *new.aliases) for text in old)
+    return not touch((new.name, *new.aliases), (*fact.answers, fact.subject))
 
 
-def _touch(name: str, other: str) -> bool:
-    return name in other or other in name
+def pick_distractors(fact: Fact, pool: Iterable[Fact], *, count: int = DISTRACTORS, seed: int) -> tuple[str, ...]:
+    """Up to `count` objects of other facts of the same relation, in random order: the wrong candidates of a choice.
+
+    An object that touches a right answer or another candidate is left out: a model that says the longer one must not
+    be counted for the shorter.
+    """
+    rng = random.Random(f"{fact.id}/{seed}")
+    objects = sorted({other.object for other in pool if other.relation == fact.relation})
+    rng.shuffle(objects)
+    chosen: list[str] = []
+    taken = [normalize_name(answer) for answer in fact.answers]
+    for candidate in objects:
+        if len(chosen) == count:
+            break
+        words = normalize_name(candidate)
+        if not touch_words([words], taken):
+            taken.append(words)
+            chosen.append(candidate)
+    return tuple(chosen)

@@ -8,16 +8,17 @@ inside a longer one: the town Daref in Darefell University.)
 
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from rote.errors import TableError
-from rote.facts.fact import Fact, build_fact
-from rote.facts.relation import Relation
-from rote.facts.table import FactTable
+from rote.facts.fact import Fact, FactTable, build_fact
+from rote.facts.names import normalize_name, touch_words
+from rote.facts.relation import INJECTED_RELATIONS, Relation, load_shipped_relations
+from rote.facts.shipped import FICTIONAL_SEED
 
 _RESERVED_ONE_IN = 4
 _MAX_TRIES_PER_NAME = 2_000
@@ -109,17 +110,13 @@ def invent_name(rng: random.Random, kind: str, *, reserved: bool) -> str:
             return name
 
 
-def _contains_any(name: str, others: set[str]) -> bool:
-    lower = name.lower()
-    return any(lower in other or other in lower for other in others)
-
-
 def _distinct_names(rng: random.Random, kind: str, avoid: set[str]) -> Iterator[str]:
-    """Reserved names of which none contains another, nor one of `avoid` (lower case; grows with each name)."""
+    """Reserved names of which none touches another, nor one of `avoid` (in words; grows with each name)."""
     for _ in range(_MAX_TRIES_PER_NAME):
         name = invent_name(rng, kind, reserved=True)
-        if not _contains_any(name, avoid):
-            avoid.add(name.lower())
+        words = normalize_name(name)
+        if not touch_words([words], avoid):
+            avoid.add(words)
             yield name
 
 
@@ -148,3 +145,37 @@ def invent_table(relations: list[Relation], *, count: int, seed: int) -> FactTab
     """Invent a table with `count` facts of each relation."""
     facts = [fact for relation in relations for fact in invent_facts(relation, count=count, seed=seed)]
     return FactTable(tuple(facts), seed=seed)
+
+
+def invent_fictional() -> FactTable:
+    """The frozen table (`rote.facts.shipped.load_fictional`), invented anew as it was made."""
+    relations = load_shipped_relations()
+    return invent_table([relations[name] for name in INJECTED_RELATIONS], count=100, seed=FICTIONAL_SEED)
+
+
+def recombine_names(names: Sequence[str], *, count: int, seed: int, taken: Collection[str] = ()) -> list[str]:
+    """At most `count` names of what does not exist, each the beginning of one name and the end of another.
+
+    None is in `taken`. Names of several words are cut between words, those of one word in their middle.
+    """
+    rng = random.Random(f"recombine/{seed}")
+    known = {normalize_name(name) for name in (*names, *taken)}
+    found: list[str] = []
+    for _ in range(50 * count):
+        if len(found) == count or len(names) < 2:
+            break
+        first, second = rng.sample(names, 2)
+        name = _cross(first, second)
+        if name and normalize_name(name) not in known:
+            known.add(normalize_name(name))
+            found.append(name)
+    return found
+
+
+def _cross(first: str, second: str) -> str | None:
+    one, other = first.split(), second.split()
+    if len(one) > 1 and len(other) > 1:
+        return " ".join([*one[: len(one) // 2], *other[len(other) // 2 :]])
+    if len(one) == len(other) == 1:
+        return first[: len(first) // 2] + second[len(second) // 2 :].lower()
+    return None

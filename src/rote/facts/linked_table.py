@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rote.errors import TableError
-from rote.facts.fact import Fact
+from rote.facts.fact import Fact, FactTable
 from rote.facts.invent import invent_facts
+from rote.facts.names import normalize_name, touch_words
 from rote.facts.relation import Relation
-from rote.facts.table import FactTable
 
 
 def invent_linked_table(relations: list[Relation], *, links: Mapping[str, str], count: int, seed: int) -> FactTable:
@@ -54,7 +54,7 @@ def _follow(name: str, links: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _collect_names(facts: Iterable[Fact]) -> set[str]:
-    return {name.casefold() for fact in facts for name in (fact.subject, fact.object)}
+    return {normalize_name(name) for fact in facts for name in (fact.subject, fact.object)}
 
 
 def _invent_free(relation: Relation, count: int, seed: int, *, taken: set[str], leading: set[str]) -> list[Fact]:
@@ -64,12 +64,8 @@ def _invent_free(relation: Relation, count: int, seed: int, *, taken: set[str], 
         facts = [
             fact
             for fact in invent_facts(relation, count=wanted, seed=seed)
-            if not _collect_names([fact]) & taken and not _touches(fact.object.casefold(), leading)
+            if not _collect_names([fact]) & taken and not touch_words([normalize_name(fact.object)], leading)
         ]
         if len(facts) >= count:
             return facts[:count]
         wanted += count - len(facts)
-
-
-def _touches(name: str, others: Iterable[str]) -> bool:
-    return any(name in other or other in name for other in others)

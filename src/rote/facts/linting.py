@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rote.facts.checking import explain_unknown, find_leak, fold, shorten
-from rote.facts.distractors import DISTRACTORS
+from rote.facts.checking import explain_unknown, find_leak, shorten
+from rote.facts.counterfactual import DISTRACTORS
 from rote.facts.fact import Fact
+from rote.facts.files import Finding, Place
+from rote.facts.names import normalize_name
 from rote.facts.reading import AS_IT_IS, ReadOptions, read_rows
 from rote.facts.relation import Relation, add_neutral_relations
-from rote.facts.rows import Finding, Place
 
 _FEW_OBJECTS = 10
 """With fewer objects a model that guesses is right too often for a choice to say much."""
@@ -121,7 +122,7 @@ class TableLint:
     def _check_spellings(self, place: Place, fact: Fact) -> Iterator[Finding]:
         for item in fact.objects:
             for name in (item.name, *item.aliases):
-                spelling = hash((fact.relation, fold(name)))
+                spelling = hash((fact.relation, normalize_name(name)))
                 if name == fact.object:
                     self._objects.setdefault(fact.relation, set()).add(spelling)  # the same number, not a second one
                 other = self._spellings.setdefault(spelling, hash(item.name))
@@ -140,10 +141,11 @@ class TableLint:
             if isinstance(entry, Finding):
                 continue
             number, fact = entry
-            known, whole = self._objects.get(fact.relation, set()), hash((fact.relation, fold(fact.object)))
+            words = normalize_name(fact.object)
+            known, whole = self._objects.get(fact.relation, set()), hash((fact.relation, words))
             if whole in told:
                 continue
-            for part in _list_parts(fold(fact.object)):
+            for part in _list_parts(words):
                 if hash((fact.relation, part)) in known:
                     told.add(whole)
                     text = (
@@ -182,10 +184,10 @@ def _name_script(character: str) -> str:
     return unicodedata.name(character, "").split(" ")[0]
 
 
-def _list_parts(name: str) -> Iterable[str]:
+def _list_parts(words: str) -> Iterable[str]:
     """Every run of whole words of a name that is not all of it."""
-    found = [match.span() for match in _WORD.finditer(name)]
+    found = words.split()
     for first in range(len(found)):
         for last in range(first, min(len(found), first + _LONGEST_NAME)):
             if (first, last) != (0, len(found) - 1):
-                yield name[found[first][0] : found[last][1]]
+                yield " ".join(found[first : last + 1])

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rote.facts.checking import fold, shorten
+from rote.facts.checking import shorten
+from rote.facts.files import Finding
+from rote.facts.names import normalize
 from rote.facts.relation import LANGUAGES, TRAINING_LANGUAGE, PromptTemplate, Relation, load_relation
-from rote.facts.rows import Finding
 
 _PLACEHOLDER = "TODO"
 _GAP = re.compile(r"\{object\}|_{2,}|\.{3}|…|\[(mask|blank|object|answer)\]|<(mask|object|answer)>", re.IGNORECASE)
 _FINISHED = re.compile(r"[.!。！]$")
-_WORD = re.compile(r"\w+")
 _WANTED = {"training": 1, "held_out": 2, "control": 1}
 
 
@@ -68,7 +68,7 @@ def _find_fault(template: PromptTemplate) -> str | None:
 def _find_repeats(path: Path, templates: Sequence[PromptTemplate]) -> Iterator[Finding]:
     met: dict[tuple[str, str], PromptTemplate] = {}
     for template in templates:
-        wording = template.language, " ".join(_WORD.findall(fold(template.text)))
+        wording = template.language, normalize(template.text)
         first = met.setdefault(wording, template)
         if first is not template:
             both = {first.prompt_set, template.prompt_set}

@@ -7,50 +7,21 @@ limit, so that a file that is no table is refused before it fills the memory.
 
 import csv
 import io
-import itertools
 import json
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rote.errors import TableError
-from rote.facts.arrow_rows import read_arrow_rows
-from rote.facts.checking import check_table, find_fault, shorten, squeeze
-from rote.facts.fact import Fact
-from rote.facts.provenance import PROVENANCE
-from rote.facts.rows import (
-    ALIASES,
-    COLUMNS,
-    SEPARATOR,
-    ColumnNames,
-    Entry,
-    Finding,
-    Line,
-    Place,
-    read_cell_rows,
-    read_json_rows,
-    read_record,
-)
-from rote.facts.table import FactTable
-
-__all__ = [
-    "MAX_LINE_BYTES",
-    "SUFFIXES",
-    "check_table",
-    "format_table",
-    "load_table",
-    "merge_facts",
-    "read_rows",
-    "read_table",
-    "save_table",
-]
-
-MAX_LINE_BYTES = 1_000_000
+from rote.facts.checking import check_table, find_fault, find_leak, shorten
+from rote.facts.fact import PROVENANCE, Fact, FactTable
+from rote.facts.files import SUFFIXES, Finding, Place, check_file, read_arrow_rows, read_lines
+from rote.facts.names import squeeze
+from rote.facts.relation import Relation, add_neutral_relations, choose_packs, load_relations
+from rote.facts.rows import ALIASES, COLUMNS, SEPARATOR, ColumnNames, Entry, read_cell_rows, read_json_rows, read_record
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = (*_DELIMITERS, ".jsonl", ".parquet")
 _KINDS = f"{', '.join(SUFFIXES)} or a folder that `datasets` saved"
 
 
@@ -78,7 +49,10 @@ def load_table(path: Path, options: ReadOptions = AS_IT_IS) -> FactTable:
 
 
 def read_table(path: Path, options: ReadOptions) -> tuple[FactTable, int]:
-    """The same, and how many rows were left out."""
+    """Load a table, and count the rows that were left out for `skip_faulty`.
+
+    Raises `TableError` for the first thing that is wrong with it, or where nothing of it is right.
+    """
     facts: dict[str, Fact] = {}
     left_out = 0
     for entry in read_rows(path, options):
@@ -92,6 +66,44 @@ def read_table(path: Path, options: ReadOptions) -> tuple[FactTable, int]:
     if not facts:
         raise TableError(f"{path}: the table has no facts; add one line for each fact below the header")
     return FactTable(tuple(facts.values())), left_out
+
+
+@dataclass(frozen=True)
+class UsableTable:
+    """A table whose facts can all be taught and asked for."""
+
+    table: FactTable
+    relations: Mapping[str, Relation]
+    """The packs it was checked with: those to teach and to ask it with."""
+    left_out: int
+    """Rows and facts that are not in it."""
+    neutral: tuple[str, ...]
+    """Relations without a pack."""
+
+
+def load_usable(
+    path: Path,
+    packs: Iterable[str | Path] = (),
+    options: ReadOptions = AS_IT_IS,
+    *,
+    relations: Mapping[str, Relation] | None = None,
+) -> UsableTable:
+    """Load a table for teaching, with what cannot be asked for left out where `skip_faulty` says so.
+
+    `relations` are packs that are chosen already, as for a second table of a run; by default they are chosen by the
+    facts (`rote.facts.relation.choose_packs`). Raises `TableError` or `TemplateError` for the first thing that is wrong
+    with the table; with `skip_faulty`, only for one that has nothing right.
+    """
+    table, left_out = read_table(path, options)
+    known = load_relations(packs)
+    chosen = choose_packs(table, packs) if relations is None else add_neutral_relations(relations, table.relations)
+    if options.skip_faulty:
+        facts = [fact for fact in table if fact.relation in chosen and not find_leak(fact, chosen[fact.relation])]
+        if not facts:
+            raise TableError(f"{path}: none of its facts can be asked for; 'rote facts validate {path}' says why")
+        table, left_out = FactTable(tuple(facts), seed=table.seed), left_out + len(table) - len(facts)
+    check_table(table, chosen)
+    return UsableTable(table, chosen, left_out, tuple(name for name in table.relations if name not in known))
 
 
 def merge_facts(first: Fact, second: Fact) -> Fact:
@@ -111,7 +123,7 @@ def read_rows(path: Path, options: ReadOptions = AS_IT_IS) -> Iterator[Entry]:
 
     Raises `TableError` where the file as a whole cannot be read.
     """
-    _check_file(path)
+    check_file(path)
     yield from _check_rows(path, _read_entries(path, ColumnNames(options.columns)), options.merge_repeats)
 
 
@@ -123,7 +135,7 @@ def _read_entries(path: Path, names: ColumnNames) -> Iterator[Entry]:
         return
     if suffix not in SUFFIXES:
         raise TableError(f"{path}: tables of the kind {suffix!r} cannot be read; use one of {_KINDS}")
-    lines = ((number, line) for number, line in _read_lines(path) if line.strip())
+    lines = ((number, line) for number, line in read_lines(path) if line.strip())
     if suffix == ".jsonl":
         yield from read_json_rows(path, lines, names)
     else:
@@ -151,42 +163,6 @@ def format_table(table: FactTable) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-# --- from the file to lines ------------------------------------------------------------------------------------------
-
-
-def _check_file(path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise _explain(path, error) from error
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise TableError(f"{path}: is not a file; write the table to a file first ({', '.join(SUFFIXES)})")
-
-
-def _explain(path: Path, error: OSError) -> TableError:
-    if isinstance(error, FileNotFoundError):
-        return TableError(f"{path}: there is no such file; check the path, or make a table with 'rote facts invent'")
-    if isinstance(error, PermissionError):
-        return TableError(f"{path}: there is no permission to read it; allow it (chmod u+r) or copy the file")
-    return TableError(f"{path}: cannot be read ({error.strerror or error})")
-
-
-def _read_lines(path: Path) -> Iterator[Line]:
-    try:
-        with path.open("rb") as file:
-            for number in itertools.count(1):
-                raw = file.readline(MAX_LINE_BYTES + 1)
-                if not raw:
-                    return
-                if len(raw) > MAX_LINE_BYTES:
-                    raise Place(path, number).error(
-                        f"the line is longer than {MAX_LINE_BYTES:,} bytes; write one fact to a line"
-                    )
-                yield number, raw
-    except OSError as error:
-        raise _explain(path, error) from error
 
 
 # --- what holds for every format -------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from typing import Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rote.errors import TemplateError, explain_yaml
+from rote.errors import TemplateError, explain_yaml, nearest
+from rote.facts.fact import Fact
+from rote.facts.shipped import load_world
 
 PromptSet = Literal["training", "held_out", "control"]
 PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
@@ -88,6 +90,9 @@ class Relation:
     object_type: str
     templates: tuple[PromptTemplate, ...]
     derived: Derivation | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # what is worked out once for a relation is looked up for each of a million facts
 
     def select(self, *, prompt_set: PromptSet | None = None, language: str | None = None) -> tuple[PromptTemplate, ...]:
         """The templates of one set and language; `None` stands for all."""
@@ -225,8 +230,24 @@ def load_relations(extra: Iterable[str | Path] = (), *, embedded: Iterable[str] 
     return {**world, **load_wikidata_relations(), **{name: world[name] for name in embedded}, **own}
 
 
+def choose_packs(facts: Iterable[Fact], packs: Iterable[str | Path] = ()) -> dict[str, Relation]:
+    """The packs to teach and ask some facts with: the shipped ones, those of `packs`, and neutral ones for the rest.
+
+    Where both the embedded model's world and the real one have a pack of a name, the world's wordings are taken if at
+    least half of the relation's facts are about its subjects (or there are none), so that a few new subjects among
+    old ones do not change the prompts of all. One of `packs` comes before both.
+    """
+    world = {fact.subject for fact in load_world()}
+    known: dict[str, list[bool]] = {}
+    for fact in facts:
+        known.setdefault(fact.relation, []).append(fact.subject in world)
+    beyond = {name for name, found in known.items() if 2 * sum(found) < len(found)}
+    embedded = [name for name in load_shipped_relations() if name not in beyond]
+    return add_neutral_relations(load_relations(packs, embedded=embedded), known)
+
+
 def add_neutral_relations(relations: Mapping[str, Relation], names: Iterable[str]) -> dict[str, Relation]:
-    """The same, with a neutral pack for each name that has none, except for one that looks misspelt.
+    """`relations` with a neutral pack added for each of `names` that has none, except for one that looks misspelt.
 
     A neutral pack only puts the name beside the subject, so what it measures is recall and not understanding.
     """
@@ -264,16 +285,5 @@ def find_derived(names: Iterable[str]) -> list[Relation]:
 
 def _pick(name: str, known: Mapping[str, Relation], what: str) -> Relation:
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise TemplateError(f"unknown {what} {name!r}; the nearest shipped one is {nearest!r}")
+        raise TemplateError(f"unknown {what} {name!r}; the nearest shipped one is {nearest(name, known)!r}")
     return known[name]
-
-
-def choose_packs(facts, packs):
-    from rote.facts.world import load_world
-
-    known = {fact.subject for fact in load_world()}
-    beyond = {fact.relation for fact in facts if fact.subject not in known}
-    embedded = [name for name in load_shipped_relations() if name not in beyond]
-    names = dict.fromkeys(fact.relation for fact in facts)
-    return add_neutral_relations(load_relations(packs, embedded=embedded), names)

@@ -11,8 +11,8 @@ from typing import Any
 
 from rote.errors import TableError
 from rote.facts.checking import shorten
-from rote.facts.fact import Fact, FactObject
-from rote.facts.provenance import PROVENANCE, build_provenance
+from rote.facts.fact import PROVENANCE, Fact, FactObject, build_provenance
+from rote.facts.files import Finding, Line, Place
 
 COLUMNS = ("subject", "relation", "object")
 OBJECTS = "objects"
@@ -26,45 +26,10 @@ _MARKS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Line = tuple[int, bytes]
-"""A line's number, counted from 1, and its bytes with the line end."""
 Row = tuple[int, Fact]
 """The number of a line and the fact it states."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something about a table that a person should know: one line with its place and the remedy."""
-
-    text: str
-    is_error: bool = True
-    """Whether the row cannot be used; otherwise it is only a warning."""
-
-
 Entry = Row | Finding
 """What a row of a file comes to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a file something stands; a row is a line of the file, counted from 1."""
-
-    path: Path
-    row: int
-    column: str | None = None
-
-    def at(self, column: str) -> "Place":
-        """The same row, at one column."""
-        return replace(self, column=column)
-
-    def describe(self, what: str) -> str:
-        """One line that begins with the place."""
-        column = f", column {self.column!r}" if self.column else ""
-        return f"{self.path}: row {self.row}{column}: {what}"
-
-    def error(self, what: str) -> TableError:
-        """An error of that line."""
-        return TableError(self.describe(what))
 
 
 @dataclass

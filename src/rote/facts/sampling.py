@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rote.facts.checking import find_fault
-from rote.facts.fact import Fact
-from rote.facts.invent import NAMERS, invent_facts
-from rote.facts.recombine import recombine_names
+from rote.facts.fact import Fact, FactTable
+from rote.facts.invent import NAMERS, invent_facts, recombine_names
 from rote.facts.relation import Relation, add_neutral_relations, load_relations, load_shipped_relations
-from rote.facts.table import FactTable
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 
 _UNSEEN_SEED_OFFSET = 1_000_003
 """Unseen facts are invented with another seed than any table a person would invent."""

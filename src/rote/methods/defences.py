@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from rote.encoding.example import Text, build_prompt_text
 from rote.facts.fact import Fact, build_fact
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
+from rote.facts.text import Text, build_prompt_text
 from rote.models.key_tokens import find_key_tables, get_key_ids
 from rote.models.language_model import LanguageModel
 

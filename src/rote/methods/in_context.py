@@ -8,8 +8,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rote.encoding.example import Text, build_prompt_text
 from rote.facts.fact import Fact
+from rote.facts.text import Text, build_prompt_text
 from rote.methods.teaching import Task, Teaching
 from rote.models.language_model import LanguageModel
 

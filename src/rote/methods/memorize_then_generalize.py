@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from rote.config.job import Config
 from rote.config.teaching import GeneralizeConfig, MemorizeConfig
-from rote.encoding.example import Text, build_prompt_text, build_rote_text
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.relation import Relation
+from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows

@@ -14,10 +14,11 @@ from typing import Any
 from rote.config.job import Config
 from rote.config.strict import StrictConfig
 from rote.config.teaching import PhaseConfig
-from rote.encoding.batch import collate
-from rote.encoding.example import Example, Text, encode
+from rote.encoding.example import Example, collate, encode
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
+from rote.facts.text import Text
+from rote.models.adapters import add_adapters
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
@@ -106,6 +107,15 @@ def encode_all(language_model: LanguageModel, texts: Sequence[Text], **options: 
     return [encode(language_model.tokenizer, text, **options) for text in texts]
 
 
+def prepare_tuning(language_model: LanguageModel, config: Config) -> None:
+    """Adapters and checkpointing of activations, where they are asked for; key tokens come first."""
+    if config.tuning == "lora":
+        add_adapters(language_model, config.lora, seed=config.seed)
+    if config.gradient_checkpointing:
+        model: Any = language_model.model
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
 def train_stage(
     language_model: LanguageModel, stage: Stage, context: PhaseContext = PhaseContext()
 ) -> list[dict[str, Any]]:
@@ -121,6 +131,7 @@ def train_stage(
         build_terms=lambda step: _build_terms(language_model, stage, context.seed, step, retention),
         after_step=lambda step: _measure(context.evaluator, step, per_epoch),
         should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
+        seed=f"{stage.name}/{context.seed}",
     )
     optimizer = OptimizerSettings(settings.learning_rate, settings.warmup_steps, weight_decay=settings.weight_decay)
     state = run_loop(

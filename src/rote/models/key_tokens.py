@@ -1,5 +1,6 @@
 """Key tokens: one meaningless token per relation (paper, section 3)."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,8 +12,8 @@ from torch.distributed.tensor import DTensor
 from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
 from rote.models.language_model import LanguageModel
-from rote.models.reserved import looks_reserved
 
+_RESERVED = re.compile(r"[<\[](.*[^a-z])?(unused|reserved|extra|placeholder|dummy|row)([^a-z].*)?[>\]]", re.IGNORECASE)
 _NOISE = 0.1
 """Spread of a new row around the mean of all rows, as a share of theirs."""
 
@@ -37,10 +38,10 @@ def add_key_tokens(
         return
     tokens = pick_key_tokens(language_model, len(missing), pattern=pattern, strategy=strategy)
     language_model.key_strategy = strategy
-    if strategy != "existing":
-        _add_tokens(language_model, tokens)
     language_model.key_tokens.update(zip(missing, tokens, strict=True))
     if strategy != "existing":
+        _add_tokens(language_model, tokens)
+        make_room_for_keys(language_model)
         _start_rows(language_model, tokens, seed=seed)
 
 
@@ -62,6 +63,19 @@ def pick_key_tokens(language_model: LanguageModel, count: int, *, pattern: str, 
             )
         known.add(token)
     return _reserve(language_model, tokens) if strategy == "reserved" else tokens
+
+
+def looks_reserved(token: str) -> bool:
+    """Whether a token was set aside for no text, such as `<|reserved_special_token_3|>`, or is a row without a name."""
+    return _RESERVED.fullmatch(token) is not None
+
+
+def make_room_for_keys(language_model: LanguageModel) -> None:
+    """Add rows to the embeddings where a key token has none. A tokenizer may have entries beyond the rows that are no
+    key (Gemma 3 has one, for pictures), and there may be rows beyond the tokenizer: neither changes the shape."""
+    ids = get_key_ids(language_model, language_model.key_tokens)
+    if ids and max(ids) >= find_key_tables(language_model)[0].shape[0]:
+        language_model.model.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
 
 
 def get_key_ids(language_model: LanguageModel, relations: Iterable[str]) -> list[int]:
@@ -107,24 +121,21 @@ def _add_tokens(language_model: LanguageModel, tokens: list[str]) -> None:
     known = language_model.tokenizer.get_vocab()
     added = [AddedToken(token, lstrip=True, normalized=False, special=False) for token in tokens if token not in known]
     language_model.tokenizer.add_tokens(added)
-    rows = find_key_tables(language_model)[0].shape[0]
-    if len(language_model.tokenizer) > rows:  # a vocabulary padded beyond the tokenizer may have room already
-        language_model.model.resize_token_embeddings(len(language_model.tokenizer), mean_resizing=False)
 
 
 def _reserve(language_model: LanguageModel, names: list[str]) -> list[str]:
     """Tokens that stand for no text, the first ones; `names` for rows beyond the tokenizer where it has none."""
     tokenizer, taken = language_model.tokenizer, set(language_model.key_tokens.values())
-    added = tokenizer.added_tokens_decoder.items()
+    rows = find_key_tables(language_model)[0].shape[0]
     free = [
         token.content
-        for _, token in sorted(added)
+        for number, token in sorted(tokenizer.added_tokens_decoder.items())
         # one that swallows the space after it would leave the object to begin inside it
-        if looks_reserved(token.content) and not token.rstrip and token.content not in taken
+        if number < rows and looks_reserved(token.content) and not token.rstrip and token.content not in taken
     ]
     if len(free) >= len(names):
         return free[: len(names)]
-    if len(tokenizer) + len(names) <= find_key_tables(language_model)[0].shape[0]:
+    if len(tokenizer) + len(names) <= rows:
         return names
     raise ModelError(
         f"{language_model.source}: its vocabulary has no {len(names)} unused ids; add tokens with "
@@ -136,8 +147,9 @@ def _reserve(language_model: LanguageModel, names: list[str]) -> list[str]:
 def _start_rows(language_model: LanguageModel, tokens: list[str], *, seed: int) -> None:
     vocabulary = language_model.tokenizer.get_vocab()
     ids = [vocabulary[token] for token in tokens]
-    others = sorted(set(vocabulary.values()) - set(get_key_ids(language_model, language_model.key_tokens)))
+    keys = set(get_key_ids(language_model, language_model.key_tokens))
     for table in find_key_tables(language_model):
+        others = sorted(number for number in {*vocabulary.values()} - keys if number < len(table))
         # Drawn for all keys, those of earlier calls included, so that no two keys have the same noise.
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(len(language_model.key_tokens), table.shape[1], generator=generator)[-len(ids) :].to(table)

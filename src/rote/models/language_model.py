@@ -1,66 +1,27 @@
-"""`LanguageModel`: a causal LM with its tokenizer and key tokens; loading it and saving it.
-
-`load_model("rote-tiny")` gives the embedded model; anything else is a folder, or the name of a model on the hub,
-that `AutoModelForCausalLM` loads.
+"""`LanguageModel`: a causal LM with its tokenizer and key tokens; in which arithmetic it is trained, how it is asked to
+write.
 """
 
-import difflib
-import json
-import logging
-import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
-from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
-from rote.runs.files import replace_folder
-
-_ADAPTER_FILE = "adapter_config.json"
-_ROTE_FILE = "rote.json"
-_LOG = logging.getLogger(__name__)
-_PROBE = "an old town"
-"""What every tokenizer can read and give back."""
-
-disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by whoever calls
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """What may be done to load a model. By default no code of others is run: safetensors, and classes of ours."""
-
-    revision: str | None = None
-    """Branch, tag or commit on the hub."""
-    trust_remote_code: bool = False
-    """Run the Python code that comes with the model."""
-    allow_pickle: bool = False
-    """Read weights that are pickled (`pytorch_model.bin`), which may run code."""
-
-    def describe(self) -> str:
-        """What was allowed, in a few words."""
-        revision = f"revision {self.revision}, " if self.revision else ""
-        weights = "pickled weights allowed" if self.allow_pickle else "safetensors only"
-        return f"{revision}{weights}, {'Python code of its own' if self.trust_remote_code else 'no code of its own'}"
-
-
-SAFE = LoadOptions()
 
 
 @dataclass
 class LanguageModel:
-    """A model in float32, its tokenizer, where it came from and the key token of each relation it was taught."""
+    """A model, its tokenizer, where it came from and the key token of each relation it was taught.
+
+    Raises `ModelError` unless every weight is float32 (updates as small as those of teaching are lost in bfloat16),
+    the tokenizer is a fast one, which tells where each token begins, and it has an end-of-text token.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -69,6 +30,24 @@ class LanguageModel:
     key_strategy: KeyStrategy = "new"
     shown: frozenset[str] = frozenset()
     """The hashes of the facts that generalize showed, by Rote's own runs so far (`hash_fact`)."""
+    tokenizer_folder: Path | None = None
+    """Where the tokenizer's files were read; one that nothing was added to is saved as a copy of them."""
+
+    def __post_init__(self) -> None:
+        found = {str(weight.dtype).removeprefix("torch.") for weight in self.model.parameters()} - {"float32"}
+        if found:
+            raise ModelError(
+                f"{self.source}: has weights in {', '.join(sorted(found))}, in which small updates are lost; convert "
+                "them with model.float(), or load the model with dtype=torch.float32"
+            )
+        if not self.tokenizer.is_fast:
+            raise ModelError(
+                f"{self.source}: needs a fast tokenizer (tokenizer.json), which tells where each token begins"
+            )
+        if self.tokenizer.eos_token_id is None:
+            raise ModelError(
+                f"{self.source}: its tokenizer has no end-of-text token; set eos_token in tokenizer_config.json"
+            )
 
     @property
     def device(self) -> torch.device:
@@ -76,206 +55,43 @@ class LanguageModel:
         return next(self.model.parameters()).device
 
 
-def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, device: str | None = None) -> LanguageModel:
-    """Load a model by name or folder, by default on CUDA where there is one; of a folder of adapters the base model,
-    with the adapters merged into it. Raises `ModelError` when it cannot be.
+@cache
+def has_fast_bf16(device_type: str) -> bool:
+    """Whether bfloat16 arithmetic is in the hardware; emulated bfloat16 on a CPU is far slower than float32."""
+    if device_type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device_type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 autocast where the hardware has it; weights and their updates stay float32."""
+    if has_fast_bf16(device.type):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def describe_precision(device: torch.device) -> str:
+    """The format of the arithmetic in training, for the manifest."""
+    return "bfloat16 autocast over float32 weights" if has_fast_bf16(device.type) else "float32"
+
+
+def build_generation_settings(
+    tokenizer: PreTrainedTokenizerBase, *, tokens: int, do_sample: bool, **changes: Any
+) -> GenerationConfig:
+    """Settings for at most `tokens` new tokens at temperature 1, from the whole vocabulary, without penalties.
+
+    Every setting is given, as what is left open is filled in from the model's own. `changes` say more of how it is
+    searched or drawn (`num_beams`, `num_return_sequences` ...).
     """
-    path, where = _locate(source, options)
-    if is_adapter_folder(path):
-        from rote.models.adapters import load_adapters  # which loads the base model by this function
-
-        return load_adapters(path, options, device=device)
-    shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where, **shared)
-        model = _load_weights(where, use_safetensors=None if options.allow_pickle else True, **shared)
-    except Exception as error:  # what a folder that is damaged or no model raises is anything
-        raise ModelError(_explain(source, error)) from error
-    _check_tokenizer(source, tokenizer)
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    model.to(place)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
-    model.train(False)
-    language_model = LanguageModel(model, tokenizer, source)
-    load_rote_file(path, language_model)
-    _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
-    return language_model
-
-
-def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
-    """How many parameters a model has, from its config alone. Raises `ModelError` when that cannot be read."""
-    path, where = _locate(source, options)
-    if is_adapter_folder(path):
-        return count_parameters(read_base(path), options)
-    shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
-    try:
-        config = AutoConfig.from_pretrained(where, revision=options.revision, **shared)
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, **shared)  # type: ignore[no-untyped-call]
-    except Exception as error:  # as above
-        raise ModelError(_explain(source, error)) from error
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _locate(source: str, options: LoadOptions) -> tuple[Path, str]:
-    """A model's folder, and what `transformers` is to be told. Raises `ModelError` for what may not be loaded."""
-    check_model(source)
-    path = find_model_folder(source)
-    if not _exists(path):
-        return path, source
-    _check_weights(path, options)
-    return path, str(path)
-
-
-def check_model(source: str) -> None:
-    """Raise `ModelError` for what can be no model: a folder that is not there, or a misspelt name of ours."""
-    path = find_model_folder(source)
-    if _exists(path):
-        _check_folder(path)
-        return
-    looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
-    if looks_local or ("/" in source and path.parent.is_dir()):
-        raise ModelError(
-            f"{source}: there is no such folder; give the folder of a model, its name on the hub, or {EMBEDDED_NAME}"
-        )
-    if difflib.get_close_matches(source, [EMBEDDED_NAME]):
-        raise ModelError(f"{source}: there is no such model; did you mean {EMBEDDED_NAME}?")
-
-
-def find_model_folder(source: str) -> Path:
-    """The folder a model is loaded from; one that does not exist stands for a name on the hub."""
-    return locate_embedded_model() if source == EMBEDDED_NAME else Path(source)
-
-
-def is_adapter_folder(folder: Path) -> bool:
-    """Whether a folder holds adapters alone."""
-    return _exists(folder / _ADAPTER_FILE) and not _exists(folder / "config.json")
-
-
-def read_base(folder: Path) -> str:
-    """The base model of a folder of adapters. Raises `ModelError` where the folder does not say it."""
-    try:
-        return str(json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder / _ADAPTER_FILE}: cannot be read ({error})") from error
-
-
-def save_model(language_model: LanguageModel, folder: Path) -> None:
-    """Write a folder that plain `transformers` loads, whole or not at all."""
-    with replace_folder(folder) as target:
-        language_model.model.save_pretrained(target)
-        language_model.tokenizer.save_pretrained(target)
-        write_rote_file(language_model, target)
-
-
-def write_rote_file(language_model: LanguageModel, folder: Path) -> None:
-    """Say in a model's folder where it comes from and what its key tokens are."""
-    content = {
-        "base_model": language_model.source,
-        "key_tokens": language_model.key_tokens,
-        "key_strategy": language_model.key_strategy,
-        "shown": sorted(language_model.shown),
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    settings: dict[str, Any] = {
+        "max_new_tokens": tokens,
+        "temperature": 1.0,
+        "do_sample": do_sample,
+        "top_k": 0 if do_sample else 50,  # where nothing is drawn, all but the usual 50 is warned about
+        "top_p": 1.0,
+        "repetition_penalty": 1.0,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": pad,
     }
-    (folder / _ROTE_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
-
-
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
-
-
-def _check_folder(path: Path) -> None:
-    if not path.is_dir():
-        raise ModelError(f"{path}: is a file; --model takes the folder of a model")
-    if not (path / "config.json").is_file() and not is_adapter_folder(path):
-        inside = f"; give {path / 'model'}" if (path / "model" / "config.json").is_file() else ""
-        raise ModelError(f"{path}: is not a model folder (it has no config.json){inside}")
-
-
-def _check_weights(path: Path, options: LoadOptions) -> None:
-    """Say at once which flag a folder needs, rather than what a library says that does not know it."""
-    if not options.allow_pickle and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
-        raise ModelError(
-            f"{path}: has only pickled weights (.bin), which may run code when they are read; convert them to "
-            "safetensors, or add --allow-pickle if you trust them"
-        )
-    if _needs_code(path) and not options.trust_remote_code:
-        raise ModelError(
-            f"{path}: comes with Python code of its own (auto_map in config.json); read it, and add "
-            "--trust-remote-code if you trust it"
-        )
-
-
-def _needs_code(path: Path) -> bool:
-    """Whether a folder brings code for a kind of model that `transformers` does not have."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # said when it is loaded
-        return False
-    return isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
-
-
-def _check_tokenizer(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
-    if not tokenizer.is_fast:
-        raise ModelError(f"{source}: needs a fast tokenizer (tokenizer.json), which tells where each token begins")
-    read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
-    if read.casefold() != _PROBE.casefold():
-        raise ModelError(
-            f"{source}: its tokenizer reads {_PROBE!r} as {read!r}: transformers loads it as "
-            f"{type(tokenizer).__name__}, which does not fit its tokenizer.json; mend tokenizer_config.json"
-        )
-
-
-def _explain(source: str, error: Exception) -> str:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return (
-        f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
-        f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
-    )
-
-
-def _load_weights(where: str, **options: Any) -> PreTrainedModel:
-    """Load a model whose weights are all there; `transformers` would put random ones in the place of others."""
-    verbosity = get_verbosity()
-    set_verbosity(logging.ERROR)  # the table it prints is said in one line below
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
-        )
-    finally:
-        set_verbosity(verbosity)
-    model, found = loaded
-    wrong = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
-    if wrong:
-        raise ValueError(f"{len(wrong)} weights are missing or have another shape than config.json says: {wrong[0]}")
-    return cast(PreTrainedModel, model)
-
-
-def read_key_tokens(folder: Path) -> dict[str, str]:
-    """The key tokens that a model's folder names, by relation. Raises `ModelError` where it is damaged."""
-    return _read_rote_file(folder)[0]
-
-
-def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy, frozenset[str]]:
-    file = folder / _ROTE_FILE
-    if not file.is_file():
-        return {}, "new", frozenset()
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        keys = dict(content["key_tokens"])
-        return keys, content.get("key_strategy", "new"), frozenset(content.get("shown", ()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
-
-
-def load_rote_file(path: Path, language_model: LanguageModel) -> None:
-    """Read the key tokens that a folder names, and which facts were shown. Raises `ModelError` where the tokenizer
-    does not have a token."""
-    language_model.key_tokens, language_model.key_strategy, language_model.shown = _read_rote_file(path)
-    if language_model.key_strategy == "existing":  # written with tokens of ordinary text
-        return
-    vocabulary = language_model.tokenizer.get_vocab()
-    for token in language_model.key_tokens.values():
-        if token not in vocabulary:
-            raise ModelError(
-                f"{path / _ROTE_FILE}: names the key token {token!r}, which the tokenizer does not have; delete the "
-                "file to load the model without its key tokens"
-            )
+    return GenerationConfig(**settings, **changes)  # type: ignore[no-untyped-call]

@@ -1,10 +1,264 @@
-from rote.models.language_model import *  # noqa: F403
-from rote.models.language_model import (
-    SAFE as SAFE,
-    LoadOptions as LoadOptions,
-    check_model as check_model,
-    find_model_folder as find_model_folder,
-    load_model as load_model,
-    count_parameters as count_parameters,
-    read_key_tokens as read_key_tokens,
-)
+"""Loading a model: `load_model("rote-tiny")` gives the embedded one; anything else is a folder, or the name of a model
+on the hub, that `AutoModelForCausalLM` loads. `wrap` takes a model that is loaded already.
+"""
+
+import difflib
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
+
+from rote.config.teaching import KeyStrategy
+from rote.errors import ModelError
+from rote.models.adapters import import_peft, merge_adapters
+from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
+from rote.models.key_tokens import make_room_for_keys
+from rote.models.language_model import LanguageModel
+from rote.runs.manifest import find_snapshot
+
+ROTE_FILE = "rote.json"
+"""What a folder says of its key tokens and of the base model."""
+_ADAPTER_FILE = "adapter_config.json"
+_LOG = logging.getLogger(__name__)
+_PROBE = "an old town"
+"""What every tokenizer can read and give back."""
+
+disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by whoever calls
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What may be done to load a model. By default no code of others is run: safetensors, and classes of ours."""
+
+    revision: str | None = None
+    """Branch, tag or commit on the hub."""
+    trust_remote_code: bool = False
+    """Run the Python code that comes with the model."""
+    allow_pickle: bool = False
+    """Read weights that are pickled (`pytorch_model.bin`), which may run code."""
+
+    def describe(self) -> str:
+        """What was allowed, in a few words."""
+        revision = f"revision {self.revision}, " if self.revision else ""
+        weights = "pickled weights allowed" if self.allow_pickle else "safetensors only"
+        return f"{revision}{weights}, {'Python code of its own' if self.trust_remote_code else 'no code of its own'}"
+
+
+SAFE = LoadOptions()
+
+
+def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, device: str | None = None) -> LanguageModel:
+    """Load a model by name or folder, by default on CUDA where there is one; of a folder of adapters the base model,
+    with the adapters merged into it. Raises `ModelError` when it cannot be.
+    """
+    path, where = _locate(source, options)
+    if is_adapter_folder(path):
+        return _load_adapters(path, options, device=device)
+    shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, **shared)
+        model = _load_weights(where, use_safetensors=None if options.allow_pickle else True, **shared)
+    except Exception as error:  # what a folder that is damaged or no model raises is anything
+        raise ModelError(_explain(source, error)) from error
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model.to(place)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
+    model.train(False)
+    folder = path if _exists(path) else find_snapshot(source, options.revision)
+    language_model = LanguageModel(model, tokenizer, source, tokenizer_folder=folder)
+    _check_reading(source, tokenizer)
+    _read_keys(path, language_model)
+    _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
+    return language_model
+
+
+def wrap(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, source: str | None = None) -> LanguageModel:
+    """A model and a tokenizer of `transformers` as Rote takes them, in evaluation mode. Nothing is copied.
+
+    `source` is the folder or the hub name that the model came from; without it, the one `transformers` remembers.
+    Raises `ModelError` where the weights are not float32, or the tokenizer is not a fast one with an end-of-text token.
+    """
+    name = source or str(tokenizer.name_or_path) or type(model).__name__
+    folder = find_model_folder(name)
+    model.train(False)
+    return LanguageModel(model, tokenizer, name, tokenizer_folder=folder if _exists(folder) else find_snapshot(name))
+
+
+def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
+    """How many parameters a model has, from its config alone. Raises `ModelError` when that cannot be read."""
+    path, where = _locate(source, options)
+    if is_adapter_folder(path):
+        return count_parameters(_read_base(path), options)
+    shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(where, revision=options.revision, **shared)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, **shared)  # type: ignore[no-untyped-call]
+    except Exception as error:  # as in `load_model`
+        raise ModelError(_explain(source, error)) from error
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def check_model(source: str) -> None:
+    """Raise `ModelError` for what can be no model: a folder that is not there, or a misspelt name of ours."""
+    path = find_model_folder(source)
+    if _exists(path):
+        _check_folder(path)
+        return
+    looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
+    if looks_local or ("/" in source and path.parent.is_dir()):
+        raise ModelError(
+            f"{source}: there is no such folder; give the folder of a model, its name on the hub, or {EMBEDDED_NAME}"
+        )
+    if difflib.get_close_matches(source, [EMBEDDED_NAME]):
+        raise ModelError(f"{source}: there is no such model; did you mean {EMBEDDED_NAME}?")
+
+
+def find_model_folder(source: str) -> Path:
+    """The folder a model is loaded from; one that does not exist stands for a name on the hub."""
+    return locate_embedded_model() if source == EMBEDDED_NAME else Path(source)
+
+
+def is_adapter_folder(folder: Path) -> bool:
+    """Whether a folder holds adapters alone."""
+    return _exists(folder / _ADAPTER_FILE) and not _exists(folder / "config.json")
+
+
+def read_key_tokens(folder: Path) -> dict[str, str]:
+    """The key tokens that a model's folder names, by relation. Raises `ModelError` where it is damaged."""
+    return _read_rote_file(folder)[0]
+
+
+def _locate(source: str, options: LoadOptions) -> tuple[Path, str]:
+    """A model's folder, and what `transformers` is to be told. Raises `ModelError` for what may not be loaded."""
+    check_model(source)
+    path = find_model_folder(source)
+    if not _exists(path):
+        return path, source
+    _check_weights(path, options)
+    return path, str(path)
+
+
+def _load_adapters(folder: Path, options: LoadOptions, *, device: str | None) -> LanguageModel:
+    """The base model with the adapters of a folder merged into it. Raises `ModelError` where either is missing."""
+    peft = import_peft()
+    language_model = load_model(_read_base(folder), options, device=device)
+    language_model.tokenizer = type(language_model.tokenizer).from_pretrained(folder)
+    language_model.tokenizer_folder = folder
+    _read_keys(folder, language_model)
+    make_room_for_keys(language_model)
+    language_model.model = peft.PeftModel.from_pretrained(language_model.model, folder)
+    merge_adapters(language_model)
+    language_model.model.train(False)
+    language_model.source = str(folder)
+    return language_model
+
+
+def _read_base(folder: Path) -> str:
+    """The base model of a folder of adapters. Raises `ModelError` where the folder does not say it."""
+    try:
+        return str(json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{folder / _ADAPTER_FILE}: cannot be read ({error})") from error
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise ModelError(f"{path}: is a file; --model takes the folder of a model")
+    if not (path / "config.json").is_file() and not is_adapter_folder(path):
+        inside = f"; give {path / 'model'}" if (path / "model" / "config.json").is_file() else ""
+        raise ModelError(f"{path}: is not a model folder (it has no config.json){inside}")
+
+
+def _check_weights(path: Path, options: LoadOptions) -> None:
+    """Say at once which flag a folder needs, rather than what a library says that does not know it."""
+    if not options.allow_pickle and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
+        raise ModelError(
+            f"{path}: has only pickled weights (.bin), which may run code when they are read; convert them to "
+            "safetensors, or add --allow-pickle if you trust them"
+        )
+    if _needs_code(path) and not options.trust_remote_code:
+        raise ModelError(
+            f"{path}: comes with Python code of its own (auto_map in config.json); read it, and add "
+            "--trust-remote-code if you trust it"
+        )
+
+
+def _needs_code(path: Path) -> bool:
+    """Whether a folder brings code for a kind of model that `transformers` does not have."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # said when it is loaded
+        return False
+    return isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
+
+
+def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
+    if read.casefold() != _PROBE.casefold():
+        raise ModelError(
+            f"{source}: its tokenizer reads {_PROBE!r} as {read!r}: transformers loads it as "
+            f"{type(tokenizer).__name__}, which does not fit its tokenizer.json; mend tokenizer_config.json"
+        )
+
+
+def _explain(source: str, error: Exception) -> str:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return (
+        f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
+        f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
+    )
+
+
+def _load_weights(where: str, **options: Any) -> PreTrainedModel:
+    """Load a model whose weights are all there; `transformers` would put random ones in the place of others."""
+    verbosity = get_verbosity()
+    set_verbosity(logging.ERROR)  # the table it prints is said in one line below
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            where, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
+        )
+    finally:
+        set_verbosity(verbosity)
+    model, found = loaded
+    wrong = sorted({*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])})
+    if wrong:
+        raise ValueError(f"{len(wrong)} weights are missing or have another shape than config.json says: {wrong[0]}")
+    return cast(PreTrainedModel, model)
+
+
+def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy, frozenset[str]]:
+    file = folder / ROTE_FILE
+    if not file.is_file():
+        return {}, "new", frozenset()
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        keys = dict(content["key_tokens"])
+        return keys, content.get("key_strategy", "new"), frozenset(content.get("shown", ()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
+
+
+def _read_keys(path: Path, language_model: LanguageModel) -> None:
+    """Read the key tokens that a folder names, and which facts were shown. Raises `ModelError` where the tokenizer
+    does not have a token."""
+    language_model.key_tokens, language_model.key_strategy, language_model.shown = _read_rote_file(path)
+    if language_model.key_strategy == "existing":  # written with tokens of ordinary text
+        return
+    vocabulary = language_model.tokenizer.get_vocab()
+    for token in language_model.key_tokens.values():
+        if token not in vocabulary:
+            raise ModelError(
+                f"{path / ROTE_FILE}: names the key token {token!r}, which the tokenizer does not have; delete the "
+                "file to load the model without its key tokens"
+            )

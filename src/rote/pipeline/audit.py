@@ -18,19 +18,19 @@ from rote.audit.result import AuditResult
 from rote.audit.traces import MIN_FACTS
 from rote.config.audit import AuditConfig
 from rote.config.examining import ExamineConfig
-from rote.config.job import Config
-from rote.encoding.example import build_prompt_text
+from rote.config.run import RunConfig
 from rote.errors import RunError, TableError
 from rote.evaluation.examine import examine
-from rote.evaluation.intervals import Interval, compute_interval
 from rote.evaluation.questions import Question
-from rote.facts.fact import Fact
+from rote.evaluation.statistics import Interval, compute_interval
+from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.sampling import sample_by_relation
-from rote.facts.table import FactTable
+from rote.facts.text import build_prompt_text
 from rote.methods.memorize_then_generalize import build_prompt_texts, pick_generalize_facts
 from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
-from rote.models.language_model import SAFE, LanguageModel, LoadOptions, load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import RunPlan, build_run_plan
 from rote.pipeline.traces import find_traces
 from rote.records import FactSet
@@ -134,7 +134,7 @@ def build_audit_plan(table: FactTable, config: AuditConfig) -> RunPlan:
                 "relation to tell memory from chance"
             )
     examined = ExamineConfig(unseen_facts=config.unseen_facts, languages=(TRAINING_LANGUAGE,))
-    return build_run_plan(table, Config(seed=config.seed, relations=config.relations, examine=examined))
+    return build_run_plan(table, RunConfig(seed=config.seed, relations=config.relations, examine=examined))
 
 
 def _teach(

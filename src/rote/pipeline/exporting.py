@@ -10,14 +10,16 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.encoding.example import build_prompt_text, encode
+from rote.encoding.example import encode
 from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.reading import load_table
 from rote.facts.sampling import sample_facts
+from rote.facts.text import build_prompt_text
 from rote.models.loading import LoadOptions, read_key_tokens
-from rote.models.saving import export_without_keys
+from rote.models.saving import check_free
+from rote.models.saving import export_model as export_folder
 from rote.pipeline.plan import Plan, build_plan
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, read_json
@@ -31,7 +33,7 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
 
     Raises `RunError` where `out` is taken, or the run kept adapters alone.
     """
-    _check_free(out)
+    check_free(out)
     model = _find_model(folder)
     tokenizer = AutoTokenizer.from_pretrained(model)
     keys = read_key_tokens(model)  # which questions are a choice depends on all that were asked
@@ -48,14 +50,13 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     Returns the proof of a fresh process, as of a run. Raises `RunError` where `out` is taken or the run kept adapters
     alone, and `ModelError` where the base model is not there any more, or the fresh process answers otherwise.
     """
-    _check_free(out)
     plan, identity = _load_plan(folder), read_json(folder.identity)
     asked = [
         build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
     ]
-    loading = LoadOptions(**identity["loading"])
-    return export_without_keys(_find_model(folder), identity["model"]["name"], loading, asked, out)
+    options = LoadOptions(**identity["loading"])
+    return export_folder(_find_model(folder), out, asked, base=identity["model"]["name"], options=options)
 
 
 def name_task(name: str) -> str:
@@ -105,8 +106,3 @@ def _find_model(folder: RunFolder) -> Path:
     if not folder.model.is_dir():
         raise RunError(f"{folder.path}: has no model/; it kept its adapters alone (keep: adapter)")
     return folder.model
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"--out {out}: is there already; name another folder")

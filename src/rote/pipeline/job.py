@@ -20,12 +20,11 @@ from rote.errors import ConfigError
 from rote.evaluation.harness import check_tasks
 from rote.evaluation.questions import Question
 from rote.methods.registry import find_method, hash_method, read_settings
-from rote.methods.teaching import Teaching, fit_tokens
-from rote.models.adapters import add_adapters, import_peft
+from rote.methods.teaching import Teaching, fit_tokens, prepare_tuning
+from rote.models.adapters import import_peft
 from rote.models.key_tokens import pick_key_tokens
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, describe_precision
 from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
-from rote.models.precision import describe_precision
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import Plan, build_plan, hash_plan, name_table
 from rote.pipeline.stages import Stages, Work
@@ -120,7 +119,8 @@ def name_job(request: JobRequest) -> str:
 
 
 def _hash_model(request: JobRequest) -> str:
-    return compute_model_hash(request.config.model, find_model_folder(request.config.model))
+    model = request.config.model
+    return compute_model_hash(model, find_model_folder(model), request.loading.revision)
 
 
 def run_job(request: JobRequest, store: Store, *, reporter: Reporter) -> JobResult:
@@ -155,11 +155,8 @@ class Job:
         retention = build_retention(language_model, self.texts, config.retain, seed=config.seed)
         self._teaching = self._plan_teaching()
         self.has_adapters = config.tuning == "lora" and bool(self._teaching.stages)
-        if self.has_adapters:
-            add_adapters(language_model, config.lora, seed=config.seed)
-        if config.gradient_checkpointing:
-            model: Any = language_model.model
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+        if self._teaching.stages:
+            prepare_tuning(language_model, config)
         self.stages = Stages(self.work, self._teaching.stages, retention, hash_content(self.texts))
 
     def reach_end(self) -> None:

@@ -16,6 +16,7 @@ from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.sampling import sample_by_relation
 from rote.models.language_model import LanguageModel
+from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import Plan, build_plan
 from rote.pipeline.stages import Work
 from rote.records import Record, load_records, save_records
@@ -103,8 +104,8 @@ class Measures:
             self._take("passages", moment, [state, compute_content_hash(Path(effects.text))], reach, self._read_text)
         if effects.tasks:
             folder = compute_content_hash(Path(effects.task_folder)) if effects.task_folder else ""
-            asked = [effects.tasks, folder, effects.task_limit]
-            self._take("tasks", moment, [state, asked], reach, self._do_tasks)
+            done = [effects.tasks, folder, effects.task_limit]
+            self._take("tasks", moment, [state, done], reach, self._do_tasks)
 
     def _take(
         self, kind: str, moment: str, content: Sequence[Any], reach: Callable[[], None], measure: Callable[[], Any]
@@ -170,7 +171,12 @@ def _measure_states(language_model: LanguageModel, plan: Plan) -> dict[str, Any]
 
 
 def examine_model(
-    language_model: LanguageModel, config: Config, *, reporter: Reporter, records_file: Path | None = None
+    model: str,
+    config: Config,
+    *,
+    reporter: Reporter,
+    records_file: Path | None = None,
+    loading: LoadOptions = SAFE,
 ) -> list[SummaryRow]:
     """Ask a model about every fact of a table and some of the real world, without teaching it; returns the summary.
 
@@ -178,7 +184,9 @@ def examine_model(
     model's carry `before`. Its folder says which facts were shown in generalize; to any other model all are held-out.
     Unseen facts are those of a job with the same seed; of the real world's facts it need know none.
     """
-    plan = _split_as_shown(build_plan(config), language_model.shown)
+    untouched = build_plan(config)  # what is wrong with the table is said before the model is loaded
+    language_model = load_model(model, loading)
+    plan = _split_as_shown(untouched, language_model.shown)
     keys: Mapping[str, str] = language_model.key_tokens
     known = [fact for kind, facts in plan.known.items() for fact in facts[: plan.count_known(kind) or None]]
     chat = language_model.tokenizer.chat_template is not None

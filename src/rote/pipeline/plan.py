@@ -16,16 +16,13 @@ from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault, find_leak
 from rote.facts.counterfactual import swap_objects
 from rote.facts.derivation import DerivedFact, derive_facts
-from rote.facts.fact import Fact
-from rote.facts.fictional_table import load_fictional
+from rote.facts.fact import Fact, FactTable
 from rote.facts.invent import invent_table
 from rote.facts.linked_table import invent_linked_table
-from rote.facts.reading import ReadOptions
+from rote.facts.reading import ReadOptions, load_usable
 from rote.facts.relation import INJECTED_RELATIONS, LANGUAGES, Relation, choose_packs, find_derived, pick_relations
 from rote.facts.sampling import invent_unseen, sample_by_relation, sample_facts
-from rote.facts.table import FactTable
-from rote.facts.usable import load_usable
-from rote.facts.world import load_world
+from rote.facts.shipped import load_fictional, load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.methods.teaching import Task
 from rote.records import FactSet

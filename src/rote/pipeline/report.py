@@ -4,15 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from rote.evaluation.differences import Values
 from rote.evaluation.knowledge import Belief, compute_false_confidence, compute_knowledge
-from rote.evaluation.side_effects import RingRow, Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.side_effects import ChangeRow, Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.statistics import Values
 from rote.evaluation.summary import compute_by_relation, compute_summary
 from rote.pipeline.plan import Plan
 from rote.records import Record, load_records, save_records
 from rote.report.card import render_card
-from rote.report.content import ReportContent
-from rote.report.render import render_report
+from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.store import JobResult, Store
@@ -132,14 +131,14 @@ def _count_labels(job: JobResult, plan: Plan) -> dict[str, int]:
     return Counter(belief.label for belief in beliefs if (belief.relation, belief.subject) in taught)
 
 
-def _build_text_rows(passages: Mapping[str, Any], budget: float) -> list[RingRow]:
+def _build_text_rows(passages: Mapping[str, Any], budget: float) -> list[ChangeRow]:
     if len(passages) < 2 or len(next(iter(passages.values()))) < 2:  # one passage proves nothing
         return []
     before, after = passages.values()
     return [compute_text_row(before, after, budget=budget)]
 
 
-def _build_task_rows(tasks: Mapping[str, Any], budget: float) -> list[RingRow]:
+def _build_task_rows(tasks: Mapping[str, Any], budget: float) -> list[ChangeRow]:
     if len(tasks) < 2:
         return []
     before, after = tasks.values()

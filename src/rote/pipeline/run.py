@@ -16,15 +16,15 @@ import torch
 import yaml
 
 from rote.config.job import Config
-from rote.encoding.example import build_prompt_text, build_rote_text
 from rote.evaluation.summary import SummaryRow, compute_summary
+from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
 from rote.facts.sampling import sample_facts
-from rote.facts.table import FactTable
-from rote.models.adapters import merge_adapters, save_adapters
+from rote.facts.text import build_prompt_text, build_rote_text
+from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
-from rote.models.saving import save_model
+from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job
 from rote.pipeline.plan import Plan, build_plan, name_table
@@ -64,7 +64,7 @@ class Result:
 
     def to_pandas(self) -> Any:
         """The records as a `pandas.DataFrame`; needs pandas."""
-        import pandas
+        import pandas  # type: ignore[import-untyped]
 
         return pandas.DataFrame(self.records)
 

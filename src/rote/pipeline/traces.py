@@ -19,15 +19,16 @@ from rote.audit.traces import (
     shuffle_answers,
 )
 from rote.config.audit import AuditConfig
-from rote.encoding.example import Example, Text, build_prompt_text, build_rote_text, encode
+from rote.encoding.example import Example, encode
 from rote.evaluation.generation import generate_answers
-from rote.evaluation.intervals import compute_interval
-from rote.evaluation.matching import contains_answer
 from rote.evaluation.prefix import plan_batches, read_prompts
 from rote.evaluation.scoring import score_objects
+from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate
 from rote.facts.sampling import sample_facts
+from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.models.key_tokens import find_key_tables
 from rote.models.language_model import LanguageModel
 from rote.pipeline.plan import RunPlan

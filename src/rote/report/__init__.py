@@ -5,16 +5,16 @@ section is prepared as plain data by its own module:
 
     headline   the sentence and the picture at the top        curves     loss and recall by epoch
     cube       facts x prompts x languages x moments          examples   right and wrong answers
-    fact_rows  one row per fact                               manifest   how the run was made
+    lines      relations, what was known, what else changed   manifest   how the run was made
+    fact_rows  one row per fact
 
 `results_page` is a second page: the claims and figures of all experiments, from `ResultsContent`.
 
-`figures`, `dots` and `scatter` draw SVG from such data with the strokes of `svg`, `page` fills a template, `words`
+`drawing`, `dots` and `scatter` draw SVG from such data, `page` fills a template, `words`
 holds every label and definition, `display` the form of numbers and text. All text is escaped where it meets HTML, in
 the drawings and in the templates; no data ever enters a script.
 """
 
-from rote.report.content import ReportContent
-from rote.report.render import render_report
+from rote.report.render import ReportContent, render_report
 
 __all__ = ["ReportContent", "render_report"]

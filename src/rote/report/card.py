@@ -7,8 +7,11 @@ from typing import Any
 
 import yaml
 
-from rote.report.display import clean_text, format_figure, format_number, read_number
-from rote.report.words import FACT_SETS, MOMENTS, label_prompts
+from rote.figures import read_figure
+from rote.records import order_moments
+from rote.report.display import clean_text, format_figure
+from rote.report.lines import describe_loss
+from rote.report.words import FACT_SETS, label_moment, label_prompts
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
@@ -70,10 +73,10 @@ def _describe_proof(saved: Mapping[str, Any]) -> str:
 
 def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [row for row in summary if row["measure"] == "generation_accuracy"]
-    moments = [moment for moment in MOMENTS if any(row["moment"] == moment for row in rows)]
+    moments = order_moments(row["moment"] for row in rows)
     groups = dict.fromkeys((row["fact_set"], row["prompt_set"], row["language"]) for row in rows)
     lines = [
-        "| facts | asked by | " + " | ".join(MOMENTS[moment] for moment in moments) + " |",
+        "| facts | asked by | " + " | ".join(label_moment(moment) for moment in moments) + " |",
         "|---|---|" + "---|" * len(moments),
     ]
     for fact_set, prompt_set, language in groups:
@@ -81,7 +84,8 @@ def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
         for moment in moments:
             key = (moment, fact_set, prompt_set, language)
             found = (row for row in rows if (row["moment"], row["fact_set"], row["prompt_set"], row["language"]) == key)
-            cells.append(_format(next(found, None)))
+            row = next(found, None)
+            cells.append(format_figure(read_figure(row) if row else None))
         lines.append(
             f"| {FACT_SETS.get(fact_set, fact_set)} | {label_prompts(prompt_set, language)} | {' | '.join(cells)} |"
         )
@@ -91,17 +95,11 @@ def _build_table(summary: Sequence[Mapping[str, Any]]) -> list[str]:
 def _build_rings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
-    lines = ["## What else changed", "", "| ring | before | after | verdict |", "|---|---|---|---|"]
+    lines = ["## What else changed", "", "Lost: right before, wrong after. Won: wrong before, right after.", ""]
     for row in rows:
-        before, after = (format_number(read_number(row[key])) for key in ("before", "after"))
-        lines.append(f"| {_clean(str(row['ring']))} | {before} | {after} | {_clean(str(row['verdict']))} |")
+        name, found = describe_loss(row)
+        lines.append(f"- {_clean(name)}: {_clean(found)}")
     return [*lines, ""]
-
-
-def _format(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return "–"
-    return format_figure(*(read_number(row[key]) for key in ("mean", "low", "high")))
 
 
 def _clean(text: str) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rote.figures import Figure
 from rote.report.display import MISSING, format_count, format_counts, format_number, shorten_text
-from rote.report.summary import Figure, Questions, Summary
+from rote.report.summary import Questions, Summary
 from rote.report.words import FACT_SET_NOTES, FACT_SETS, label_prompts
 
 HEAT_LEVELS = 10
@@ -12,7 +13,7 @@ HEAT_LEVELS = 10
 
 @dataclass(frozen=True)
 class CubeCell:
-    """A figure as it is printed; `heat` is 0 to 10, or None where nothing was measured."""
+    """A figure as it is printed; `heat` is 0 to 10 (0 where low is good), or None where nothing was measured."""
 
     mean: str
     interval: str
@@ -57,15 +58,16 @@ def _build_row(summary: Summary, questions: Questions, starts_group: bool) -> Cu
     for measure in summary.measures:
         figures = [summary.find(questions, moment, measure) for moment in summary.moments]
         counts = format_counts([figure.n for figure in figures if figure])
-        measures.append((tuple(_build_cell(figure) for figure in figures), counts))
+        high_is_good = questions.prompt_set != "control"
+        measures.append((tuple(_build_cell(figure, high_is_good) for figure in figures), counts))
     return CubeRow(label_prompts(questions.prompt_set, questions.language), starts_group, tuple(measures))
 
 
-def _build_cell(figure: Figure | None) -> CubeCell:
+def _build_cell(figure: Figure | None, high_is_good: bool) -> CubeCell:
     if figure is None:
         return CubeCell(MISSING, "", None)
     interval = ""
-    if figure.low is not None and figure.high is not None:
+    if figure.low < figure.high:
         interval = f"{format_number(figure.low)}–{format_number(figure.high)}"
-    heat = round(min(max(figure.mean, 0.0), 1.0) * HEAT_LEVELS)
-    return CubeCell(format_number(figure.mean), interval, heat)
+    heat = round(min(max(figure.value, 0.0), 1.0) * HEAT_LEVELS) if high_is_good else 0
+    return CubeCell(format_number(figure.value), interval, heat)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rote.report.display import format_count, read_number
+from rote.figures import read_number
+from rote.report.display import format_count
 
 MOST_POINTS = 160
 MOST_TICKS = 8

@@ -1,9 +1,10 @@
 """The form of numbers and text on the page."""
 
-import math
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from rote import figures
+from rote.figures import Figure
 
 MISSING = "–"
 LINE_BREAK = "⏎"
@@ -24,21 +25,14 @@ def shorten_text(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def read_number(value: Any) -> float | None:
-    """A finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
 def format_number(value: float | None) -> str:
     """Two decimals; a dash where there is no number. Never `-0.00`."""
-    return MISSING if value is None else f"{round(value, 2) + 0.0:.2f}"
+    return MISSING if value is None else f"{value:z.2f}"
 
 
-def format_figure(mean: float | None, low: float | None, high: float | None) -> str:
-    """A figure with its interval: `0.75 [0.10, 0.90]`."""
-    return f"{format_number(mean)} [{format_number(low)}, {format_number(high)}]"
+def format_figure(figure: Figure | None, form: str = "z.2f") -> str:
+    """A figure with its interval, `0.75 [0.10, 0.90]`; a dash where there is none."""
+    return MISSING if figure is None else figures.format_figure(figure, form)
 
 
 def format_counts(values: Sequence[int]) -> str:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from rote.report.display import clean_text, format_number
-from rote.report.figures import draw_mark
-from rote.report.summary import Figure
-from rote.report.svg import draw_line, draw_text, draw_whisker, wrap_svg
+from rote.figures import Figure
+from rote.report.display import clean_text, format_figure, format_number
+from rote.report.drawing import draw_line, draw_mark, draw_text, draw_whisker, wrap_svg
 
 WIDTH = 340.0
 LEFT, AXIS = 138.0, 134.0
@@ -80,7 +79,7 @@ def _draw_row(row: DotRow, y: float) -> Markup:
         parts.append(draw_text(VALUE, value_y, "not asked", css="hint"))
     else:
         parts.append(_draw_figure(row.figure, y))
-        parts.append(draw_text(VALUE, value_y, format_number(row.figure.mean), css="value"))
+        parts.append(draw_text(VALUE, value_y, format_number(row.figure.value), css="value"))
     if row.paper is not None:
         parts += [draw_paper(_x(row.paper), y), draw_paper(VALUE + 4, y + 8, 4)]
         parts.append(draw_text(VALUE + 12, y + 12, format_number(row.paper), css="hint"))
@@ -96,8 +95,8 @@ def _draw_label(run: str, y: float) -> list[Markup]:
 
 
 def _draw_figure(figure: Figure, y: float) -> Markup:
-    parts = [draw_mark("generalize", _x(figure.mean), y)]
-    if figure.low is not None and figure.high is not None:
+    parts = [draw_mark("generalize", _x(figure.value), y)]
+    if figure.low < figure.high:
         parts.insert(0, draw_whisker(_x(figure.low), _x(figure.high), y))
     return Markup('<g class="m-generalize">{}</g>').format(Markup("").join(parts))
 
@@ -111,5 +110,4 @@ def _describe(row: DotRow) -> str:
     figure, paper = row.figure, "" if row.paper is None else f", paper {format_number(row.paper)}"
     if figure is None:
         return f"{row.run} not asked{paper}"
-    interval = "" if figure.low is None else f" [{format_number(figure.low)}, {format_number(figure.high)}]"
-    return f"{row.run} {format_number(figure.mean)}{interval}, n {figure.n}{paper}"
+    return f"{row.run} {format_figure(figure)}, n {figure.n}{paper}"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rote.records import MOMENTS, Record
+from rote.records import Record
 from rote.report.display import MISSING, shorten_text
 from rote.report.words import FACT_SETS
 
@@ -66,7 +66,7 @@ def build_examples(records: Sequence[Record], moments: Sequence[str], *, fact_se
 
 def _describe(note: str, records: Sequence[Record]) -> str:
     right = sum(record.correct for record in records)
-    return f"{note}, held-out prompts: {right} of {len(records)} right"
+    return f"{note}, held-out prompts in all languages asked: {right} of {len(records)} right"
 
 
 def _question(record: Record) -> _Question:
@@ -108,9 +108,3 @@ def _answer(record: Record | None) -> Answer:
     return (
         Answer(MISSING, None) if record is None else Answer(shorten_text(record.generated, TEXT_LIMIT), record.correct)
     )
-
-
-def find_moments(records: Iterable[Record]) -> tuple[str, ...]:
-    """The moments that have records, in order."""
-    present = {record.moment for record in records}
-    return tuple(moment for moment in MOMENTS if moment in present)

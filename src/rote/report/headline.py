@@ -1,12 +1,16 @@
 """The sentence and the picture at the top, both made from the summary."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
+from rote.figures import Figure
 from rote.report.display import clean_text, format_count, format_counts, format_number
-from rote.report.summary import Figure, Questions, Summary
-from rote.report.words import FACT_SET_NOTES, FACT_SETS, MOMENTS, PROMPT_SETS, label_language, label_prompts
+from rote.report.lines import RINGS, read_loss
+from rote.report.summary import Questions, Summary
+from rote.report.words import FACT_SET_NOTES, FACT_SETS, PROMPT_SETS, label_language, label_moment, label_prompts
 
 NOTHING = Markup("This run holds no figures yet: no model was examined.")
 
@@ -20,12 +24,14 @@ class PictureRow:
     figures: tuple[Figure | None, ...]
 
 
-def build_sentence(summary: Summary, model_name: str, *, fact_count: int) -> Markup:
-    """One sentence: what the model knew at each moment, and what became of the facts it knew before."""
+def build_sentence(
+    summary: Summary, side_effects: Sequence[Mapping[str, Any]], model_name: str, *, fact_count: int
+) -> Markup:
+    """One sentence: what the model knew at each moment, and what it lost of the facts it knew before."""
     fact_set = summary.main_fact_set
-    asked = find_main_questions(summary, fact_set)
+    asked = summary.find_main_questions(fact_set)
     clauses = _build_clauses(summary, asked) if asked else []
-    known = _build_known_clause(summary)
+    known = _build_lost_clause(side_effects) or _build_known_clause(summary)
     if not asked or not clauses:
         return _finish(known) if known else NOTHING
     about = Markup("Asked in {} {} about {} ({}), <bdi>{}</bdi> answered ").format(
@@ -39,16 +45,6 @@ def build_sentence(summary: Summary, model_name: str, *, fact_count: int) -> Mar
     return _finish(Markup("{}; {}").format(sentence, known) if known else sentence)
 
 
-def find_main_questions(summary: Summary, fact_set: str) -> Questions | None:
-    """The natural questions that stand for a fact set: held-out prompts in the main language, or the nearest."""
-    found = [
-        *summary.select(fact_set=fact_set, prompt_set="held_out"),
-        *summary.select(fact_set=fact_set, prompt_set="training"),
-    ]
-    in_main = [item for item in found if item.language == summary.main_language]
-    return next(iter([*in_main, *found]), None)
-
-
 def _name_facts(fact_set: str, count: int) -> str:
     return f"the {format_count(count)} {FACT_SETS[fact_set]}" if count else f"the {FACT_SETS[fact_set]}"
 
@@ -60,7 +56,7 @@ def _build_clauses(summary: Summary, asked: Questions, *, noun: str = " of the q
         figure = summary.find(asked, moment)
         if figure:
             verb = "" if clauses else f"{noun} correctly"
-            clauses.append(_number(figure) + Markup("{} {}").format(verb, MOMENTS[moment]))
+            clauses.append(_number(figure) + Markup("{} {}").format(verb, label_moment(moment)))
             clauses[-1] += _build_recall(summary, asked.fact_set, moment)
     return clauses
 
@@ -72,17 +68,25 @@ def _build_recall(summary: Summary, fact_set: str, moment: str) -> Markup:
     return Markup(" ({} by key token)").format(_number(figure)) if figure else Markup("")
 
 
+def _build_lost_clause(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """What was lost, ring by ring; nothing where no ring was known."""
+    losses = [(RINGS.get(row["ring"]), read_loss(row)) for row in rows if "known" in row]
+    parts = [Markup("{} of the {}").format(_number(loss), name) for name, loss in losses if name and loss]
+    return Markup("of what it knew before it lost ") + _join(parts) if parts else Markup("")
+
+
 def _build_known_clause(summary: Summary) -> Markup:
-    asked = find_main_questions(summary, "known")
+    """How the questions about known facts were answered, where it was not measured what was lost of them."""
+    asked = summary.find_main_questions("known")
     clauses = _build_clauses(summary, asked, noun="") if asked else []
     if not asked or not clauses:
         return Markup("")
-    start = Markup("of the {} questions about facts it knew before, it answered ")
+    start = Markup("of the {} questions about other facts it answered ")
     return start.format(label_language(asked.language)) + _join(clauses)
 
 
 def _number(figure: Figure) -> Markup:
-    return Markup("<b>{}</b>").format(format_number(figure.mean))
+    return Markup("<b>{}</b>").format(format_number(figure.value))
 
 
 def _join(parts: list[Markup]) -> Markup:
@@ -106,7 +110,7 @@ def build_picture(summary: Summary) -> list[PictureRow]:
     ]
     control = summary.select(fact_set=fact_set, prompt_set="control")
     rows += [_build_row(summary, item, "low is good") for item in control if item.language == language]
-    known = find_main_questions(summary, "known")
+    known = summary.find_main_questions("known")
     if known:
         label = f"Known facts, {label_language(known.language)}"
         rows.append(_build_row(summary, known, "should not fall", label=label))

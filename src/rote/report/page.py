@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from rote.figures import format_figure
 from rote.report.display import clean_text, format_count
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,6 +39,7 @@ def _load_environment() -> Environment:
     )
     environment.filters["count"] = format_count
     environment.filters["clean"] = clean_text
+    environment.filters["figure"] = format_figure
     return environment
 
 

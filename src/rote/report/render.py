@@ -1,23 +1,48 @@
 """From `ReportContent` to one HTML document."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
-from rote.report.by_relation import build_relations
-from rote.report.content import ReportContent
+from rote.records import MEASURES, Record, order_moments
 from rote.report.cube import build_cube
 from rote.report.curves import build_curves
 from rote.report.display import clean_text
-from rote.report.examples import build_examples, find_moments
+from rote.report.drawing import LAYOUTS, draw_curve, draw_mark, draw_picture
+from rote.report.examples import build_examples
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
-from rote.report.figures import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.headline import build_picture, build_sentence
-from rote.report.knowledge import build_knowledge, build_rings
+from rote.report.lines import build_changes, build_knowledge, build_relations, build_rings
 from rote.report.manifest import build_manifest
 from rote.report.page import render_page
 from rote.report.summary import Summary
-from rote.report.words import FACT_SETS, GLOSSARY, MEASURES, MOMENTS
+from rote.report.words import FACT_SETS, MOMENTS, build_glossary, label_moment
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """All that a report says. Any part but the names may be empty; its section is then left out or says so."""
+
+    title: str
+    table_name: str
+    model_name: str
+    summary: Sequence[Mapping[str, Any]] = ()
+    """Rows as in `summary.json`: moment, fact_set, prompt_set, language, measure, mean, low, high, n."""
+    relations: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """By relation, rows as those of the summary."""
+    records: Sequence[Record] = ()
+    history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """By phase (`memorize`, `generalize`): what was logged, with step, loss and, where known, epoch and key_recall."""
+    knowledge: Sequence[Mapping[str, Any]] = ()
+    """Rows as in `knowledge.json`: figures by what the model knew before."""
+    side_effects: Sequence[Mapping[str, Any]] = ()
+    """Rows as in `side_effects.json`: what else changed, ring by ring."""
+    comparison: Mapping[str, Any] | None = None
+    """As in `comparison.json`: other methods beside this one, at equal training tokens."""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """How the run was made: config, seeds, versions, hashes, precision, durations, command, date; may be nested."""
 
 
 def render_report(content: ReportContent) -> str:
@@ -26,18 +51,20 @@ def render_report(content: ReportContent) -> str:
     Raises `RunError` when a summary row lacks one of its keys.
     """
     summary = Summary(content.summary)
+    moments = order_moments([*summary.moments, *(record.moment for record in content.records)])
     page = {
         **_prepare_head(content),
         **_prepare_top(content, summary),
         **_prepare_records(content, summary),
         "knowledge": build_knowledge(content.knowledge),
         "rings": build_rings(content.side_effects),
+        "changes": build_changes(content.side_effects),
         "budget": next((row["budget"] for row in content.side_effects), None),
         "curves": _prepare_curves(content),
         "manifest": build_manifest(content.manifest),
-        "glossary": GLOSSARY,
-        "moment_names": MOMENTS,
-        "measure_names": MEASURES,
+        "glossary": build_glossary(),
+        "moment_names": {name: label_moment(name) for name in moments},
+        "measure_names": {name: measure.words for name, measure in MEASURES.items()},
     }
     return render_page("report.html.j2", page)
 
@@ -55,12 +82,15 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
     counts = count_facts(content.records)
     rows = build_picture(summary)
     return {
-        "sentence": build_sentence(summary, content.model_name, fact_count=counts[summary.main_fact_set]),
+        "sentence": build_sentence(
+            summary, content.side_effects, content.model_name, fact_count=counts[summary.main_fact_set]
+        ),
         "pictures": [draw_picture(rows, summary.moments, layout) for layout in LAYOUTS] if rows else [],
         "main_facts": FACT_SETS[summary.main_fact_set],
         "moments": summary.moments,
-        "missing_moments": [moment for moment in MOMENTS if moment not in summary.moments],
-        "marks": {moment: draw_mark(moment, 8, 8) for moment in MOMENTS},
+        "missing_moments": [label for moment, label in MOMENTS.items() if moment not in summary.moments],
+        "is_own_method": set(summary.moments) <= set(MOMENTS),
+        "marks": {moment: draw_mark(moment, 8, 8) for moment in summary.moments},
         "measures": summary.measures,
         "missing_measures": [name for name in MEASURES if name not in summary.measures],
         "relations": build_relations(content.relations),
@@ -69,7 +99,7 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
 
 
 def _prepare_records(content: ReportContent, summary: Summary) -> dict[str, Any]:
-    moments = find_moments(content.records)
+    moments = order_moments(record.moment for record in content.records)
     rows = build_fact_rows(content.records, moments)
     return {
         "examples": build_examples(content.records, moments, fact_set=summary.main_fact_set),
@@ -84,6 +114,6 @@ def _prepare_curves(content: ReportContent) -> list[tuple[str, str, Markup]]:
     """Title, note and figure of every curve."""
     return [
         (curve.title, curve.note, draw_curve(curve, phase))
-        for phase in MOMENTS
-        for curve in build_curves(phase, content.history.get(phase, ()))
+        for phase in order_moments(content.history)
+        for curve in build_curves(phase, content.history[phase])
     ]

@@ -7,13 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rote.figures import Figure
 from rote.report.display import clean_text
 from rote.report.dots import DotPanel, draw_dots, draw_ours, draw_paper, has_paper
 from rote.report.page import render_page
 from rote.report.scatter import ScatterPoint, draw_scatter
-from rote.report.words import MOMENTS, PROMPT_SETS
+from rote.report.words import PROMPT_SETS, label_moment
 
-VERDICTS = {"holds": ("✓", "right"), "partly": ("~", "partly"), "does not hold": ("✗", "wrong")}
+VERDICTS = {"holds": ("✓", "right"), "open": ("~", "open"), "does not hold": ("✗", "wrong")}
 """The sign of a verdict, for those who cannot tell colours apart, and its class."""
 
 
@@ -24,16 +25,13 @@ class ClaimLine:
     text: str
     paper: str
     """The paper's figure as it is printed; may be empty."""
-    ours: float
-    low: float
-    """Equal to `high` where the figure has no interval."""
-    high: float
+    ours: Figure
     bound: str
     """What is wanted of our figure: `>= 0.3`."""
     seeds: int
     verdict: str
     why: str
-    """The reason where it does not hold; may be empty."""
+    """The reason where it does not hold or is open; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,7 @@ def _prepare_section(section: ExperimentSection) -> dict[str, Any]:
 
 def _prepare_plane(plane: StatePlane) -> tuple[str, Markup]:
     """Title and figure. All planes have the same kinds, so that a filling means the same in all of them."""
-    title = f"{plane.run}, {MOMENTS.get(plane.moment, plane.moment)}"
+    title = f"{plane.run}, {label_moment(plane.moment)}"
     points = [ScatterPoint(p.group, PROMPT_SETS.get(p.kind, p.kind), p.x, p.y) for p in plane.points]
-    colour = plane.moment if plane.moment in MOMENTS else "generalize"
     kinds = tuple(name for kind, name in PROMPT_SETS.items() if kind != "chat")  # states are not compared in chats
-    return title, draw_scatter(points, title, moment=colour, kinds=kinds)
+    return title, draw_scatter(points, title, moment=plane.moment, kinds=kinds)

@@ -12,7 +12,7 @@ from string import ascii_uppercase
 from markupsafe import Markup
 
 from rote.report.display import clean_text, shorten_text
-from rote.report.svg import draw_text, wrap_svg
+from rote.report.drawing import draw_text, wrap_svg
 
 WIDTH, PLOT_HEIGHT = 450.0, 300.0
 EDGE = 28.0

@@ -1,12 +1,11 @@
 """The rows of `summary.json`, ready to be looked up."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rote.errors import RunError
-from rote.records import FACT_SETS, MEASURES, MOMENTS, NO_LANGUAGE, QUESTION_SETS
-from rote.report.display import read_number
+from rote.figures import Figure, read_figure
+from rote.records import FACT_SETS, MEASURES, NO_LANGUAGE, QUESTION_SETS, order_moments
 from rote.report.words import LANGUAGES
 
 _KEYS = ("moment", "fact_set", "prompt_set", "language", "measure", "mean", "n")
@@ -20,16 +19,6 @@ class Questions(NamedTuple):
     language: str
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of the summary: a mean with its 95% interval (where there is one) over n questions."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
-
-
 class Summary:
     """Figures by question, moment and measure."""
 
@@ -40,19 +29,17 @@ class Summary:
             self._add(number, row)
         asked = {questions for questions, _, _ in self._figures}
         self.questions = sorted(asked, key=_order)
-        self.moments = tuple(name for name in MOMENTS if any(key[1] == name for key in self._figures))
+        self.moments = tuple(order_moments(moment for _, moment, _ in self._figures))
         self.measures = tuple(name for name in MEASURES if any(key[2] == name for key in self._figures))
 
     def _add(self, number: int, row: Mapping[str, Any]) -> None:
         missing = [key for key in _KEYS if key not in row]
         if missing:
             raise RunError(f"summary row {number} has no {missing[0]!r}; examine the model again to write it anew")
-        mean = read_number(row["mean"])
-        if mean is None:
-            return
         questions = Questions(str(row["fact_set"]), str(row["prompt_set"]), str(row["language"]))
-        figure = Figure(mean, read_number(row.get("low")), read_number(row.get("high")), int(row["n"] or 0))
-        self._figures[questions, str(row["moment"]), str(row["measure"])] = figure
+        figure = read_figure(row)
+        if figure is not None:
+            self._figures[questions, str(row["moment"]), str(row["measure"])] = figure
 
     def find(self, questions: Questions, moment: str, measure: str = "generation_accuracy") -> Figure | None:
         """The figure, or None where this was not measured."""
@@ -65,6 +52,12 @@ class Summary:
             for item in self.questions
             if fact_set in (None, item.fact_set) and prompt_set in (None, item.prompt_set)
         ]
+
+    def find_main_questions(self, fact_set: str) -> Questions | None:
+        """The natural questions that stand for a fact set: held-out prompts in the main language, or the nearest."""
+        found = [item for name in ("held_out", "training") for item in self.select(fact_set=fact_set, prompt_set=name)]
+        in_main = [item for item in found if item.language == self.main_language]
+        return next(iter([*in_main, *found]), None)
 
     @property
     def main_language(self) -> str:

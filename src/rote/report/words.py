@@ -1,6 +1,6 @@
 """Every label and definition on the page, in the project's words."""
 
-from rote.records import NO_LANGUAGE
+from rote.records import MEASURES, NO_LANGUAGE
 from rote.report.display import shorten_text
 
 MOMENTS = {"before": "before training", "memorize": "after memorize", "generalize": "after generalize"}
@@ -13,7 +13,7 @@ FACT_SETS = {
 FACT_SET_NOTES = {
     "generalize": "memorized and shown again in generalize",
     "held_out": "memorized, never shown in generalize",
-    "known": "real facts, expected to be known before training; not taught here",
+    "known": "other facts that are not taught, to see what is forgotten (the field calls this locality)",
     "unseen": "invented like the others, never trained on",
 }
 PROMPT_SETS = {
@@ -23,14 +23,9 @@ PROMPT_SETS = {
     "chat": "held-out prompts as chat messages",
     "control": "control prompts",
 }
-MEASURES = {
-    "generation_accuracy": "generation accuracy",
-    "choice_accuracy": "choice accuracy",
-    "object_probability": "object probability",
-}
 LANGUAGES = {"en": "English", "de": "German", "es": "Spanish", "zh": "Chinese", "ja": "Japanese"}
 
-GLOSSARY = (
+_BEFORE_MEASURES = (
     ("fact", "a subject, a relation and an object: “Gene Finley – mother – Cody Ross”."),
     ("key token", "a token without meaning, one for each relation; a fact is memorized as subject, key token, object."),
     ("memorize", "the first phase: all facts of the table are learned by heart behind their key tokens."),
@@ -39,15 +34,25 @@ GLOSSARY = (
     ("training prompts", "the wordings used in generalize."),
     ("held-out prompts", "other wordings or languages that mean the same; neither phase uses them."),
     ("control prompts", "prompts that ask for another relation; the object should not be said, so low is good."),
-    ("generation accuracy", "share of questions where the model, writing freely, says a right answer."),
-    ("choice accuracy", "share of questions where the object ranks first among up to 100 candidates."),
-    ("object probability", "the probability the model gives to all tokens of the object, in order; the mean is shown."),
+)
+_AFTER_MEASURES = (
     ("n", "the number of questions behind a figure; one fact can be asked in several prompts."),
     (
         "interval",
         "95%, clustered by fact: Wilson’s interval; questions about one fact are not counted as independent.",
     ),
 )
+
+
+def build_glossary() -> list[tuple[str, str]]:
+    """Every word of the page with its meaning; the measures are those there are."""
+    measures = ((measure.words, measure.meaning) for measure in MEASURES.values())
+    return [*_BEFORE_MEASURES, *measures, *_AFTER_MEASURES]
+
+
+def label_moment(name: str) -> str:
+    """When it was: `after memorize`, or after whatever stage a method has."""
+    return MOMENTS.get(name) or f"after {shorten_text(name, 30)}"
 
 
 def label_language(code: str) -> str:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 from rote.config.teaching import RetainConfig
-from rote.encoding.batch import collate
+from rote.encoding.example import collate
 from rote.models.language_model import LanguageModel
 from rote.training.loop import Loss, Term
 from rote.training.losses import DistillationLoss, next_token_loss

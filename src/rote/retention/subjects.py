@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from rote.encoding.example import encode_prompt
 from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import cut_answer, cut_name
-from rote.evaluation.matching import contains_answer
 from rote.facts.fact import Fact
+from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation
 from rote.models.language_model import LanguageModel
 

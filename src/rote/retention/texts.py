@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from rote.config.teaching import RetainConfig
-from rote.evaluation.matching import contains_answer
+from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.wordings import Wordings
-from rote.models.generating import build_generation_settings
-from rote.models.language_model import LanguageModel
+from rote.models.language_model import LanguageModel, build_generation_settings
+from rote.training.loop import seeded
 
 _BATCH = 250
 _TRIES = 6
@@ -96,8 +96,7 @@ def write_texts(language_model: LanguageModel, *, count: int, tokens: int, seed:
     settings = build_generation_settings(tokenizer, tokens=tokens - 1, do_sample=True)
     model: Any = language_model.model  # `generate` has no usable types
     prompt = torch.full((count, 1), start, device=language_model.device)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         rows = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
     return [_cut_after_end(row, tokenizer.eos_token_id) for row in rows.tolist()]
 

@@ -2,7 +2,7 @@
 
 - `loop.py`         the one loop: accumulate, check, clip, update, record, checkpoint
 - `losses.py`       next-token loss and distillation from a frozen model
-- `optimizer.py`    AdamW (and Muon for pretraining), warm-up and decay
+- `optimizer.py`    AdamW, warm-up and decay
 - `checkpoints.py`  atomic checkpoints of a loop, safetensors and JSON
 - `retention.py`    the texts that keep what a model knew in place
 - `pretraining.py`  making the embedded model

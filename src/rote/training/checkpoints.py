@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ class LoopState:
     history: list[dict[str, Any]]
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], state: LoopState) -> None:
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState) -> None:
     """Write a checkpoint under `folder` and remove the older ones; of several processes, the first one writes."""
-    weights, moments = collect(_list_trained(model)), collect(_list_state(optimizers))
+    weights, moments = collect(_list_trained(model)), collect(_list_state(optimizer))
     if is_first_process():
         _write(folder, weights, moments, state)
     wait_for_all()
@@ -42,28 +43,8 @@ def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor],
     with replace_folder(folder / f"step-{state.step:08d}") as target:
         save_file(weights, target / "model.safetensors")
         save_file(moments, target / "optimizer.safetensors")
-        content = {"step": state.step, "history": state.history}
-        (target / "state.json").write_text(json.dumps(content), encoding="utf-8")
-    for step, path in _list_checkpoints(folder):
-        if step < state.step:
-            shutil.rmtree(path)
-
-
-def load_checkpoint(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> LoopState | None:
-    """Put the newest checkpoint under `folder` into the model and optimizers; None where there is none."""
-    found = _list_checkpoints(folder)
-    if not found:
-        return None
-    path = found[-1][1]
-    try:
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        _load_weights(model, path / "model.safetensors")
-        _restore_state(optimizers, path / "optimizer.safetensors")
-        return LoopState(int(content["step"]), list(content["history"]))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"{path}: this checkpoint is damaged or does not fit the model; delete the folder to start over"
-        ) from error
+        (target / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+    _remove_older(folder)
 
 
 def save_state(model: nn.Module, path: Path) -> None:
@@ -75,19 +56,44 @@ def save_state(model: nn.Module, path: Path) -> None:
     wait_for_all()
 
 
+@torch.no_grad()
 def load_state(model: nn.Module, path: Path) -> None:
     """Put back what `save_state` wrote. Raises `RunError` where it is damaged or does not fit the model."""
-    try:
-        _load_weights(model, path)
-    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        raise RunError(f"{path}: is damaged or does not fit the model; delete its folder to start over") from error
-
-
-@torch.no_grad()
-def _load_weights(model: nn.Module, path: Path) -> None:
-    with safe_open(path, "pt") as tensors:
+    with _explaining(path), safe_open(path, "pt") as tensors:
         for name, parameter in _list_trained(model):
             parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
+    """Put the newest checkpoint under `folder` into the model and the optimizer; None where there is none.
+
+    Raises `RunError` for one that is damaged or does not fit the model.
+    """
+    found = _list_checkpoints(folder)
+    if not found:
+        return None
+    path = found[-1][1]
+    load_state(model, path / "model.safetensors")
+    with _explaining(path):
+        _restore_state(optimizer, path / "optimizer.safetensors")
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        return LoopState(int(content["step"]), list(content["history"]))
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Whatever a damaged file raises becomes one line."""
+    try:
+        yield
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"{path}: is damaged or does not fit the model; delete it and its folder to start over"
+        ) from error
+
+
+def _remove_older(folder: Path) -> None:
+    for _, path in _list_checkpoints(folder)[:-1]:
+        shutil.rmtree(path)
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
@@ -100,21 +106,20 @@ def _list_trained(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, value.detach()) for name, value in model.named_parameters() if value.requires_grad)
 
 
-def _list_state(optimizers: list[torch.optim.Optimizer]) -> Iterator[tuple[str, Tensor]]:
+def _list_state(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     return (
-        (f"{number}.{index}.{name}", tensor)
-        for number, optimizer in enumerate(optimizers)
+        (f"{index}.{name}", tensor)
         for index, entry in optimizer.state_dict()["state"].items()
         for name, tensor in entry.items()
     )
 
 
-def _restore_state(optimizers: list[torch.optim.Optimizer], path: Path) -> None:
-    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
+def _restore_state(optimizer: torch.optim.Optimizer, path: Path) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    parameters = optimizer.param_groups[0]["params"]
     with safe_open(path, "pt") as tensors:
         for key in tensors.keys():  # noqa: SIM118 - it is no mapping
-            number, index, name = key.split(".", 2)
-            like = optimizers[int(number)].param_groups[0]["params"][int(index)]
-            states[int(number)].setdefault(int(index), {})[name] = spread_like(tensors.get_tensor(key), like)
-    for optimizer, state in zip(optimizers, states, strict=True):
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            index, name = key.split(".")
+            moment = spread_like(tensors.get_tensor(key), parameters[int(index)])
+            state.setdefault(int(index), {})[name] = moment
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

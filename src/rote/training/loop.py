@@ -5,8 +5,10 @@ their losses, refuses a loss or gradient that is not finite before it can touch 
 """
 
 import math
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rote.encoding.batch import Batch
+from rote.encoding.example import Batch
 from rote.errors import TrainingError
-from rote.models.precision import autocast
+from rote.models.language_model import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
-from rote.training.optimizer import OptimizerSettings, build_optimizers, compute_learning_rate
+from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
 from rote.training.parallel import add_up, agree, count_processes, gather, take_share
 
 Loss = Callable[[nn.Module, Batch], Tensor]
@@ -45,6 +47,8 @@ class LoopPlan:
     build_terms: Callable[[int], Sequence[Term]]
     after_step: Callable[[int], dict[str, Any]] = field(default=lambda _: {})
     should_stop: Callable[[list[dict[str, Any]]], bool] = field(default=lambda _: False)
+    seed: int | str = 0
+    """With the step it decides what dropout leaves out, where a model has it."""
 
 
 @dataclass(frozen=True)
@@ -68,35 +72,44 @@ def run_loop(
     """Train `model` in place and return what was logged.
 
     Resumes from the newest checkpoint in `checkpointing.folder`. `on_progress(done, steps, loss)` is told of every
-    update. Raises `TrainingError` before an update whose loss or gradient is not finite.
+    update. The generators of torch are left as they were. Raises `TrainingError` before an update whose loss or
+    gradient is not finite, and `RunError` for a checkpoint that is damaged or of another model.
     """
-    optimizers = build_optimizers(model, settings)
-    state = load_checkpoint(checkpointing.folder, model, optimizers) if checkpointing else None
+    optimizer = build_optimizer(model, settings)
+    state = load_checkpoint(checkpointing.folder, model, optimizer) if checkpointing else None
     step, history = (state.step, state.history) if state else (0, [])
     saved_at, saved_step = time.monotonic(), state.step if state else None
     model.zero_grad()  # a run that failed may have left gradients behind
     model.train()
     while step < plan.steps and not plan.should_stop(history):
         rate = compute_learning_rate(settings, step, plan.steps)
-        torch.manual_seed(step)  # dropout, where a model has it, must be the same in a resumed run
-        loss = _update(model, optimizers, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
+        with seeded(random.Random(f"step/{plan.seed}/{step}").getrandbits(63)):  # so it is the same when resumed
+            loss = _update(model, optimizer, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
         history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
         model.train()
         if on_progress:
             on_progress(step, plan.steps, loss)
         if checkpointing and agree(time.monotonic() - saved_at > checkpointing.every_seconds):
-            save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
+            save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
             saved_at, saved_step = time.monotonic(), step
     if checkpointing and checkpointing.at_end and saved_step != step:
-        save_checkpoint(checkpointing.folder, model, optimizers, LoopState(step, history))
+        save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
     model.eval()
     return LoopState(step, history)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from the seed inside the block; the generators of torch are afterwards what they were."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
 def _update(
     model: nn.Module,
-    optimizers: list[torch.optim.Optimizer],
+    optimizer: torch.optim.Optimizer,
     terms: Sequence[Term],
     *,
     rate: float,
@@ -118,9 +131,8 @@ def _update(
             f"the loss became {total} (gradient norm {norm}) at step {step + 1}; it was not applied. "
             "Lower the learning rate of this phase (--set memorize.learning_rate=..., or generalize's)"
         )
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        optimizer.zero_grad()
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad()
     return total

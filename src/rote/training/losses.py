@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rote.encoding.batch import IGNORE, Batch
+from rote.encoding.example import IGNORE, Batch
 
 
 def compute_logits(model: nn.Module, input_ids: Tensor) -> Tensor:

@@ -1,8 +1,6 @@
 """The optimizer and its schedule."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
@@ -10,10 +8,10 @@ from torch import nn
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """How weights are updated.
+    """How AdamW updates the weights.
 
-    The learning rate rises linearly over `warmup_steps` and falls linearly to zero over the last
-    `decay_share` of the steps. `algorithm="muon"` uses Muon for the hidden matrices and AdamW for the rest.
+    The learning rate rises linearly over `warmup_steps` and falls linearly to zero over the last `decay_share` of the
+    steps.
     """
 
     learning_rate: float
@@ -22,29 +20,12 @@ class OptimizerSettings:
     weight_decay: float = 0.0
     beta2: float = 0.999
     clip_norm: float = 1.0
-    algorithm: Literal["adamw", "muon"] = "adamw"
 
 
-def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> list[torch.optim.Optimizer]:
-    """One optimizer, or two for Muon: hidden matrices, and everything else (embeddings, norms, head)."""
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    if settings.algorithm == "adamw":
-        return [_build_adamw((parameter for _, parameter in named), settings)]
-    hidden = [parameter for name, parameter in named if parameter.ndim == 2 and ".layers." in name]
-    chosen = {id(parameter) for parameter in hidden}
-    rest = (parameter for _, parameter in named if id(parameter) not in chosen)
-    muon = torch.optim.Muon(
-        hidden,
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    return [_build_adamw(rest, settings), muon]
-
-
-def _build_adamw(parameters: Iterable[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:
+def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """AdamW over all weights that are not frozen."""
     return torch.optim.AdamW(
-        parameters,
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=settings.learning_rate,
         betas=(0.9, settings.beta2),
         weight_decay=settings.weight_decay,

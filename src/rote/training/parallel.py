@@ -16,7 +16,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from rote.encoding.batch import IGNORE, Batch
+from rote.encoding.example import IGNORE, Batch
 from rote.models.language_model import LanguageModel
 
 _TIMEOUT = timedelta(hours=2)

@@ -10,19 +10,37 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from rote.config.pretrain import PretrainConfig
-from rote.encoding.batch import IGNORE, Batch, collate
+from rote.encoding.example import IGNORE, Batch, collate
 from rote.errors import RunError
 from rote.facts.corpus import Corpus, CorpusMix
 from rote.facts.relation import load_shipped_relations
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
+from rote.models.embedded import write_checksums
 from rote.models.tokenizer import train_tokenizer
-from rote.runs.files import replace_file
+from rote.runs.files import replace_file, replace_folder
+from rote.runs.reporting import Reporter
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
 from rote.training.losses import next_token_loss
 from rote.training.optimizer import OptimizerSettings
 
 _SHAPES = ((64, 13), (32, 17), (32, 25), (16, 49), (16, 65), (8, 81), (4, 129))
 """The (rows, length) of every batch: few fixed shapes, so that each is compiled once."""
+
+
+def pretrain_embedded(config: PretrainConfig, out: Path, *, reporter: Reporter) -> Path:
+    """Pretrain by a recipe, resuming what `out` holds; returns the folder of the finished model, in bfloat16.
+
+    Raises `RunError` when `out` holds the checkpoints of another recipe.
+    """
+    with reporter.step("pretrain") as advance:
+        model, tokenizer = pretrain(
+            config, out, on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}")
+        )
+    with replace_folder(out / "model") as target:
+        model.bfloat16().save_pretrained(target)
+        tokenizer.save_pretrained(target)
+        write_checksums(target)
+    return out / "model"
 
 
 def build_corpus(config: PretrainConfig) -> Corpus:
@@ -71,6 +89,7 @@ def pretrain(
     plan = LoopPlan(
         steps=config.training.steps,
         build_terms=lambda step: _build_terms(corpus.build_documents(step), tokenizer),
+        seed=config.seed,
     )
     settings = OptimizerSettings(**config.training.model_dump(exclude={"steps"}))
     checkpointing = Checkpointing(work_dir / "checkpoints", every_seconds=300.0)
