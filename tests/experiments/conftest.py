@@ -28,7 +28,7 @@ def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
     return Record(**{**content, "subject": subject, **changes})
 
 
-def build_trial(*records: Record, tokens: int = 0, **outcome: Any) -> JobResult:
+def build_job(*records: Record, tokens: int = 0, **outcome: Any) -> JobResult:
     about = {"labels": {}, "representations": [], "training_tokens": tokens, "config": {"model": "tiny"}}
     return JobResult("abc", {**about, **outcome}, list(records))
 
@@ -37,7 +37,7 @@ def build_answers(shares: dict[str, list[bool | float]], **changes: Any) -> JobR
     """A job in which every fact was asked about as often as it has answers."""
     tokens = changes.pop("tokens", 0)
     records = [build_record(subject, value, **changes) for subject, values in shares.items() for value in values]
-    return build_trial(*records, tokens=tokens)
+    return build_job(*records, tokens=tokens)
 
 
 def write_shape(folder: Path, *, layers: int = 28) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.experiments.conftest import build_answers, build_record, build_trial, write_shape
+from tests.experiments.conftest import build_answers, build_job, build_record, write_shape
 
 from rote.errors import ConfigError
 from rote.evaluation.questions import Question
@@ -25,7 +25,7 @@ from rote.experiments.experiment import (
     plan_runs,
 )
 from rote.experiments.reproduce import describe_runs, format_experiment, load_finished, run_experiment
-from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_table, format_trial, list_columns, warn_of_recall
+from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_job, format_table, list_columns, warn_of_recall
 from rote.figures import Figure
 from rote.pipeline.job import ROOMS, JobRequest, name_job
 from rote.records import save_records
@@ -230,10 +230,8 @@ def test_the_paper_has_a_figure_for_each_run_or_none() -> None:
 
 
 def test_the_table_sets_the_paper_beside_ours() -> None:
-    trial = build_trial(build_record("A", True), tokens=1234)
-    lines = list(
-        format_table(EXPERIMENT, {"shallow": [build_trial(build_record("A", 0.5, moment="x"))], "deep": [trial]})
-    )
+    job = build_job(build_record("A", True), tokens=1234)
+    lines = list(format_table(EXPERIMENT, {"shallow": [build_job(build_record("A", 0.5, moment="x"))], "deep": [job]}))
     assert lines[0].endswith("shallow | deep |")
     assert lines[2].startswith("| held-out | 0.000 [0.000, ")
     assert "| 1.000 [" in lines[2]
@@ -258,7 +256,7 @@ BESIDE = [
 
 
 def test_every_table_shows_recall_control_prompts_and_known_facts_beside_the_prompts() -> None:
-    lines = list(format_table(EXPERIMENT, {run: [build_trial(*BESIDE)] for run in EXPERIMENT.runs}))
+    lines = list(format_table(EXPERIMENT, {run: [build_job(*BESIDE)] for run in EXPERIMENT.runs}))
     names = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
     paper = "held-out, paper (Qwen2.5-1.5B)"
     standard = ["key token, after memorize", "key token", "control prompts", "known facts", "training tokens"]
@@ -279,8 +277,8 @@ def test_a_column_that_an_experiment_has_is_not_shown_again() -> None:
         assert len(set(names)) == len(names)
 
 
-def test_a_trial_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
-    *cells, tokens = format_trial(build_trial(*BESIDE, tokens=1234))
+def test_a_job_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
+    *cells, tokens = format_job(build_job(*BESIDE, tokens=1234))
     assert [cell[:5] for cell in cells] == ["", "1.000", "1.000", "1.000", "0.000", "1.000"]
     assert len(cells) == len(SWEEP_COLUMNS)
     assert tokens == "1,234"
@@ -288,12 +286,12 @@ def test_a_trial_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
 
 def test_a_run_that_recalled_nothing_is_warned_of() -> None:
     missed = [build_record(name, name == "A", moment="memorize", **KEYS) for name in "ABCD"]
-    trials = {"shallow": [build_trial(*missed, *BESIDE[2:])], "deep": [build_trial(*BESIDE)]}
-    (warning,) = warn_of_recall(trials)
+    jobs = {"shallow": [build_job(*missed, *BESIDE[2:])], "deep": [build_job(*BESIDE)]}
+    (warning,) = warn_of_recall(jobs)
     assert warning.startswith("warning: shallow: memorize reached a recall of 0.25 by key token")
     assert "raise --set memorize.epochs, or lower memorize.warmup_steps" in warning
-    assert warning in list(format_table(EXPERIMENT, trials))
-    assert list(warn_of_recall({"deep": [build_trial(build_record("A", False))]})) == [], "no key was asked"
+    assert warning in list(format_table(EXPERIMENT, jobs))
+    assert list(warn_of_recall({"deep": [build_job(build_record("A", False))]})) == [], "no key was asked"
 
 
 def test_edited_copies_are_said_in_exact_ones() -> None:
@@ -306,15 +304,15 @@ def test_edited_copies_are_said_in_exact_ones() -> None:
     records = [
         build_record(f"{label}{number}", number < 4 * share) for label, share in shares.items() for number in range(4)
     ]
-    trial = build_trial(*records, labels={f"mother/{record.subject}": record.subject[:-1] for record in records})
-    *_, first, second = format_table(experiment, {"one": [trial]})
+    job = build_job(*records, labels={f"mother/{record.subject}": record.subject[:-1] for record in records})
+    *_, first, second = format_table(experiment, {"one": [job]})
     assert (first, second) == ("| 2 and 2 | 2.0 |", "| 2 and 3 | they add nothing |")
 
 
 def test_a_table_ends_with_its_verdicts() -> None:
     experiment = Experiment(**ABOUT, claims=(Claim(**CLAIM), Claim(**{**CLAIM, "name": "d", "at_least": 0.9})))
-    trials = {run: [build_answers({f"S{n}": [True] for n in range(20)})] for run in experiment.runs}
-    *_, first, second = format_experiment("depth", experiment, trials, model="tiny")
+    jobs = {run: [build_answers({f"S{n}": [True] for n in range(20)})] for run in experiment.runs}
+    *_, first, second = format_experiment("depth", experiment, jobs, model="tiny")
     assert first.startswith("c: 1.000 [")
     assert first.endswith("], wanted >= 0.5: holds")
     assert second.endswith(", wanted >= 0.9: open")
