@@ -228,6 +228,8 @@ def _scale(usual: Config, key: str, value: Any) -> Any:
     found: Any = usual
     for part in key.split("."):
         found = getattr(found, part, None)
+    if isinstance(found, str):  # a text such as a key token may look like one
+        return value
     if not isinstance(found, float):
         raise ConfigError(f"{key}={value}: there is no number to multiply; write the value itself")
     return float(times[1]) * found
