@@ -17,9 +17,9 @@ from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.errors import ModelError, RunError, TableError, TemplateError
 from rote.evaluation.summary import compute_summary
-from rote.evaluation.matching import contains_answer
+from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
-from rote.facts.world import load_world
+from rote.facts.shipped import load_world
 from rote.models.loading import SAFE, load_model
 from rote.models.saving import save_model
 from rote.models.verification import take_fingerprint, verify_folder
@@ -131,7 +131,9 @@ def test_nothing_of_the_optimizer_is_left(finished: Finished) -> None:
         assert path.stat().st_size < 1.1 * whole + 10_000
     places = (finished.folder.path, finished.place.store.path)
     assert not [path for place in places for path in place.rglob("*") if path.name == "checkpoints"]
-    large = {path for place in places for path in place.rglob("*") if path.is_file() and path.stat().st_size > whole / 2}
+    large = {
+        path for place in places for path in place.rglob("*") if path.is_file() and path.stat().st_size > whole / 2
+    }
     assert large <= {*kept, finished.folder.report}
 
 
