@@ -140,5 +140,6 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
         "bound": ">= 0.5",
         "verdict": "holds",
         "why": "",
+        "stale": False,
     }
     assert (second["verdict"], second["why"], second["bound"]) == ("does not hold", "too small", "<= 0.25")

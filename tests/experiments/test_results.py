@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rote.pipeline.trial import compute_trial_name
-from rote.pipeline.trial_store import TrialStore
 
 from rote.errors import RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
+from rote.pipeline.job import ROOMS, name_job
 from rote.records import Record, save_records
-from rote.runs.folder import write_json
+from rote.runs.folder import read_json, write_json
+from rote.runs.manifest import compute_code_hash
+from rote.runs.store import Store
 
 MODEL = "rote-tiny"
 SUBJECTS = ("Gene", "Cody", "Mira", "Ruth")
@@ -64,39 +65,41 @@ def build_records(correct: Sequence[bool]) -> list[Record]:
     ]
 
 
-def save_trials(folder: Path, *, seed: int, runs: Sequence[str] = ("shallow", "deep")) -> None:
-    """Finished trials of one seed, as `rote reproduce` leaves them."""
-    store = TrialStore(folder)
+def save_jobs(store: Store, *, seed: int, runs: Sequence[str] = ("shallow", "deep")) -> None:
+    """Finished jobs of one seed, as `rote reproduce` leaves them."""
     store.outcome("x").parent.mkdir(parents=True, exist_ok=True)
     points = [{"moment": "memorize", "relation": "mother", "kind": "key", "x": float(seed), "y": 1.0}]
-    outcome: dict[str, Any] = {"labels": {}, "representations": [], "points": points, "config": {"model": MODEL}}
+    outcome: dict[str, Any] = {"labels": {}, "representations": [], "points": points, "code": compute_code_hash(ROOMS)}
+    outcome["config"] = {"model": MODEL}
     for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=MODEL):
         if planned.seed == seed and planned.name in runs:
-            name = compute_trial_name(planned.config)
+            name = name_job(planned.request)
             save_records(build_records(SHALLOW if planned.name == "shallow" else DEEP), store.records(name))
             write_json(store.outcome(name), {**outcome, "training_tokens": 1234})
 
 
 @pytest.fixture
-def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for trials, in a world where there are two experiments."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store, in a world where there are three experiments, one of them of a model that is not here."""
     other = EXPERIMENT.model_copy(update={"base": {"retain.texts": 7}, "title": "Never done"})
-    monkeypatch.setattr(results, "list_experiments", lambda: {"depths": EXPERIMENT, "other": other})
-    return tmp_path / "trials"
+    absent = other.model_copy(update={"base": {"model": "./nowhere"}})
+    declared = {"absent": absent, "depths": EXPERIMENT, "other": other}
+    monkeypatch.setattr(results, "list_experiments", lambda: declared)
+    return Store(tmp_path / "store")
 
 
-def write(trials: Path, *, seeds: int = 3) -> tuple[str, list[ClaimRow], str]:
+def write(store: Store, *, seeds: int = 3) -> tuple[str, list[ClaimRow], str]:
     """The three files as they are read."""
-    out = trials.parent / "out"
-    results.write_results(out, trials=trials, model=MODEL, seeds=seeds)
+    out = store.path.parent / "out"
+    results.write_results(out, store=store, model=MODEL, seeds=seeds)
     claims = json.loads((out / "results" / "claims.json").read_text(encoding="utf-8"))
     page = (out / "results" / "results.html").read_text(encoding="utf-8")
     return (out / "RESULTS.md").read_text(encoding="utf-8"), claims, page
 
 
-def test_the_table_holds_exactly_the_figures_of_the_records(trials: Path) -> None:
-    save_trials(trials, seed=0)
-    text, _, _ = write(trials)
+def test_the_table_holds_exactly_the_figures_of_the_records(store: Store) -> None:
+    save_jobs(store, seed=0)
+    text, _, _ = write(store)
     cells = [compute_interval([float(right) for right in run], SUBJECTS) for run in (SHALLOW, DEEP)]
     ours = " | ".join(f"{cell.value:.3f} [{cell.low:.3f}, {cell.high:.3f}] (4)" for cell in cells)
 
@@ -106,12 +109,12 @@ def test_the_table_holds_exactly_the_figures_of_the_records(trials: Path) -> Non
     assert "| training tokens | 1,234 | 1,234 |" in text
     assert "## Two depths (z)" in text
     assert "Recall by depth. 1 seed(s): `rote reproduce depths --seeds 1`" in text
-    assert "not finished here: `other`." in text
+    assert "not finished here: `absent`, `other`." in text
 
 
-def test_rows_of_claims_have_the_documented_keys(trials: Path) -> None:
-    save_trials(trials, seed=0)
-    _, (row,), _ = write(trials)
+def test_rows_of_claims_have_the_documented_keys(store: Store) -> None:
+    save_jobs(store, seed=0)
+    _, (row,), _ = write(store)
 
     assert set(row) == set(ClaimRow.__annotations__)
     assert (row["claim"], row["experiment"], row["model"], row["seeds"]) == ("depth", "depths", MODEL, 1)
@@ -120,9 +123,9 @@ def test_rows_of_claims_have_the_documented_keys(trials: Path) -> None:
     assert row["why"] == "four facts are few"
 
 
-def test_the_page_shows_the_same_figures(trials: Path) -> None:
-    save_trials(trials, seed=0)
-    _, (row,), page = write(trials)
+def test_the_page_shows_the_same_figures(store: Store) -> None:
+    save_jobs(store, seed=0)
+    _, (row,), page = write(store)
     interval = compute_interval([float(right) for right in SHALLOW], SUBJECTS)
 
     described = f"shallow 0.25 [{interval.low:.2f}, {interval.high:.2f}], n 4, paper 0.35"
@@ -131,42 +134,88 @@ def test_the_page_shows_the_same_figures(trials: Path) -> None:
     assert "~ open" in page
     assert "Four facts are few." in page
     assert "Two depths (z)" in page
-    assert "not finished here: <bdi>other</bdi>" in page
+    assert "not finished here: <bdi>absent, other</bdi>" in page
 
 
-def test_runs_with_the_same_hidden_states_share_a_plane_of_the_first_seed(trials: Path) -> None:
-    save_trials(trials, seed=0)
-    save_trials(trials, seed=1)
-    _, _, page = write(trials)
+def test_runs_with_the_same_hidden_states_share_a_plane_of_the_first_seed(store: Store) -> None:
+    save_jobs(store, seed=0)
+    save_jobs(store, seed=1)
+    _, _, page = write(store)
 
     assert page.count('class="curve scatter"') == 1
     assert "shallow and deep, after memorize" in page
 
 
-def test_unfinished_seeds_are_not_counted(trials: Path) -> None:
-    save_trials(trials, seed=0)
-    save_trials(trials, seed=1, runs=("deep",))
-    save_trials(trials, seed=2)
-    text, (row,), _ = write(trials)
+def test_unfinished_seeds_are_not_counted(store: Store) -> None:
+    save_jobs(store, seed=0)
+    save_jobs(store, seed=1, runs=("deep",))
+    save_jobs(store, seed=2)
+    text, (row,), _ = write(store)
 
     assert row["seeds"] == 2
     assert "(8)" in text  # four questions of two seeds
     assert "(12)" not in text
-    assert write(trials, seeds=1)[1][0]["seeds"] == 1
+    assert write(store, seeds=1)[1][0]["seeds"] == 1
 
 
-def test_trials_without_points_are_still_read(trials: Path) -> None:
-    save_trials(trials, seed=0)
-    for path in (trials / "trials").glob("*.json"):
-        outcome = json.loads(path.read_text(encoding="utf-8"))
-        del outcome["points"]
-        write_json(path, outcome)
-
-    assert 'class="curve scatter"' not in write(trials)[2]
-
-
-def test_nothing_finished_is_an_error_that_says_what_to_do(trials: Path) -> None:
-    save_trials(trials, seed=0, runs=("deep",))
+def test_nothing_finished_is_an_error_that_says_what_to_do(store: Store) -> None:
+    save_jobs(store, seed=0, runs=("deep",))
     with pytest.raises(RunError, match="rote reproduce NAME"):
-        write(trials)
-    assert not (trials.parent / "out").exists()
+        write(store)
+    assert not (store.path.parent / "out").exists()
+
+
+def age(store: Store) -> None:
+    """Make all jobs those of another version of the code."""
+    for path in (store.path / "jobs").glob("*.json"):
+        write_json(path, {**read_json(path), "code": "an older one"})
+
+
+def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> None:
+    save_jobs(store, seed=0)
+    fresh, (row,), page = write(store)
+    assert row["stale"] is False
+    assert "tale" not in fresh + page
+    kept = store.path.parent / "out" / "results" / "results.json"
+    write_json(kept, [{**entry, "code": "an older one"} for entry in read_json(kept)])
+    age(store)
+    text, (old,), page = write(store)
+    assert old == {**row, "stale": True}
+    assert "**Stale: measured with an earlier version of the code.**" in text
+    assert f"| **{row['verdict']}** (stale) |" in text
+    assert [line for line in fresh.splitlines() if line.startswith("| held-out")] == [
+        line for line in text.splitlines() if line.startswith("| held-out")
+    ], "no figure is lost"
+    assert page.count("<small>stale</small>") == 1
+    assert "Stale: measured with an earlier version of the code." in page
+    assert "1.000 " in page
+    save_jobs(store, seed=0)
+    assert write(store)[0] == fresh, "what is done again takes its place"
+
+
+def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store) -> None:
+    other = {"name": "other", "title": "Kept", "description": "Of old.", "command": "rote reproduce other", "seeds": 2}
+    table = {"head": ["", "shallow"], "rows": [["held-out", "0.125"]]}
+    rest = {"model": MODEL, "code": "", "tables": [table], "notes": ["warning: of old"], "claims": [], "stale": True}
+    write_json(store.path.parent / "out" / "results" / "results.json", [{**other, **rest}])
+    save_jobs(store, seed=0)
+    text, (row,), page = write(store)
+    assert (row["experiment"], row["stale"]) == ("depths", False)
+    assert (
+        text.index("## Two depths (z)")
+        < text.index("## Kept")
+        < text.index("**Stale")
+        < text.index("| held-out | 0.125 |")
+    )
+    assert "\nwarning: of old\n" in text
+    assert "not finished here: `absent`." in text
+    assert "0.125" in page
+
+
+def test_results_of_another_model_are_not_mixed_in(store: Store) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    write_json(kept, [{**entry, "model": "another"} for entry in read_json(kept)])
+    with pytest.raises(RunError, match="holds results of another, not of rote-tiny; choose another --out"):
+        write(store)

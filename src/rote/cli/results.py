@@ -15,15 +15,21 @@ def results(
         list[str] | None, typer.Option("--set", help="The settings the jobs were done with, as for rote reproduce.")
     ] = None,
 ) -> None:
-    """Write RESULTS.md, results/claims.json and results/results.html from the records of finished experiments.
+    """Write RESULTS.md and the files of the folder results from the records of finished experiments.
+
+    What they had of other experiments is kept, marked as stale where other code measured it.
 
     Example: rote results runs/store --out .
     """
     from rote.experiments.results import write_results
     from rote.runs.store import Store
 
-    for item in write_results(out, store=Store(store), model=model, seeds=seeds, changes=tuple(set_ or ())):
-        verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in item.claims)
-        typer.echo(f"{item.name} ({item.seeds} seed{'s' * (item.seeds > 1)}): {verdicts}")
-    written = (out / "RESULTS.md", out / "results" / "claims.json", out / "results" / "results.html")
+    for entry in write_results(out, store=Store(store), model=model, seeds=seeds, changes=tuple(set_ or ())):
+        verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in entry.claims)
+        about = f"{entry.seeds} seed{'s' * (entry.seeds > 1)}{', stale' * entry.stale}"
+        typer.echo(f"{entry.name} ({about}): {verdicts}")
+    written = (
+        out / "RESULTS.md",
+        *(out / "results" / name for name in ("results.json", "claims.json", "results.html")),
+    )
     typer.echo(f"written: {', '.join(map(str, written))}")

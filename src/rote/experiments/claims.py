@@ -30,6 +30,8 @@ class ClaimRow(TypedDict):
     bound: str
     verdict: str
     why: str
+    stale: bool
+    """Whether other code measured it than is there now."""
 
 
 def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -> Iterator[ClaimRow]:
@@ -55,6 +57,7 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -
             bound=f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}",
             verdict=verdict,
             why=claim.why if verdict != "holds" and model == EMBEDDED_NAME else "",
+            stale=False,
         )
 
 

@@ -1,146 +1,147 @@
-"""`RESULTS.md`, `results/claims.json` and `results/results.html`: every finished experiment, written from the records
-of its jobs.
+"""`RESULTS.md`, and `results.json`, `claims.json` and `results.html` in the folder `results`: what is finished, by
+the records of its jobs, and what was published before and has not been done again since.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rote.errors import RunError
-from rote.experiments.claims import ClaimRow, format_ours, judge_claims
-from rote.experiments.experiment import Experiment, list_experiments
+from rote.errors import ModelError, RunError
+from rote.experiments.claims import ClaimRow, format_ours
+from rote.experiments.entries import Entry, Finished, begin_large, build_entry, merge_entries, save_entries
+from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.reproduce import load_finished
-from rote.experiments.tables import build_tables, format_table
+from rote.experiments.tables import format_rows
 from rote.figures import Figure
+from rote.pipeline.job import ROOMS
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
 from rote.runs.files import replace_file
+from rote.runs.manifest import compute_code_hash
 from rote.runs.store import JobResult, Store
 
-
-@dataclass(frozen=True)
-class Finished:
-    """An experiment with the jobs that are finished."""
-
-    name: str
-    experiment: Experiment
-    jobs: Jobs
-    claims: Sequence[ClaimRow]
-    changes: tuple[str, ...] = ()
-    """The `--set` pairs of all its runs."""
-
-    @property
-    def seeds(self) -> int:
-        """For how many seeds all runs are there."""
-        return min(len(members) for members in self.jobs.values())
-
-    @property
-    def title(self) -> str:
-        """The title, with the letter where there is one."""
-        return self.experiment.title + (f" ({self.experiment.letter})" if self.experiment.letter else "")
-
-    @property
-    def description(self) -> str:
-        """The description as a sentence."""
-        return f"{_begin_large(self.experiment.description)}."
-
-    @property
-    def command(self) -> str:
-        """How it is done again."""
-        changes = "".join(f" --set {change}" for change in self.changes)
-        return f"rote reproduce {self.name} --seeds {self.seeds}{changes}"
+STALE = "stale: measured with an earlier version of the code"
 
 
-def write_results(
-    folder: Path, *, store: Store, model: str, seeds: int, changes: tuple[str, ...] = ()
-) -> list[Finished]:
-    """Write the files into `folder`; returns what they show. Raises `RunError` where no experiment is finished."""
-    finished = list(_collect(store, model=model, seeds=seeds, changes=changes))
-    if not finished:
+def write_results(folder: Path, *, store: Store, model: str, seeds: int, changes: tuple[str, ...] = ()) -> list[Entry]:
+    """Write the files into `folder`; returns what they show.
+
+    Experiments that are not finished by this version of the code are carried over from what the folder has, as stale.
+    Raises `RunError` where there is nothing to show, or the folder is of another model.
+    """
+    finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
+    code, kept = compute_code_hash(ROOMS), folder / "results" / "results.json"
+    new = [build_entry(item, model=model, code=code) for item in finished.values()]
+    entries = _sort(merge_entries(kept, new, model=model, code=code))
+    if not entries:
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
             f"reproduce, or run: rote reproduce NAME --store {store.path}"
         )
-    with replace_file(folder / "RESULTS.md") as draft:
-        draft.write_text("\n".join(_write_page(finished, model)) + "\n", encoding="utf-8")
-    with replace_file(folder / "results" / "claims.json") as draft:
-        rows = [row for item in finished for row in item.claims]
-        draft.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    with replace_file(folder / "results" / "results.html") as draft:
-        draft.write_text(render_results(build_content(finished, model)), encoding="utf-8")
-    return finished
+    save_entries(kept, entries)
+    _write(folder / "RESULTS.md", "\n".join(_write_page(entries, model)) + "\n")
+    rows = [row for entry in entries for row in entry.claims]
+    _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
+    return entries
+
+
+def _write(path: Path, text: str) -> None:
+    with replace_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     for name, experiment in list_experiments().items():
-        jobs = load_finished(experiment, model=model, seeds=seeds, store=store, changes=changes)
+        try:
+            jobs = load_finished(experiment, model=model, seeds=seeds, store=store, changes=changes)
+        except ModelError:  # a model of its own that is not here (any more)
+            continue
         if jobs:
-            claims = list(judge_claims(name, experiment, jobs, model=model))
-            yield Finished(name, experiment, jobs, claims, changes)
+            yield Finished(name, experiment, jobs, changes)
 
 
-def _list_missing(finished: Sequence[Finished]) -> list[str]:
-    return [name for name in list_experiments() if name not in {item.name for item in finished}]
+def _sort(entries: Sequence[Entry]) -> list[Entry]:
+    """In the order in which experiments are declared; those that are declared no more come last."""
+    order = list(list_experiments())
+    return sorted(entries, key=lambda entry: order.index(entry.name) if entry.name in order else len(order))
 
 
-def _write_page(finished: Sequence[Finished], model: str) -> Iterator[str]:
-    missing = _list_missing(finished)
+def _list_missing(entries: Sequence[Entry]) -> list[str]:
+    return [name for name in list_experiments() if name not in {entry.name for entry in entries}]
+
+
+def _write_page(entries: Sequence[Entry], model: str) -> Iterator[str]:
+    missing = _list_missing(entries)
     yield "# Results"
     yield ""
     yield f"Written by `rote results` from the records of finished jobs; the model is `{model}`. Figures are"
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
-    yield "clusters, and are as wide as the seeds differ where that is more. Every experiment uses the paper's plain"
-    yield "setting (nothing retained) unless its runs say otherwise. The paper's own figures are those of Qwen2.5-1.5B."
+    yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
+    yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
+    yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B."
+    if any(entry.stale for entry in entries):
+        yield ""
+        yield "What is marked stale was measured with an earlier version of the code, and is kept until it is done"
+        yield "again."
     if missing:
         yield ""
         yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
     yield ""
     yield "## Claims"
     yield ""
-    yield "| claim | paper | ours | wanted | seeds | verdict |"
-    yield "|---|---|---|---|---|---|"
-    for item in finished:
-        for row in item.claims:
-            paper = row["paper"] or "-"
-            cells = (row["text"], paper, format_ours(row), row["bound"], str(row["seeds"]), f"**{row['verdict']}**")
-            yield f"| {' | '.join(cells)} |"
-    for item in finished:
-        yield from _write_section(item)
+    yield from format_rows(
+        ("claim", "paper", "ours", "wanted", "seeds", "verdict"),
+        (_format_claim(row) for entry in entries for row in entry.claims),
+    )
+    for entry in entries:
+        yield from _write_section(entry)
 
 
-def _write_section(item: Finished) -> Iterator[str]:
+def _format_claim(row: ClaimRow) -> tuple[str, ...]:
+    verdict = f"**{row['verdict']}**" + (" (stale)" if row["stale"] else "")
+    return row["text"], row["paper"] or "-", format_ours(row), row["bound"], str(row["seeds"]), verdict
+
+
+def _write_section(entry: Entry) -> Iterator[str]:
     yield ""
-    yield f"## {item.title}"
+    yield f"## {entry.title}"
+    if entry.stale:
+        yield ""
+        yield f"**{begin_large(STALE)}.**"
     yield ""
-    yield f"{item.description} {item.seeds} seed(s): `{item.command}`"
-    yield ""
-    yield from format_table(item.experiment, item.jobs)
-    for row in item.claims:
+    yield f"{entry.description} {entry.seeds} seed(s): `{entry.command}`"
+    for number, table in enumerate(entry.tables):
+        yield ""
+        yield from format_rows(table.head, table.rows)
+        if not number:
+            yield from (line for note in entry.notes for line in ("", note))
+    for row in entry.claims:
         if row["why"]:
             yield ""
-            yield f"*{row['text']}*: {row['verdict']}. {_begin_large(row['why'])}."
+            yield f"*{row['text']}*: {row['verdict']}. {begin_large(row['why'])}."
 
 
-def build_content(finished: Sequence[Finished], model: str) -> ResultsContent:
-    """What the page with figures is made from."""
-    sections = tuple(_build_section(item) for item in finished)
-    return ResultsContent(model, sections, tuple(_list_missing(finished)))
+def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], model: str) -> ResultsContent:
+    """What the page with figures is made from; experiments without jobs have their tables alone."""
+    sections = tuple(_build_section(entry, finished.get(entry.name)) for entry in entries)
+    return ResultsContent(model, sections, tuple(_list_missing(entries)))
 
 
-def _build_section(item: Finished) -> ExperimentSection:
+def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
     return ExperimentSection(
-        title=item.title,
-        description=item.description.replace("`", ""),  # the page is no Markdown
-        seeds=item.seeds,
-        command=item.command,
-        claims=tuple(_build_claim(row) for row in item.claims),
-        panels=tuple(_build_panels(item)),
-        planes=tuple(_build_planes(item.jobs)),
-        tables=tuple(build_tables(item.experiment, item.jobs)),
+        title=entry.title,
+        description=entry.description.replace("`", ""),  # the page is no Markdown
+        seeds=entry.seeds,
+        command=entry.command,
+        stale=STALE if entry.stale else "",
+        claims=tuple(_build_claim(row) for row in entry.claims),
+        panels=tuple(_build_panels(item)) if item else (),
+        planes=tuple(_build_planes(item.jobs)) if item else (),
+        tables=tuple(entry.tables),
     )
 
 
@@ -152,7 +153,7 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
         bound=row["bound"],
         seeds=row["seeds"],
         verdict=row["verdict"],
-        why=f"{_begin_large(row['why'])}." if row["why"] else "",
+        why=f"{begin_large(row['why'])}." if row["why"] else "",
     )
 
 
@@ -177,12 +178,7 @@ def _build_planes(jobs: Jobs) -> Iterator[StatePlane]:
 
 
 def _list_points(job: JobResult) -> Iterator[tuple[str, tuple[ScatterPoint, ...]]]:
-    # Jobs of a version that drew no picture are still finished; they have no points.
-    points: list[dict[str, Any]] = job.outcome.get("points", [])
+    points: list[dict[str, Any]] = job.outcome["points"]
     for moment in dict.fromkeys(point["moment"] for point in points):
         there = [point for point in points if point["moment"] == moment]
         yield moment, tuple(ScatterPoint(p["relation"], p["kind"], p["x"], p["y"]) for p in there)
-
-
-def _begin_large(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -60,6 +60,8 @@ class ExperimentSection:
     seeds: int
     command: str
     """How it is done again."""
+    stale: str = ""
+    """Why its figures are not those of today's code; empty where they are."""
     claims: tuple[ClaimLine, ...] = ()
     panels: tuple[DotPanel, ...] = ()
     planes: tuple[StatePlane, ...] = ()

@@ -1,0 +1,104 @@
+"""`Entry`: what is published of one experiment, as text, so that it outlives the jobs it was measured by.
+
+`results/results.json` is a list of them. An entry that other code measured is stale: it is kept, and said to be so, until
+its experiment is done again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rote.errors import RunError
+from rote.experiments.claims import ClaimRow, judge_claims
+from rote.experiments.experiment import Experiment
+from rote.experiments.figures import Jobs
+from rote.experiments.tables import build_tables, describe_pooling, warn_of_recall
+from rote.report.results_page import ResultTable
+from rote.runs.folder import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An experiment with the jobs that are finished."""
+
+    name: str
+    experiment: Experiment
+    jobs: Jobs
+    changes: tuple[str, ...] = ()
+    """The `--set` pairs of all its runs."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is published of one experiment."""
+
+    name: str
+    title: str
+    description: str
+    command: str
+    """How it is done again."""
+    model: str
+    seeds: int
+    """For how many seeds all runs are there."""
+    code: str
+    """The version of the code that did its jobs."""
+    tables: Sequence[ResultTable]
+    notes: Sequence[str] = ()
+    """What there is to say of the first table."""
+    claims: Sequence[ClaimRow] = field(default_factory=tuple)
+    stale: bool = False
+    """Whether this version of the code has not measured it."""
+
+
+def build_entry(item: Finished, *, model: str, code: str) -> Entry:
+    """The entry of an experiment whose jobs are there."""
+    experiment, jobs = item.experiment, item.jobs
+    seeds = min(len(members) for members in jobs.values())
+    changes = "".join(f" --set {change}" for change in item.changes)
+    return Entry(
+        name=item.name,
+        title=experiment.title + (f" ({experiment.letter})" if experiment.letter else ""),
+        description=f"{begin_large(experiment.description)}.",
+        command=f"rote reproduce {item.name} --seeds {seeds}{changes}",
+        model=model,
+        seeds=seeds,
+        code=code,
+        tables=build_tables(experiment, jobs),
+        notes=[*describe_pooling(jobs), *warn_of_recall(jobs)],
+        claims=list(judge_claims(item.name, experiment, jobs, model=model)),
+    )
+
+
+def merge_entries(path: Path, new: Sequence[Entry], *, model: str, code: str) -> list[Entry]:
+    """Those that are kept in a file with the new ones in the place of their own; `code` is today's version.
+
+    Raises `RunError` where the file is of another model.
+    """
+    kept = {entry.name: _age(entry, code) for entry in _load_entries(path)}
+    for entry in kept.values():
+        if entry.model != model:
+            raise RunError(f"{path}: holds results of {entry.model}, not of {model}; choose another --out")
+    return list({**kept, **{entry.name: entry for entry in new}}.values())
+
+
+def save_entries(path: Path, entries: Sequence[Entry]) -> None:
+    """Write them as JSON."""
+    write_json(path, [asdict(entry) for entry in entries])
+
+
+def begin_large(text: str) -> str:
+    """A text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def _load_entries(path: Path) -> Iterator[Entry]:
+    rows: list[Mapping[str, Any]] = read_json(path) if path.is_file() else []
+    for row in rows:
+        tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
+        yield Entry(**{**row, "tables": tables})
+
+
+def _age(entry: Entry, code: str) -> Entry:
+    stale = entry.code != code
+    return replace(entry, stale=stale, claims=[{**row, "stale": stale} for row in entry.claims])
