@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+# One process for each core, each with one thread. Tests of one file share a process, and what they build once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test clean
+.PHONY: help install run check test test-all clean
 
 help: ## say what each verb does
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 install: $(DEV) ## create .venv with everything that running, checking and testing need
 
@@ -23,8 +25,11 @@ check: $(DEV) ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(DEV) ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## the tests that take seconds, on every core; a part of them with ARGS="tests/facts"
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: test ## those, and then the slow ones
+	$(PYTEST) -m slow $(ARGS)
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

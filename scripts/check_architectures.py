@@ -19,18 +19,17 @@ from typing import Any
 
 import torch
 import transformers
+from rote.config.run import RunConfig
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from rote.config.run import RunConfig
-from rote.facts.reading import ReadOptions
 from rote.facts.fact import FactTable
-from rote.facts.reading import load_usable
+from rote.facts.reading import ReadOptions, load_usable
 from rote.models.language_model import LanguageModel
 from rote.models.saving import save_model
-from rote.runs.reporting import SilentReporter
 from rote.pipeline.run import RunRequest, run
 from rote.runs.folder import RunFolder, read_json
+from rote.runs.reporting import SilentReporter
 
 FACTS = 50
 KEY_STRATEGIES = ("new", "reserved", "existing")

@@ -47,7 +47,7 @@ class Record:
     rank: int | None
     """Rank of the object among the candidates by log-probability per token, 1 is best; None where it was no choice."""
     candidates: int | None
-    """How many candidates there were, the object among them; None likewise."""
+    """How many candidates there were, the object among them; None where it was no choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,7 @@ def build_trace(token: str, kind: TraceKind, right: int, *, asked: Asked = "tabl
 
 def build_share(right: int, n: int) -> Figure:
     """So many of n facts answered rightly."""
-    found = compute_interval([1.0] * right + [0.0] * (n - right), list(range(n)))
-    return Figure(found.mean, found.low, found.high, n)
+    return compute_interval([1.0] * right + [0.0] * (n - right), list(range(n)))
 
 
 def build_traces(
@@ -168,8 +167,7 @@ def build_rows(*right: int, n: int = 40, unseen: int = 0) -> list[Repurposing]:
     for count, found in enumerate(right):
         values: Values = {number: [float(number < found)] for number in range(n)}
         without: Values = {number: [float(number < right[0])] for number in range(n)}
-        gain = compute_difference(values, without)
-        paired = Figure(gain.value, gain.low, gain.high, gain.n) if count else None
+        paired = compute_difference(values, without) if count else None
         shares: dict[RepurposingQuestion, Figure] = {
             "training": build_share(found, n),
             "benign": build_share(n, n),

@@ -3,8 +3,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import encode_prompt
-from rote.evaluation.generation import generate_answers
-from rote.evaluation.prefix import plan_batches
+from rote.evaluation.generation import generate_answers, plan_batches
 from rote.facts.names import contains_answer
 
 PROMPTS = [

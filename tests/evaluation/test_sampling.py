@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.evaluation.generation import sample_answers
-from rote.evaluation.perplexity import score_passages
+from rote.evaluation.scoring import score_passages
 
 
 def test_answers_are_as_many_as_asked_for_and_a_function_of_the_seed(
@@ -42,3 +42,13 @@ def test_a_passage_costs_what_its_tokens_cost(model: PreTrainedModel, tokenizer:
     long = " ".join([text] * 60)
     passages = score_passages(model, tokenizer, [long])
     assert len(passages) == math.ceil(len(tokenizer(long)["input_ids"]) / 256) > 1
+
+
+def test_drawing_answers_leaves_the_callers_random_numbers_alone(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    sample_answers(model, tokenizer, [tokenizer("Gene Finley")["input_ids"]], count=2, tokens=3, seed=1)
+    assert torch.equal(torch.rand(3), expected)

@@ -6,7 +6,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
 from rote.evaluation import scoring
-from rote.evaluation.prefix import read_prompts
+from rote.evaluation.generation import read_prompts
 from rote.evaluation.scoring import rank_object, score_choices, score_continuations, score_objects
 from rote.facts.text import Text
 

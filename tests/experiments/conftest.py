@@ -1,5 +1,7 @@
 """Records and jobs made by hand, so that every figure can be computed on paper."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from rote.records import Record
@@ -26,7 +28,7 @@ def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
     return Record(**{**content, "subject": subject, **changes})
 
 
-def build_trial(*records: Record, tokens: int = 0, **outcome: Any) -> JobResult:
+def build_job(*records: Record, tokens: int = 0, **outcome: Any) -> JobResult:
     about = {"labels": {}, "representations": [], "training_tokens": tokens, "config": {"model": "tiny"}}
     return JobResult("abc", {**about, **outcome}, list(records))
 
@@ -35,4 +37,13 @@ def build_answers(shares: dict[str, list[bool | float]], **changes: Any) -> JobR
     """A job in which every fact was asked about as often as it has answers."""
     tokens = changes.pop("tokens", 0)
     records = [build_record(subject, value, **changes) for subject, values in shares.items() for value in values]
-    return build_trial(*records, tokens=tokens)
+    return build_job(*records, tokens=tokens)
+
+
+def write_shape(folder: Path, *, layers: int = 28) -> Path:
+    """The folder of a model by its shape alone, of 1.5 B parameters (Qwen2.5-1.5B) unless it has fewer layers."""
+    shape = {"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": layers, "vocab_size": 151936}
+    shape.update(num_attention_heads=12, num_key_value_heads=2)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2", "tie_word_embeddings": True, **shape}))
+    return folder

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from rote.pipeline.trial_store import TrialResult
-from tests.experiments.conftest import build_answers, build_record, build_trial
+from tests.experiments.conftest import build_answers, build_job, build_record
 
 from rote.experiments.claims import ClaimRow, compute_claim, format_ours, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import compute_cells
 from rote.models.embedded import EMBEDDED_NAME
+from rote.runs.store import JobResult
 
 CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
@@ -33,25 +33,25 @@ def build_experiment(*claims: Claim) -> Experiment:
 
 def test_a_cell_is_judged_with_its_interval() -> None:
     claim = build_claim()
-    experiment, trials = build_experiment(claim), {"ours": [build_answers({"A": [True], "B": [False], "C": [True]})]}
-    figure = compute_claim(claim, experiment, trials)
-    cell = compute_cells(experiment.columns, trials)["ours", "held-out"]
+    experiment, jobs = build_experiment(claim), {"ours": [build_answers({"A": [True], "B": [False], "C": [True]})]}
+    figure = compute_claim(claim, experiment, jobs)
+    cell = compute_cells(experiment.columns, jobs)["ours", "held-out"]
     assert (figure.value, figure.low, figure.high, figure.n) == (cell.value, cell.low, cell.high, 3)
 
 
 def test_a_difference_is_of_one_column_in_two_runs_or_of_two_columns_in_one() -> None:
     taught = (("A", "held_out"), ("B", "held_out"))
-    trials = {
-        "ours": [build_trial(*(build_record(s, True, fact_set=f) for s, f in (*taught, ("A", "known"))))],
+    jobs = {
+        "ours": [build_job(*(build_record(s, True, fact_set=f) for s, f in (*taught, ("A", "known"))))],
         "cheap": [build_answers({"A": [True], "B": [False]})],
     }
     runs = build_claim(minus={"run": "cheap", "column": "held-out"})
-    assert compute_claim(runs, build_experiment(runs), trials).value == pytest.approx(0.5)
+    assert compute_claim(runs, build_experiment(runs), jobs).value == pytest.approx(0.5)
     columns = build_claim(value={"run": "cheap", "column": "held-out"}, minus={"run": "ours", "column": "known"})
-    assert compute_claim(columns, build_experiment(columns), trials).value == pytest.approx(-0.5)
+    assert compute_claim(columns, build_experiment(columns), jobs).value == pytest.approx(-0.5)
     with pytest.raises(ValueError, match="no records for this figure"):
         compute_claim(
-            missing := build_claim(minus={"run": "cheap", "column": "known"}), build_experiment(missing), trials
+            missing := build_claim(minus={"run": "cheap", "column": "known"}), build_experiment(missing), jobs
         )
 
 
@@ -61,16 +61,16 @@ def test_states_are_taken_as_independent() -> None:
         return {**about, "figure": {"value": value, "low": value - margin, "high": value + margin, "n": 5}}
 
     rows = [row("generalize", 0.75, 0.03), row("memorize", 0.5, 0.04)]
-    trials = {"ours": [build_trial(representations=rows)]}
+    jobs = {"ours": [build_job(representations=rows)]}
     claim = build_claim(state={**STATE, "moment": "generalize"}, minus_state=STATE)
-    figure = compute_claim(claim, build_experiment(claim), trials)
+    figure = compute_claim(claim, build_experiment(claim), jobs)
     assert figure.value == pytest.approx(0.25)
     assert figure.high - figure.value == pytest.approx(0.05)
     alone = build_claim(state=STATE)
-    assert compute_claim(alone, build_experiment(alone), trials).value == 0.5
+    assert compute_claim(alone, build_experiment(alone), jobs).value == 0.5
     missing = build_claim(state={**STATE, "moment": "before"})
     with pytest.raises(ValueError, match="no hidden states were compared"):
-        compute_claim(missing, build_experiment(missing), trials)
+        compute_claim(missing, build_experiment(missing), jobs)
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,18 @@ def test_states_are_taken_as_independent() -> None:
     ],
 )
 def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: int, dear: int, ratio: float) -> None:
-    def answer(right: int, tokens: int) -> TrialResult:
+    def answer(right: int, tokens: int) -> JobResult:
         return build_answers({s: [number < right] for number, s in enumerate("ABCD")}, tokens=tokens)
 
     claim = build_claim(over=["cheap", "dear"], at_most=0.5)
-    trials = {
+    jobs = {
         "ours": [answer(4, 900), answer(4, 1100)],
         "cheap": [answer(cheap, 400), answer(cheap, 600)],
         "dear": [answer(dear, 2000), answer(dear, 2000)],
     }
-    figure = compute_claim(claim, build_experiment(claim), trials)
+    figure = compute_claim(claim, build_experiment(claim), jobs)
     assert figure.value == figure.low == figure.high == ratio
-    (row,) = judge_claims("e", build_experiment(claim), trials, model=EMBEDDED_NAME)
+    (row,) = judge_claims("e", build_experiment(claim), jobs, model=EMBEDDED_NAME)
     assert row["verdict"] == ("holds" if ratio <= 0.5 else "does not hold"), "it is judged as it is"
     assert format_ours(row) == f"{ratio:.3f} (no interval)"
 
@@ -114,8 +114,8 @@ def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: in
 def test_the_whole_interval_decides(right: int, bound: dict[str, float], verdict: str) -> None:
     """Of 100 facts 56 give [0.46, 0.65] and 44 give [0.35, 0.54]."""
     experiment = build_experiment(build_claim(**{"at_least": None, **bound}))
-    trials = {"ours": [build_answers({f"S{number}": [number < right] for number in range(100)})]}
-    (row,) = judge_claims("e", experiment, trials, model=EMBEDDED_NAME)
+    jobs = {"ours": [build_answers({f"S{number}": [number < right] for number in range(100)})]}
+    (row,) = judge_claims("e", experiment, jobs, model=EMBEDDED_NAME)
     assert row["verdict"] == verdict
 
 
@@ -126,8 +126,8 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
     )
     experiment = build_experiment(*claims)
     good = build_answers({f"S{number}": [True] for number in range(20)})
-    trials = {"ours": [good, good, good], "cheap": [good, good], "dear": [good, good, good]}
-    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, trials, model=EMBEDDED_NAME))))
+    jobs = {"ours": [good, good, good], "cheap": [good, good], "dear": [good, good, good]}
+    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, jobs, model=EMBEDDED_NAME))))
     assert set(first) == set(second) == set(ClaimRow.__annotations__)
     assert 0.5 < first.pop("low") < first.pop("ours") == first.pop("high") == 1
     assert first == {

@@ -89,7 +89,7 @@ def test_rows_come_in_the_order_of_the_run() -> None:
     ]
 
 
-def test_a_trial_is_named_by_either_of_its_files(tmp_path: Path) -> None:
+def test_a_job_is_named_by_either_of_its_files(tmp_path: Path) -> None:
     records = build_records(True, False)
     save_records(records, tmp_path / "abc.parquet")
     write_json(tmp_path / "abc.json", {})
@@ -120,10 +120,10 @@ def test_settings_that_differ_are_named_and_other_facts_warned_of(tmp_path: Path
     differ, warning = format_settings({name: settings[name] for name in ("full", "other")})
     assert differ == "table.hash: abc (full), xyz (other)"
     assert warning.startswith("warning: these runs were not taught the same facts")
-    write_json(tmp_path / "trial.json", {"config": {"table": {"count": 3}}})
-    assert load_settings(tmp_path / "trial.parquet") == {"table.count": 3}
+    write_json(tmp_path / "job.json", {"config": {"table": {"count": 3}}})
+    assert load_settings(tmp_path / "job.parquet") == {"table.count": 3}
     assert load_settings(tmp_path / "records_alone.parquet") == {}
-    both = {"full": settings["full"], "trial": load_settings(tmp_path / "trial.json")}
+    both = {"full": settings["full"], "job": load_settings(tmp_path / "job.json")}
     assert list(format_settings(both)) == [], "what one of them does not say is no difference"
     invented = {str(seed): {"seed": seed, "table.kind": "invented"} for seed in (0, 1)}
     assert list(format_settings(invented))[-1].startswith("warning")
@@ -142,7 +142,7 @@ def test_the_last_moment_is_that_of_the_last_records() -> None:
     ("name", "content", "message"),
     [
         ("none.json", None, "none.parquet: there is no such file"),
-        ("none", None, "none: is no run; give a run folder, or the .json or .parquet file of a trial"),
+        ("none", None, "none: is no run; give a run folder, or the .json or .parquet file of a job"),
         ("notes.txt", b"x", "is no run"),
         ("bad.parquet", b"not parquet", "bad.parquet: cannot be read as records"),
         ("empty.parquet", b"", "empty.parquet: cannot be read as records"),

@@ -7,30 +7,26 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from rote.pipeline.trial import compute_trial_name
-from rote.pipeline.trial_plan import build_trial_plan, build_trial_questions
-from rote.pipeline.trial_store import TrialStore
-from tests.experiments.conftest import build_answers, build_record, build_trial
+from tests.experiments.conftest import build_answers, build_job, build_record, write_shape
 
 from rote.errors import ConfigError
 from rote.evaluation.questions import Question
-from rote.experiments import reproduce as room
 from rote.experiments.experiment import (
     FOLDER,
     Cell,
     Claim,
     Column,
     Experiment,
+    PlannedRun,
     Worth,
+    build_experiment_config,
     find_experiment,
     list_experiments,
     plan_runs,
 )
-from rote.experiments.reproduce import format_experiment, load_finished, run_experiment
+from rote.experiments.reproduce import describe_runs, format_experiment, load_finished, run_experiment
 from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_job, format_table, list_columns, warn_of_recall
-from rote.facts.relation import find_derived
 from rote.figures import Figure
-from rote.methods.registry import find_method
 from rote.pipeline.job import ROOMS, JobRequest, name_job
 from rote.records import save_records
 from rote.runs.folder import write_json
@@ -47,6 +43,7 @@ ABOUT: dict[str, Any] = {
     "columns": (Column(name="held-out", fact_set=("held_out",), paper=(0.35, None)),),
 }
 EXPERIMENT = Experiment(**ABOUT)
+ALONE = {"columns": (Column(name="held-out"),)}
 
 
 # --- those that are declared -----------------------------------------------------------------------------------------
@@ -58,46 +55,66 @@ def test_the_letters_are_all_declared_once() -> None:
     assert set(DECLARED) == {path.stem for path in FOLDER.iterdir()}
 
 
-@pytest.mark.parametrize("name", DECLARED)
-def test_every_declared_experiment_plans_trials_of_their_own(name: str) -> None:
-    runs = list(plan_runs(DECLARED[name], seeds=2))
-    settings = {run.config.model_dump_json() for run in runs}
-    assert len(settings) == len(runs) == 2 * len(DECLARED[name].runs)
-    assert [run.seed for run in runs] == [run.config.seed for run in runs]
-    for run in runs:
-        assert callable(find_method(run.config.method))
-        assert set(run.config.derive.relations) == {
-            relation.name for relation in find_derived(run.config.derive.relations)
-        }
+@pytest.fixture(scope="module")
+def planned(size_folder: Path) -> dict[str, list[PlannedRun]]:
+    """The runs of every declared experiment; the smaller sister of rote-tiny is made up, and so are large tables."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(size_folder)
+        return {name: list(plan_runs(shrink(experiment), seeds=1)) for name, experiment in DECLARED.items()}
+
+
+def shrink(experiment: Experiment) -> Experiment:
+    """The same with tables of about 100 facts of each relation in the place of larger ones, which take minutes."""
+    runs = {
+        name: {**settings, "table.count": 101 + index} if settings.get("table.count", 0) > 200 else settings
+        for index, (name, settings) in enumerate(experiment.runs.items())
+    }
+    return experiment.model_copy(update={"runs": runs})
+
+
+@pytest.fixture(scope="module")
+def size_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the model that the experiment `size` wants, by its shape alone."""
+    folder = tmp_path_factory.mktemp("size")
+    write_shape(folder / "runs" / "models" / "rote-small" / "model", layers=1)
+    return folder
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_every_claim_is_about_a_cell_that_its_questions_fill(name: str) -> None:
+def test_every_declared_experiment_plans_jobs_of_their_own(name: str, planned: dict[str, list[PlannedRun]]) -> None:
+    runs = planned[name]
+    settings = {run.request.config.model_dump_json() for run in runs}
+    assert len(settings) == len(runs) == len(DECLARED[name].runs)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_every_claim_is_about_a_cell_that_its_questions_fill(name: str, planned: dict[str, list[PlannedRun]]) -> None:
     experiment = DECLARED[name]
     columns = {column.name: column for column in experiment.columns}
     assert len(columns) == len(experiment.columns)
     assert len({claim.name for claim in experiment.claims}) == len(experiment.claims)
-    configs = {run.name: run.config for run in plan_runs(experiment, seeds=1)}
-    asked = {run: ask(config) for run, config in configs.items()}
+    requests = {run.name: run.request for run in planned[name]}
+    asked = {run: ask(request) for run, request in requests.items()}
     for claim in experiment.claims:
         cells = [cell for cell in (claim.value, claim.minus) if cell]
         cells += [Cell(run=run, column=claim.value.column) for run in claim.over if claim.value]
         for cell in cells:
             assert any(is_asked(columns[cell.column], question) for question in asked[cell.run]), cell
         for state in (claim.state, claim.minus_state):
-            assert state is None or configs[state.run].representations
+            assert state is None or requests[state.run].config.representations
     for column in experiment.columns:
         assert any(is_asked(column, question) for questions in asked.values() for question in questions), column.name
-        for run, config in configs.items():
-            groups = {group.name for group in config.repetition.groups}
-            assert not column.label or (config.method == "repetition" and set(column.label) <= groups), run
+        for run, request in requests.items():
+            groups = {group.name for group in request.config.repetition.groups}
+            method = request.config.method
+            assert not column.label or (method == "repetition" and set(column.label) <= groups), run
 
 
-def ask(config: Any) -> list[Question]:
-    plan = build_trial_plan(config)
-    with_keys = config.method in ("memorize_then_generalize", "mixed_training", "repetition", "lora")
+def ask(request: JobRequest) -> list[Question]:
+    plan, config = request.plan, request.config
+    with_keys = config.method in ("memorize_then_generalize", "mixed_training", "repetition")
     keys = dict.fromkeys((*plan.table.relations, *config.derive.relations), "[X]") if with_keys else {}
-    return build_trial_questions(plan, config, keys)
+    return plan.build_questions([fact for facts in plan.known.values() for fact in facts[:100]], keys, chat=False)
 
 
 def is_asked(column: Column, question: Question) -> bool:
@@ -122,23 +139,63 @@ def test_an_unknown_experiment_names_those_there_are() -> None:
 
 
 def test_a_run_has_its_settings_and_its_seed() -> None:
-    runs = list(plan_runs(EXPERIMENT, seeds=2, model="mine", changes=["examine.facts=1"]))
-    assert [(run.name, run.config.memorize.epochs, run.config.seed) for run in runs] == [
+    runs = list(plan_runs(EXPERIMENT, seeds=2, changes=["examine.facts=1"]))
+    assert [(run.name, run.request.config.memorize.epochs, run.request.config.seed) for run in runs] == [
         ("shallow", 3, 0),
         ("deep", 20, 0),
         ("shallow", 3, 1),
         ("deep", 20, 1),
     ]
-    assert {(run.config.examine.facts, run.config.model) for run in runs} == {(1, "mine")}
+    assert {(run.request.config.examine.facts, run.request.config.model) for run in runs} == {(1, "rote-tiny")}
 
 
-def test_a_run_may_name_its_own_model_and_change_what_all_share() -> None:
-    runs = {"given": {}, "own": {"model": "other", "memorize.epochs": 5}}
+def test_a_run_may_name_its_own_model_and_change_what_all_share(tmp_path: Path) -> None:
+    mine, other = (str(write_shape(tmp_path / name, layers=1)) for name in ("mine", "other"))
+    runs = {"given": {}, "own": {"model": other, "memorize.epochs": 5}}
     experiment = Experiment(**{**ABOUT, "runs": runs, "base": {"memorize.epochs": 4, "table": {"kind": "linked"}}})
-    configs = {run.name: run.config for run in plan_runs(experiment, seeds=1, model="mine")}
-    assert (configs["given"].model, configs["given"].memorize.epochs) == ("mine", 4)
-    assert (configs["own"].model, configs["own"].memorize.epochs) == ("other", 5)
+    configs = {run.name: run.request.config for run in plan_runs(experiment, seeds=1, model=mine)}
+    assert (configs["given"].model, configs["given"].memorize.epochs) == (mine, 4)
+    assert (configs["own"].model, configs["own"].memorize.epochs) == (other, 5)
     assert {config.table.kind for config in configs.values()} == {"linked"}
+
+
+def test_a_setting_is_the_value_it_is_given_and_not_read_as_yaml_again() -> None:
+    """Each of these is something else, or nothing at all, once it was written into a line and read again."""
+    settings = {
+        "key_token": "[K{number}]",
+        "memorize.stop_at_recall": None,
+        "examine.languages": ["en", "no"],
+        "examine.known_facts": 1,
+    }
+    config = build_experiment_config(settings)
+    assert (config.key_token, config.memorize.stop_at_recall) == ("[K{number}]", None)
+    assert config.examine.languages == ("en", "no")
+    assert build_experiment_config({"key_token": "# {number}"}).key_token == "# {number}"
+    (run,) = plan_runs(Experiment(**{**ABOUT, **ALONE, "runs": {"one": {"key_token": "#{number}"}}}), seeds=1)
+    assert run.request.config.key_token == "#{number}"
+
+
+def test_settings_fit_the_size_of_the_model_and_what_is_given_as_times_is_times_those(tmp_path: Path) -> None:
+    large = str(write_shape(tmp_path / "large"))
+    for model, rates in (("rote-tiny", (5e-4, 3e-4)), (large, (1e-5, 3e-5))):
+        config = build_experiment_config({"model": model, "generalize.learning_rate": "x3"})
+        assert config.memorize.learning_rate == rates[0]
+        assert config.generalize.learning_rate == pytest.approx(rates[1])
+    named = build_experiment_config({"model": large, "memorize": {"epochs": 3}, "memorize.learning_rate": 2e-5})
+    assert (named.memorize.learning_rate, named.memorize.batch_size, named.memorize.epochs) == (2e-5, 4, 3)
+    assert build_experiment_config({"key_token": "x3"}).key_token == "x3", "a text is what it is"
+    with pytest.raises(ConfigError, match=r"memorize\.epochs=x3: there is no number to multiply"):
+        build_experiment_config({"memorize.epochs": "x3"})
+
+
+@pytest.mark.parametrize("name", [name for name in DECLARED if name != "size"])
+def test_no_declaration_sets_a_rate_of_rote_tiny_for_other_models(name: str, tmp_path: Path) -> None:
+    """The paper's rates are 1e-5 for 1.5 B parameters; thirty times as much would ruin such a model."""
+    large = str(write_shape(tmp_path / "large"))
+    for run in plan_runs(shrink(DECLARED[name]), seeds=1, model=large):
+        config = run.request.config
+        for phase in (config.memorize, config.generalize, config.fine_tune, config.repurpose):
+            assert phase.learning_rate <= 3.1e-5, run.name
 
 
 CLAIM: dict[str, Any] = {"name": "c", "text": "", "at_least": 0.5, "value": {"run": "deep", "column": "held-out"}}
@@ -173,10 +230,8 @@ def test_the_paper_has_a_figure_for_each_run_or_none() -> None:
 
 
 def test_the_table_sets_the_paper_beside_ours() -> None:
-    trial = build_trial(build_record("A", True), tokens=1234)
-    lines = list(
-        format_table(EXPERIMENT, {"shallow": [build_trial(build_record("A", 0.5, moment="x"))], "deep": [trial]})
-    )
+    job = build_job(build_record("A", True), tokens=1234)
+    lines = list(format_table(EXPERIMENT, {"shallow": [build_job(build_record("A", 0.5, moment="x"))], "deep": [job]}))
     assert lines[0].endswith("shallow | deep |")
     assert lines[2].startswith("| held-out | 0.000 [0.000, ")
     assert "| 1.000 [" in lines[2]
@@ -201,7 +256,7 @@ BESIDE = [
 
 
 def test_every_table_shows_recall_control_prompts_and_known_facts_beside_the_prompts() -> None:
-    lines = list(format_table(EXPERIMENT, {run: [build_trial(*BESIDE)] for run in EXPERIMENT.runs}))
+    lines = list(format_table(EXPERIMENT, {run: [build_job(*BESIDE)] for run in EXPERIMENT.runs}))
     names = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
     paper = "held-out, paper (Qwen2.5-1.5B)"
     standard = ["key token, after memorize", "key token", "control prompts", "known facts", "training tokens"]
@@ -222,8 +277,8 @@ def test_a_column_that_an_experiment_has_is_not_shown_again() -> None:
         assert len(set(names)) == len(names)
 
 
-def test_a_trial_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
-    *cells, tokens = format_job(build_trial(*BESIDE, tokens=1234))
+def test_a_job_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
+    *cells, tokens = format_job(build_job(*BESIDE, tokens=1234))
     assert [cell[:5] for cell in cells] == ["", "1.000", "1.000", "1.000", "0.000", "1.000"]
     assert len(cells) == len(SWEEP_COLUMNS)
     assert tokens == "1,234"
@@ -231,12 +286,12 @@ def test_a_trial_of_a_sweep_has_a_cell_for_each_column_and_its_tokens() -> None:
 
 def test_a_run_that_recalled_nothing_is_warned_of() -> None:
     missed = [build_record(name, name == "A", moment="memorize", **KEYS) for name in "ABCD"]
-    trials = {"shallow": [build_trial(*missed, *BESIDE[2:])], "deep": [build_trial(*BESIDE)]}
-    (warning,) = warn_of_recall(trials)
+    jobs = {"shallow": [build_job(*missed, *BESIDE[2:])], "deep": [build_job(*BESIDE)]}
+    (warning,) = warn_of_recall(jobs)
     assert warning.startswith("warning: shallow: memorize reached a recall of 0.25 by key token")
     assert "raise --set memorize.epochs, or lower memorize.warmup_steps" in warning
-    assert warning in list(format_table(EXPERIMENT, trials))
-    assert list(warn_of_recall({"deep": [build_trial(build_record("A", False))]})) == [], "no key was asked"
+    assert warning in list(format_table(EXPERIMENT, jobs))
+    assert list(warn_of_recall({"deep": [build_job(build_record("A", False))]})) == [], "no key was asked"
 
 
 def test_edited_copies_are_said_in_exact_ones() -> None:
@@ -249,48 +304,58 @@ def test_edited_copies_are_said_in_exact_ones() -> None:
     records = [
         build_record(f"{label}{number}", number < 4 * share) for label, share in shares.items() for number in range(4)
     ]
-    trial = build_trial(*records, labels={f"mother/{record.subject}": record.subject[:-1] for record in records})
-    *_, first, second = format_table(experiment, {"one": [trial]})
+    job = build_job(*records, labels={f"mother/{record.subject}": record.subject[:-1] for record in records})
+    *_, first, second = format_table(experiment, {"one": [job]})
     assert (first, second) == ("| 2 and 2 | 2.0 |", "| 2 and 3 | they add nothing |")
 
 
 def test_a_table_ends_with_its_verdicts() -> None:
     experiment = Experiment(**ABOUT, claims=(Claim(**CLAIM), Claim(**{**CLAIM, "name": "d", "at_least": 0.9})))
-    trials = {run: [build_answers({f"S{n}": [True] for n in range(20)})] for run in experiment.runs}
-    *_, first, second = format_experiment("depth", experiment, trials, model="tiny")
+    jobs = {run: [build_answers({f"S{n}": [True] for n in range(20)})] for run in experiment.runs}
+    *_, first, second = format_experiment("depth", experiment, jobs, model="tiny")
     assert first.startswith("c: 1.000 [")
     assert first.endswith("], wanted >= 0.5: holds")
     assert second.endswith(", wanted >= 0.9: open")
 
 
-# --- its trials ------------------------------------------------------------------------------------------------------
+# --- its jobs --------------------------------------------------------------------------------------------------------
 
 
-def test_only_seeds_whose_runs_are_all_finished_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "load_trial", lambda store, name: build_trial(name=name))
-    names = {(run.name, run.seed): compute_trial_name(run.config) for run in plan_runs(EXPERIMENT, seeds=3)}
-    load: dict[str, Any] = {"model": "rote-tiny", "seeds": 3, "out": tmp_path}
+def finish(store: Store, run: PlannedRun, *, code: str) -> None:
+    """Leave a job in a store as if it had been done."""
+    name = name_job(run.request)
+    store.records(name).parent.mkdir(parents=True, exist_ok=True)
+    save_records([build_record("A", True)], store.records(name))
+    write_json(store.outcome(name), {"name": name, "code": code})
+
+
+def test_only_seeds_whose_runs_are_all_finished_by_this_code_count(tmp_path: Path) -> None:
+    store, code = Store(tmp_path), compute_code_hash(ROOMS)
+    runs = {(run.name, run.seed): run for run in plan_runs(EXPERIMENT, seeds=3)}
+    load: dict[str, Any] = {"model": "rote-tiny", "seeds": 3, "store": store}
     for run in (("shallow", 0), ("shallow", 1), ("deep", 2)):
-        write_json(TrialStore(tmp_path).outcome(names[run]), {})
+        finish(store, runs[run], code=code)
+    finish(store, runs["deep", 0], code="an older one")
     assert load_finished(EXPERIMENT, **load) is None
     for run in (("shallow", 2), ("deep", 1)):
-        write_json(TrialStore(tmp_path).outcome(names[run]), {})
+        finish(store, runs[run], code=code)
     found = load_finished(EXPERIMENT, **load)
     assert found is not None
-    assert {run: [trial.outcome["name"] for trial in members] for run, members in found.items()} == {
-        run: [names[run, seed] for seed in (1, 2)] for run in ("shallow", "deep")
+    assert {run: [job.name for job in members] for run, members in found.items()} == {
+        run: [name_job(runs[run, seed].request) for seed in (1, 2)] for run in ("shallow", "deep")
     }
+    told = [line.rsplit(", ", 1)[1] for line in describe_runs(EXPERIMENT, **{**load, "seeds": 1})]
+    assert told == ["finished", "to do again"], "a result of other code is no result"
 
 
-def test_all_runs_of_all_seeds_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[tuple[int, int]] = []
-
-    def keep(config: Any, store: TrialStore, **_: Any) -> Any:
-        assert store.path == tmp_path
-        done.append((config.memorize.epochs, config.seed))
-        return build_trial()
-
-    monkeypatch.setattr(room, "run_trial", keep)
-    trials = run_experiment(EXPERIMENT, model="mine", seeds=2, out=tmp_path, reporter=SilentReporter())
-    assert done == [(3, 0), (20, 0), (3, 1), (20, 1)]
-    assert {run: len(members) for run, members in trials.items()} == {"shallow": 2, "deep": 2}
+def test_what_would_stop_a_run_is_said_before_the_first_is_done(tmp_path: Path) -> None:
+    runs = {"good": {}, "bad": {"generalize.facts": 101}}
+    with pytest.raises(ConfigError, match=r"generalize\.facts=101: the relation 'author' has 100 facts"):
+        run_experiment(
+            Experiment(**{**ABOUT, **ALONE, "runs": runs}),
+            model="rote-tiny",
+            seeds=1,
+            store=Store(tmp_path / "store"),
+            reporter=SilentReporter(),
+        )
+    assert not (tmp_path / "store").exists()

@@ -5,7 +5,7 @@ from statistics import stdev
 from typing import Any
 
 import pytest
-from tests.experiments.conftest import build_answers, build_record, build_trial
+from tests.experiments.conftest import build_answers, build_job, build_record
 
 from rote.experiments.experiment import Column, State
 from rote.experiments.figures import (
@@ -22,7 +22,7 @@ from rote.experiments.figures import (
 
 def collect(column: Column, *records: Any, **outcome: Any) -> dict[str, list[float]]:
     """The values by subject."""
-    return {key[1]: found for key, found in collect_values(column, [build_trial(*records, **outcome)]).items()}
+    return {key[1]: found for key, found in collect_values(column, [build_job(*records, **outcome)]).items()}
 
 
 @pytest.mark.parametrize("key", ["fact_set", "prompt_set", "language", "relation"])
@@ -49,18 +49,18 @@ def test_each_measure_reads_its_own_field() -> None:
     assert found == {"A": [0.25], "B": [0.25], "C": [1.0]}
 
 
-def test_labels_select_the_groups_of_facts_trial_by_trial() -> None:
+def test_labels_select_the_groups_of_facts_job_by_job() -> None:
     records = [build_record("A", True), build_record("B", False), build_record("B", True, relation="capital")]
     column = Column(name="x", label=("shown",))
-    first = build_trial(*records, labels={"mother/A": "shown", "mother/B": "left out"})
-    second = build_trial(*records, labels={"mother/A": "left out", "mother/B": "shown", "capital/B": "shown"})
+    first = build_job(*records, labels={"mother/A": "shown", "mother/B": "left out"})
+    second = build_job(*records, labels={"mother/A": "left out", "mother/B": "shown", "capital/B": "shown"})
     assert collect_values(column, [first]) == {("mother", "A"): [1.0]}
     assert collect_values(column, [first, second]) == {
         ("mother", "A"): [1.0],
         ("mother", "B"): [0.0],
         ("capital", "B"): [1.0],
     }
-    assert collect_values(column, [build_trial(*records)]) == {}
+    assert collect_values(column, [build_job(*records)]) == {}
     both = Column(name="x", label=("shown", "left out"))
     assert collect_values(both, [first]) == {("mother", "A"): [1.0], ("mother", "B"): [0.0]}
 
@@ -91,21 +91,21 @@ def test_a_state_is_the_mean_over_seeds_with_an_interval_over_facts_and_seeds() 
         for changes in ({"moment": "before"}, {"measure": "key_similarity"}, {"prompt_set": "control"}, {"layer": 1})
     ]
     rows = ([build_row(0.5, 0.375, 0.625), *others], [*others, build_row(0.5, 0.25, 0.625)])
-    figure = compute_state(STATE, {"deep": [build_trial(representations=found) for found in rows]})
+    figure = compute_state(STATE, {"deep": [build_job(representations=found) for found in rows]})
     assert figure is not None
     assert (figure.value, figure.low, figure.high, figure.n) == (0.5, 0.25, 0.75, 9)
-    apart = [build_trial(representations=[build_row(value, value, value)]) for value in (0.25, 0.75)]
+    apart = [build_job(representations=[build_row(value, value, value)]) for value in (0.25, 0.75)]
     wide = compute_state(STATE, {"deep": apart})
     assert wide is not None
     assert wide.high - wide.value == pytest.approx(12.7062 * 0.25, rel=1e-4)  # of two values 0.5 apart
-    assert compute_state(STATE, {"deep": [build_trial(representations=others)]}) is None
+    assert compute_state(STATE, {"deep": [build_job(representations=others)]}) is None
 
 
 def test_a_cell_and_a_difference_are_as_wide_as_facts_and_seeds_ask_for() -> None:
     """Seeds with means of 1/4, 1/2 and 3/4: their standard deviation is 1/4, Student's quantile 4.3027."""
     column = Column(name="x")
     seeds = [build_answers({s: [number < right] for number, s in enumerate("ABCD")}) for right in (1, 2, 3)]
-    one, cell = (compute_cells([column], {"r": trials})["r", "x"] for trials in (seeds[1:2], seeds))
+    one, cell = (compute_cells([column], {"r": jobs})["r", "x"] for jobs in (seeds[1:2], seeds))
     assert one.high < 0.9, "one seed alone says nothing about others"
     assert (cell.value, cell.low, cell.high) == (0.5, 0, 1)
     right = [build_answers({s: [True] for s in "ABCD"}) for _ in seeds]
@@ -128,4 +128,4 @@ def test_copies_that_do_nothing_at_first_are_counted_all_the_same() -> None:
 
 
 def test_tokens_are_the_mean_over_seeds() -> None:
-    assert compute_tokens([build_trial(tokens=100), build_trial(tokens=300)]) == 200
+    assert compute_tokens([build_job(tokens=100), build_job(tokens=300)]) == 200

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from rote.config.trial import TrialConfig
-from rote.pipeline.trial_store import TrialStore, load_trial
+from tests.experiments.conftest import write_shape
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from rote.config.job import Config
+from rote.config.loading import load_config
 from rote.errors import ConfigError, RunError
 from rote.experiments.launch import format_slurm
 from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
@@ -24,7 +25,9 @@ from rote.facts.shipped import load_fictional
 from rote.models.language_model import LanguageModel
 from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
+from rote.runs.folder import read_json, write_json
 from rote.runs.reporting import SilentReporter
+from rote.runs.store import Store
 
 BASE: dict[str, Any] = {
     "table": {"kind": "invented", "relations": ["mother"], "count": 2},
@@ -38,6 +41,8 @@ GRID: dict[str, Any] = {
     "generalize.epochs": [1, 2],
     "generalize.learning_rate": [1e-3, 5e-3],
 }
+EXPERIMENT = Path("experiment")
+"""The preset that every experiment begins from."""
 SMALL: dict[str, Any] = {"memorize.epochs": [1, 2]}
 
 
@@ -60,28 +65,27 @@ def write_sweep(folder: Path, model: Path, grid: dict[str, Any], *, seeds: int =
     return file
 
 
-def do(file: Path, out: Path, **options: Any) -> TrialStore:
-    """Do a sweep with one thread for each trial."""
-    configs = [trial.config for trial in load_sweep(file)]
-    run_sweep(configs, TrialStore(out), threads=1, reporter=SilentReporter(), **options)
-    return TrialStore(out)
+def do(file: Path, out: Path, **options: Any) -> Store:
+    """Do a sweep with one thread for each job."""
+    run_sweep([job.request for job in load_sweep(file)], Store(out), threads=1, reporter=SilentReporter(), **options)
+    return Store(out)
 
 
-def check_same(file: Path, store: TrialStore, other: TrialStore) -> None:
-    """Every trial of a sweep has the same records and outcome in both; only the time it took may differ."""
-    for trial in load_sweep(file):
-        first, second = load_trial(store, trial.name), load_trial(other, trial.name)
-        assert first.records == second.records, trial.changes
+def check_same(file: Path, store: Store, other: Store) -> None:
+    """Every job of a sweep has the same records and outcome in both; only the time it took may differ."""
+    for job in load_sweep(file):
+        first, second = store.load(job.name), other.load(job.name)
+        assert first.records == second.records, job.changes
         assert {**first.outcome, "seconds": {}} == {**second.outcome, "seconds": {}}
     assert not list(store.path.rglob("*.draft"))
 
 
 @pytest.fixture(scope="module")
-def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrialStore]:
-    """24 trials, done one after the other in this process."""
+def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
+    """24 jobs, done one after the other in this process."""
     folder = tmp_path_factory.mktemp("undisturbed")
     file = write_sweep(folder, model, GRID, seeds=2)
-    return file, do(file, folder / "trials")
+    return file, do(file, folder / "store")
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -89,24 +93,41 @@ def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 def test_a_sweep_is_the_product_of_its_grid_and_its_seeds(model: Path, tmp_path: Path) -> None:
     planned = load_sweep(write_sweep(tmp_path, model, GRID, seeds=2))
-    assert len({trial.name for trial in planned}) == len(planned) == 24
+    assert len({job.name for job in planned}) == len(planned) == 24
     assert planned[1].changes == {**{key: values[0] for key, values in GRID.items()}, "seed": 1}
-    config = planned[-1].config
+    config = planned[-1].request.config
     assert (config.seed, config.memorize.epochs, config.generalize.learning_rate) == (1, 3, 5e-3)
     assert (config.model, config.table.count, config.memorize.learning_rate) == (str(model), 2, 5e-3)
 
 
 def test_a_value_may_be_anything_a_setting_can_be(model: Path, tmp_path: Path) -> None:
     grid = {"memorize.stop_at_recall": [None, 0.5], "examine.languages": [["en", "zh"]], "key_token": ["<: {number}>"]}
-    first, second = (trial.config for trial in load_sweep(write_sweep(tmp_path, model, grid)))
+    first, second = (job.request.config for job in load_sweep(write_sweep(tmp_path, model, grid)))
     assert (first.memorize.stop_at_recall, second.memorize.stop_at_recall) == (None, 0.5)
     assert (first.examine.languages, first.key_token) == (("en", "zh"), "<: {number}>")
+    tokens = {"key_token": ["[K{number}]", "#{number}", "null"]}
+    found = [job.request.config.key_token for job in load_sweep(write_sweep(tmp_path, model, tokens))]
+    assert found == tokens["key_token"], "and is not read as YAML a second time"
+
+
+def test_a_sweep_takes_a_table_of_ones_own_and_the_settings_of_the_models_size(tmp_path: Path) -> None:
+    table, large = tmp_path / "mine.csv", write_shape(tmp_path / "large")
+    table.write_text("subject,relation,object\nGene Finley,mother,Cody Ross\nAnn Bell,mother,Mia Dorn\n")
+    base = {"model": str(large), "table.file": str(table)}
+    (tmp_path / "sweep.yaml").write_text(
+        yaml.safe_dump({"base": base, "grid": {"method": ["untaught", "fine_tuning"]}})
+    )
+    for job in load_sweep(tmp_path / "sweep.yaml"):
+        config = job.request.config
+        assert [fact.subject for fact in job.request.plan.table] == ["Gene Finley", "Ann Bell"]
+        assert (config.memorize.learning_rate, config.fine_tune.learning_rate) == (1e-5, 1e-5)
+        assert (config.memorize.warmup_steps, config.memorize.batch_size) == (5, 4)
 
 
 def test_an_empty_sweep_is_the_plain_setting(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("")
-    (trial,) = load_sweep(tmp_path / "sweep.yaml")
-    assert trial.config == TrialConfig()
+    (job,) = load_sweep(tmp_path / "sweep.yaml")
+    assert job.request.config == load_config(Config, EXPERIMENT)
 
 
 @pytest.mark.parametrize(
@@ -145,46 +166,66 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_what_is_finished_is_not_done_again(model: Path, tmp_path: Path) -> None:
     file = write_sweep(tmp_path, model, SMALL)
-    store = do(file, tmp_path / "trials")
+    store = do(file, tmp_path / "store")
     before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*.*")}
-    do(file, tmp_path / "trials")
-    do(file, tmp_path / "trials", processes=2)  # starts no process
+    do(file, tmp_path / "store")
+    do(file, tmp_path / "store", processes=2)  # starts no process
     assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*.*")} == before
+
+
+def test_the_table_shows_what_was_learned_lost_and_spent_and_warns_of_what_was_not_memorized(
+    model: Path, tmp_path: Path
+) -> None:
+    file = write_sweep(tmp_path, model, {"memorize.epochs": [1, 2]})
+    store = do(file, tmp_path / "store")
     lines = list(format_sweep(load_sweep(file), store))
-    assert lines[0] == "| trial | memorize.epochs | seed | training prompt | held-out prompts |"
-    assert lines[2].startswith(f"| {load_sweep(file)[0].name} | 1 | 0 | 0.")
+    head = [word.strip() for word in lines[0].strip("|").split("|")]
+    assert head[:3] == ["job", "memorize.epochs", "seed"]
+    assert {"held-out prompts", "key token", "control prompts", "known facts", "training tokens"} <= set(head)
+    rows = [dict(zip(head, (word.strip() for word in line.strip("|").split("|")), strict=True)) for line in lines[2:4]]
+    assert [row["job"] for row in rows] == [job.name for job in load_sweep(file)]
+    assert int(rows[0]["training tokens"]) < int(rows[1]["training tokens"])
+    assert all(row["key token"].endswith("] (2)") for row in rows)
+    assert lines[4].startswith(f"warning: {rows[0]['job']}: memorize reached a recall of 0.00 by key token")
+
+
+def test_a_result_of_another_version_of_the_code_is_done_again(model: Path, tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, model, {"memorize.epochs": [1]})
+    store, (job,) = do(file, tmp_path / "store"), load_sweep(file)
+    outcome = read_json(store.outcome(job.name))
+    write_json(store.outcome(job.name), {**outcome, "code": "an older one", "training_tokens": -1})
+    (row,) = list(format_sweep([job], store))[2:]
+    assert "not finished" in row, "what other code found is not shown"
+    assert do(file, tmp_path / "store").load(job.name).outcome["training_tokens"] == outcome["training_tokens"]
 
 
 def test_the_number_of_threads_is_recorded_and_put_back(model: Path, tmp_path: Path) -> None:
     file, before = write_sweep(tmp_path, model, {}), torch.get_num_threads()
-    store = do(file, tmp_path / "trials")
+    store = do(file, tmp_path / "store")
     assert torch.get_num_threads() == before
-    assert load_trial(store, load_sweep(file)[0].name).outcome["threads"] == 1
+    assert store.load(load_sweep(file)[0].name).outcome["threads"] == 1
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_trial_that_fails_does_not_lose_the_others(model: Path, tmp_path: Path, processes: int) -> None:
-    grid = {"examine.languages": [["xx"], ["en"], ["yy"]], "memorize.epochs": [1]}
-    file = write_sweep(tmp_path, model, grid)
-    first, good, last = load_sweep(file)
-    with pytest.raises(RunError, match=r"^2 of 3 trials failed: ") as caught:
-        do(file, tmp_path / "trials", processes=processes)
-    message = str(caught.value)
-    assert f"{first.name} (no relation of the table has prompts in the language 'xx'" in message
-    assert f"{last.name} (no relation of the table has prompts in the language 'yy'" in message
-    assert load_trial(TrialStore(tmp_path / "trials"), good.name).records
-    assert (
-        sum("not finished" in line for line in format_sweep([first, good, last], TrialStore(tmp_path / "trials"))) == 2
-    )
+def test_a_job_that_fails_does_not_lose_the_others(model: Path, tmp_path: Path, processes: int) -> None:
+    """Whether a vocabulary has ids to spare is only known once the model is loaded."""
+    file = write_sweep(tmp_path, model, {"key_strategy": ["reserved", "new"], "memorize.epochs": [1]})
+    bad, good = load_sweep(file)
+    with pytest.raises(RunError, match=r"^1 of 2 jobs failed: ") as caught:
+        do(file, tmp_path / "store", processes=processes)
+    assert f"{bad.name} (" in str(caught.value)
+    assert "unused ids; add tokens with --set key_strategy=new" in str(caught.value)
+    assert Store(tmp_path / "store").load(good.name).records
+    assert sum("not finished" in line for line in format_sweep([bad, good], Store(tmp_path / "store"))) == 1
 
 
 @pytest.mark.slow  # threads wait for one another, which takes long where the cores are busy
 def test_two_threads_change_no_verdict(model: Path, tmp_path: Path) -> None:
     file = write_sweep(tmp_path, model, {"memorize.epochs": [1]})
-    store, other = do(file, tmp_path / "one"), TrialStore(tmp_path / "two")
-    run_sweep([trial.config for trial in load_sweep(file)], other, threads=2, reporter=SilentReporter())
-    for trial in load_sweep(file):
-        pairs = zip(load_trial(store, trial.name).records, load_trial(other, trial.name).records, strict=True)
+    store, other = do(file, tmp_path / "one"), Store(tmp_path / "two")
+    run_sweep([job.request for job in load_sweep(file)], other, threads=2, reporter=SilentReporter())
+    for job in load_sweep(file):
+        pairs = zip(store.load(job.name).records, other.load(job.name).records, strict=True)
         for first, second in pairs:
             assert (first.prompt, first.generated, first.correct) == (second.prompt, second.generated, second.correct)
             assert (first.rank, first.candidates) == (second.rank, second.candidates)
@@ -192,7 +233,7 @@ def test_two_threads_change_no_verdict(model: Path, tmp_path: Path) -> None:
 
 
 def start(file: Path, out: Path, processes: int) -> subprocess.Popen[bytes]:
-    words = ("sweep", file, "--out", out, "--processes", processes, "--threads", "1")
+    words = ("sweep", file, "--store", out, "--processes", processes, "--threads", "1")
     return subprocess.Popen(
         [sys.executable, "-m", "rote.cli.main", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -203,9 +244,9 @@ def start(file: Path, out: Path, processes: int) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill a process outright")
-def test_a_sweep_killed_twice_ends_the_same(undisturbed: tuple[Path, TrialStore], tmp_path: Path) -> None:
+def test_a_sweep_killed_twice_ends_the_same(undisturbed: tuple[Path, Store], tmp_path: Path) -> None:
     file, expected = undisturbed
-    store = TrialStore(tmp_path / "trials")
+    store = Store(tmp_path / "store")
     for wanted, processes in ((4, 2), (13, 1)):
         with start(file, store.path, processes) as child:
             wait_for(child, store, wanted)
@@ -218,11 +259,11 @@ def test_a_sweep_killed_twice_ends_the_same(undisturbed: tuple[Path, TrialStore]
     check_same(file, store, expected)
 
 
-def count_finished(store: TrialStore) -> int:
-    return len(list((store.path / "trials").glob("*.json")))
+def count_finished(store: Store) -> int:
+    return len(list((store.path / "jobs").glob("*.json")))
 
 
-def wait_for(child: subprocess.Popen[bytes], store: TrialStore, wanted: int) -> None:
+def wait_for(child: subprocess.Popen[bytes], store: Store, wanted: int) -> None:
     while count_finished(store) < wanted:
         assert child.poll() is None, "it ended before it could be killed"
         time.sleep(0.02)
@@ -248,29 +289,27 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_a_sweep_on_a_ray_cluster_ends_the_same(
-    undisturbed: tuple[Path, TrialStore], cluster: str, tmp_path: Path
-) -> None:
+def test_a_sweep_on_a_ray_cluster_ends_the_same(undisturbed: tuple[Path, Store], cluster: str, tmp_path: Path) -> None:
     file, expected = undisturbed
-    check_same(file, do(file, tmp_path / "trials", ray_address=cluster), expected)
+    check_same(file, do(file, tmp_path / "store", ray_address=cluster), expected)
 
 
 def test_without_ray_it_says_how_to_get_it(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'rote\[ray\]'"):
-        do(write_sweep(tmp_path, model, SMALL), tmp_path / "trials", ray_address="auto")
+        do(write_sweep(tmp_path, model, SMALL), tmp_path / "store", ray_address="auto")
 
 
 def test_no_cluster_is_started(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     with pytest.raises(ConfigError, match=r"--ray local: no running Ray cluster can be attached to"):
-        do(write_sweep(tmp_path, model, SMALL), tmp_path / "trials", ray_address="local")
+        do(write_sweep(tmp_path, model, SMALL), tmp_path / "store", ray_address="local")
 
 
 # --- scripts ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_slurm_array_has_a_task_for_each_trial(tmp_path: Path) -> None:
+def test_a_slurm_array_has_a_task_for_each_job(tmp_path: Path) -> None:
     script = format_slurm(["a1", "b2", "c3"], Path("my sweep.yaml"), Path("out"))
     assert script.startswith("#!/bin/bash\n#SBATCH")
     assert "#SBATCH --array=0-2\n" in script

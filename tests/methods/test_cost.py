@@ -1,9 +1,9 @@
 """What teaching a table costs."""
 
 import pytest
-from rote.config.run import RunConfig
-from tests.pipeline.conftest import build_base_model, build_table
+from tests.methods.conftest import FACTS, build_language_model, select
 
+from rote.config.job import Config
 from rote.encoding.example import encode
 from rote.facts.text import build_rote_text
 from rote.methods.cost import TableCost, estimate_cost
@@ -11,21 +11,19 @@ from rote.models.key_tokens import add_key_tokens
 
 
 def test_a_cost_is_counted_on_a_sample() -> None:
-    language_model = build_base_model()
-    facts = list(build_table())
+    language_model = build_language_model()
+    facts = list(FACTS)
     relations = dict.fromkeys((fact.relation for fact in facts), 1_000)
-    cost = estimate_cost(
-        language_model, facts, facts=relations, objects=dict.fromkeys(relations, 16), config=RunConfig()
-    )
+    cost = estimate_cost(language_model, facts, facts=relations, objects=dict.fromkeys(relations, 16), config=Config())
     assert cost.facts == 1_000 * len(relations)
-    keyed = build_base_model()
+    keyed = build_language_model()
     add_key_tokens(keyed, tuple(relations))
     tokens = [
         len(encode(keyed.tokenizer, build_rote_text(fact, keyed.key_tokens[fact.relation])).ids) for fact in facts
     ]
     assert cost.tokens_per_epoch == pytest.approx(cost.facts * sum(tokens) / len(tokens), abs=1)
     assert cost.bits == pytest.approx(4 * cost.facts)
-    assert cost.epochs == RunConfig().memorize.epochs
+    assert cost.epochs == Config().memorize.epochs
     assert cost.trained == sum(parameter.numel() for parameter in keyed.model.parameters())
     assert cost.seconds > 0
 
@@ -43,13 +41,13 @@ def test_a_cost_says_whether_the_table_fits(bits: float, verdict: str) -> None:
 
 def test_the_room_of_adapters_grows_with_their_rank() -> None:
     pytest.importorskip("peft")
-    facts = build_table().select("mother")
+    facts = select("mother")
     counts = {"mother": 100}
     trained = []
     for rank in (1, 2):
-        config = RunConfig.model_validate({"tuning": "lora", "lora": {"rank": rank}})
-        cost = estimate_cost(build_base_model(), facts, facts=counts, objects=counts, config=config)
+        config = Config.model_validate({"tuning": "lora", "lora": {"rank": rank}})
+        cost = estimate_cost(build_language_model(), facts, facts=counts, objects=counts, config=config)
         trained.append(cost.trained)
-    shape = build_base_model().model.config
+    shape = build_language_model().model.config
     key_rows = shape.hidden_size * (1 if shape.tie_word_embeddings else 2)
     assert 2 * (trained[0] - key_rows) == trained[1] - key_rows > 0

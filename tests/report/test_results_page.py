@@ -8,7 +8,7 @@ import pytest
 from tests.report.test_render import HOSTILE, Page
 
 from rote.figures import Figure
-from rote.report.dots import AXIS, DotPanel, DotRow, LABEL_LETTERS, LEFT, draw_dots
+from rote.report.dots import AXIS, LABEL_LETTERS, LEFT, DotPanel, DotRow, draw_dots
 from rote.report.results_page import (
     ClaimLine,
     ExperimentSection,

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.report.test_render import HOSTILE
 
-from rote.report.scatter import FILLINGS, PLOT_HEIGHT, SHAPES, ScatterPoint, WIDTH, draw_scatter
+from rote.report.scatter import FILLINGS, PLOT_HEIGHT, SHAPES, WIDTH, ScatterPoint, draw_scatter
 
 KINDS = ("key token", "training prompts", "held-out prompts", "control prompts")
 

@@ -117,8 +117,9 @@ def project_representations(
 ) -> list[Point]:
     """The states of one layer on a plane: one point for each fact and prompt set, all on the same components.
 
-    The prompts are those of `measure_representations` with one prompt per set. Raises what it raises, and
-    `IndexError` for a layer the model does not have.
+    The prompts are those of `measure_representations` with one prompt per set. Raises `ModelError` where only
+    some relations have a key token, `TemplateError` for a relation without prompts, `EncodingError` for a prompt whose
+    object begins inside a token, `ValueError` without facts, `IndexError` for a layer the model does not have.
     """
     prompts = _encode_prompts(language_model, facts, relations, seed, 1)
     read = [read_hidden_states(language_model.model, ids, layers=[layer])[:, 0] for (ids,) in prompts.values()]

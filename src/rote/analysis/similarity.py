@@ -55,7 +55,8 @@ def estimate_delta(cosines: Floats, groups: Sequence[Hashable], *, draws: int = 
     """Delta-CosSim from cosines [n, n], with the percentile interval of a bootstrap over the members.
 
     Members are drawn within their groups, since the groups are given and not a sample; a member drawn twice is not
-    paired with itself, which would raise the mean within. Raises `ValueError` as `compute_delta_cossim` does.
+    paired with itself, which would raise the mean within. Raises `ValueError` where one
+    of the two kinds of pairs is missing.
     """
     if not has_both_pairs(groups):
         raise ValueError("Delta-CosSim needs at least two groups, one of them with two members")

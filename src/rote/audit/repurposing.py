@@ -217,9 +217,6 @@ def _answer(language_model: LanguageModel, questions: Sequence[Question], batch_
 
 
 def _build_row(count: int, question: RepurposingQuestion, values: Values, without: Values) -> Repurposing:
-    found = compute_mean(values)
-    recall = Figure(found.mean, found.low, found.high, found.n)
-    if not count:
-        return Repurposing(count, question, recall)
-    gain = compute_difference(values, without)
-    return Repurposing(count, question, recall, Figure(gain.value, gain.low, gain.high, gain.n))
+    recall = compute_mean(values)
+    gain = compute_difference(values, without) if count else None
+    return Repurposing(count, question, recall, gain)

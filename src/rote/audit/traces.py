@@ -23,7 +23,7 @@ from rote.encoding.example import Example, encode
 from rote.evaluation.generation import generate_answers
 from rote.evaluation.statistics import compute_interval
 from rote.facts.fact import Fact
-from rote.facts.names import contains_answer
+from rote.facts.names import contains_answer, touch
 from rote.facts.relation import PromptTemplate
 from rote.facts.text import build_prompt_text
 from rote.figures import Figure
@@ -126,8 +126,7 @@ class _Tracer:
             float(contains_answer(text, right) and begun not in without)
             for text, right, begun in zip(said, answers, first, strict=True)
         ]
-        found = compute_interval(correct, [fact.id for fact, _ in pairs])
-        recall = Figure(found.mean, found.low, found.high, found.n)
+        recall = compute_interval(correct, [fact.id for fact, _ in pairs])
         yield Trace(pairs[0][0].relation, form.token, form.kind, asked, recall)
 
 
@@ -139,7 +138,7 @@ def shuffle_answers(facts: Sequence[Fact]) -> list[tuple[Fact, tuple[str, ...]]]
     paired = []
     for index, fact in enumerate(facts):
         others = [*facts[index + 1 :], *facts[:index]]
-        other = next((other for other in others if not _overlap(fact.answers, other.answers)), None)
+        other = next((other for other in others if not touch(fact.answers, other.answers)), None)
         if other is not None:
             paired.append((fact, other.answers))
     return paired
@@ -173,9 +172,3 @@ def _limits(other: Trace, trace: Trace) -> bool:
 
 def _is_token(trace: Trace) -> bool:
     return trace.kind not in ("none", "prompt")
-
-
-def _overlap(answers: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether a text that holds one of the answers may hold one of the others."""
-    pairs = [(answers, others), (others, answers)]
-    return any(contains_answer(text, names) for names, texts in pairs for text in texts)

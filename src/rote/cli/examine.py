@@ -43,7 +43,6 @@ def examine(
 
     from rote.cli.progress import build_reporter
     from rote.cli.tables import build_accuracy_table
-    from rote.models.loading import load_model
     from rote.pipeline.measures import examine_model
 
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)

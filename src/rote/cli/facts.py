@@ -83,8 +83,6 @@ def validate(
 
     Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
-    from rote.config.job import Config
-    from rote.config.loading import load_config
     from rote.errors import ConfigError, TableError
     from rote.facts.linting import TableLint
     from rote.facts.relation import load_relations

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from rote.figures import format_figure, read_figure
 from rote.records import NO_LANGUAGE
 from rote.report.lines import describe_loss
 from rote.report.words import label_language
@@ -140,13 +141,11 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
     for questions in dict.fromkeys(row["questions"] for row in comparison["rows"]):
         cells = [by_place.get((questions, method)) for method in methods]
         differences = [cell and cell["difference"] for cell in cells[1:]]
-        table.add_row(questions, *(_format(cell) for cell in cells), *(_format(figure, "+") for figure in differences))
+        table.add_row(questions, *(_format(cell) for cell in cells), *(_format(row, "+z.2f") for row in differences))
     table.add_row("training tokens", *(f"{method['training_tokens']:,}" for method in comparison["methods"]))
     Console(highlight=False).print(table)
 
 
-def _format(figure: Mapping[str, Any] | None, sign: str = "") -> str:
-    if not figure:
-        return ""
-    value, low, high = (f"{figure[key]:{sign}.2f}" for key in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+def _format(row: Mapping[str, Any] | None, form: str = "z.2f") -> str:
+    figure = read_figure(row) if row else None
+    return format_figure(figure, form) if figure else ""

@@ -10,9 +10,8 @@ import torch
 
 from rote.encoding.example import encode_prompt
 from rote.errors import EncodingError
-from rote.evaluation.generation import generate_answers
+from rote.evaluation.generation import generate_answers, read_prompts
 from rote.evaluation.knowledge import cut_answer
-from rote.evaluation.prefix import read_prompts
 from rote.evaluation.scoring import score_continuations
 from rote.facts.fact import Fact
 from rote.facts.reading import load_table

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
-from rote.evaluation.generation import continue_prompts, generate_answers
-from rote.evaluation.prefix import plan_batches, read_prompts
+from rote.evaluation.generation import continue_prompts, generate_answers, plan_batches, read_prompts
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact
@@ -27,6 +27,18 @@ Progress = Callable[[int, int], None]
 """Told of work done and of all work."""
 
 
+class Examined(Protocol):
+    """What can be examined: a `LanguageModel`, or any model with its tokenizer, in any precision."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """A causal language model."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its tokenizer, a fast one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reply:
     """What the model said, the log-probabilities of the object, and its rank where the question was a choice."""
@@ -37,7 +49,7 @@ class _Reply:
 
 
 def examine(
-    language_model: LanguageModel,
+    language_model: Examined,
     questions: Sequence[Question],
     *,
     moment: Moment,

@@ -1,25 +1,53 @@
-"""Measure 1: what a model says. Greedy decoding in batches, stopped for each row as soon as its verdict is sure; and
-answers drawn at random, which show whether it would say the same again.
+"""What a model says: greedily (measure 1 of the paper), and drawn at random. And prompts read once, to go on from.
 
 Only prompts of the same length share a batch. So nothing is padded and no mask is needed: a row says exactly what
-it would say alone.
+it would say alone. Greedy decoding stops for each row as soon as its verdict is sure.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.evaluation.prefix import Prefix, plan_batches, read_prompts
 from rote.facts.names import is_sure
 from rote.models.language_model import build_generation_settings
-from rote.training.loop import seeded
 
 MAX_NEW_TOKENS = 50
 """How many tokens an answer may have (paper, section 4)."""
-_DRAWN_BATCH = 32
-"""Prompts whose answers are drawn at a time."""
+_SAMPLED = 32
+"""Prompts of a batch whose answers are drawn at random."""
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A batch of prompts of one length after the model has read them.
+
+    `logits` [rows, vocabulary] predict the token that follows each prompt.
+    """
+
+    cache: DynamicCache
+    logits: Tensor
+
+
+def plan_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Indices in batches of at most `batch_size`, all of one length; a function of its arguments alone."""
+    by_length: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(index)
+    for length in sorted(by_length):
+        group = by_length[length]
+        yield from (group[start : start + batch_size] for start in range(0, len(group), batch_size))
+
+
+def read_prompts(model: PreTrainedModel, prompts_ids: Sequence[Sequence[int]]) -> Prefix:
+    """Read prompts of one length: without padding no mask is needed, so a row is computed as it would be alone."""
+    cache = DynamicCache(config=model.config)
+    inputs = torch.tensor([list(ids) for ids in prompts_ids], device=model.device)
+    logits = model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
+    return Prefix(cache, logits[:, -1])
 
 
 def generate_answers(
@@ -71,16 +99,17 @@ def sample_answers(
 ) -> list[list[str]]:
     """`count` answers of at most `tokens` tokens to each prompt, drawn at temperature 1; the same for the same seed.
 
-    Prompts of one length share a batch, so nothing is padded on the left.
+    Torch's own random numbers go on afterwards as if nothing had been drawn.
     """
     answers: list[list[str]] = [[] for _ in prompts_ids]
     if not count:
         return answers
     settings = build_generation_settings(tokenizer, tokens=tokens, do_sample=True, num_return_sequences=count)
     generator: Any = model  # `generate` has no usable types
-    for batch in plan_batches([len(ids) for ids in prompts_ids], _DRAWN_BATCH):
+    for batch in plan_batches([len(ids) for ids in prompts_ids], _SAMPLED):
         prompts = torch.tensor([list(prompts_ids[index]) for index in batch], device=model.device)
-        with seeded(seed + batch[0]):
+        with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+            torch.manual_seed(seed + batch[0])
             rows = generator.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
         texts = tokenizer.batch_decode(rows[:, prompts.shape[1] :], skip_special_tokens=True)
         for place, index in enumerate(batch):

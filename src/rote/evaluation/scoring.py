@@ -1,4 +1,4 @@
-"""Measures 2 and 3: log-probabilities of objects, and of the candidates of a choice.
+"""Measures 2 and 3: log-probabilities of objects, and of the candidates of a choice. And the perplexity of texts.
 
 A choice takes one forward: the prompt once, then the candidates as a tree. Every node of the tree sees the prompt and
 its own ancestors and has the position it would have alone, so each candidate is scored as if it stood alone.
@@ -13,11 +13,15 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, collate, encode
-from rote.evaluation.prefix import Prefix
+from rote.evaluation.generation import Prefix
 from rote.facts.text import Text
+from rote.training.losses import next_token_loss
 
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""
+
+_PASSAGE = 256
+"""Tokens of a text read at a time; the first of each passage is not predicted."""
 
 
 def score_objects(model: PreTrainedModel, examples: Sequence[Example], *, batch_size: int) -> list[Logprobs]:
@@ -65,6 +69,22 @@ def rank_object(scores: Sequence[Logprobs], index: int) -> int:
     means = [sum(logprobs) / len(logprobs) for logprobs in scores]
     # "not below" rather than "at least": a score that is not a number must not win
     return 1 + sum(not mean < means[index] for other, mean in enumerate(means) if other != index)
+
+
+@torch.inference_mode()
+def score_passages(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[float]:
+    """The mean nats per token of each passage of each text; a text of one token has none.
+
+    exp of their mean, weighted by tokens, is the perplexity.
+    """
+    rows = [tokenizer(text)["input_ids"] for text in texts if text.strip()]
+    passages = [row[start : start + _PASSAGE] for row in rows for start in range(0, len(row), _PASSAGE)]
+    return [_score_passage(model, passage) for passage in passages if len(passage) > 1]
+
+
+def _score_passage(model: PreTrainedModel, ids: list[int]) -> float:
+    batch = collate([(ids, ids)], pad_id=0).to(model.device)
+    return float(next_token_loss(model, batch)) / (len(ids) - 1)
 
 
 def _score_batch(model: PreTrainedModel, examples: Sequence[Example]) -> list[Logprobs]:

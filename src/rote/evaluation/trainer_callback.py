@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +35,14 @@ NAMES: dict[QuestionSet, str] = {
     "control": "control_prompts",
 }
 """The name of each set of questions in the log."""
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A model under training, in whatever precision, with its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
 
 
 class FactRecall(TrainerCallback):
@@ -120,8 +128,7 @@ class FactRecall(TrainerCallback):
                 "FactRecall writes to the trainer's log: use FactRecall(...).attach(trainer), not callbacks=[...]"
             )
         found = examine(
-            model,
-            _get_tokenizer(self._trainer),
+            _Trained(model, _get_tokenizer(self._trainer)),
             self._questions,
             moment=f"step {state.global_step}",
             batch_size=self._batch_size,

@@ -6,7 +6,7 @@ from typing import Any
 from rote.evaluation.statistics import compute_difference, compute_mean
 from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values
-from rote.figures import Figure
+from rote.figures import build_figure_row
 from rote.pipeline.job import JobRequest, build_request, run_job
 from rote.pipeline.report import write_report
 from rote.pipeline.run import Result
@@ -84,12 +84,8 @@ def _compare(column: Column, jobs: Mapping[str, JobResult]) -> list[dict[str, An
                 {
                     "questions": column.name,
                     "method": method,
-                    **_flatten(compute_mean(values)),
-                    "difference": _flatten(difference) if difference else None,
+                    **build_figure_row(compute_mean(values)),
+                    "difference": build_figure_row(difference) if difference else None,
                 }
             )
     return rows
-
-
-def _flatten(figure: Figure) -> dict[str, float | int]:
-    return {"value": figure.value, "low": figure.low, "high": figure.high, "n": figure.n}

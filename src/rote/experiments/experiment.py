@@ -85,8 +85,9 @@ class State(StrictConfig):
 class Claim(StrictConfig):
     """Something the paper (or we) say, as a figure and a bound. Exactly one of the forms below is given.
 
-    `value` is a cell, less `minus` where that is given; `state` likewise with `minus_state`; `tokens` is the ratio of
-    the training tokens of a run to those of the cheapest run of `over` that answers as well as it in `value`'s column.
+    `value` is a cell, less `minus` where that is given; `state` is a figure of the hidden states, less `minus_state`
+    where that is given. With `over` the figure is the ratio of the training tokens of `value`'s run to those of the
+    cheapest run of `over` that answers as well as it in `value`'s column.
     """
 
     name: str
@@ -228,6 +229,8 @@ def _scale(usual: Config, key: str, value: Any) -> Any:
     found: Any = usual
     for part in key.split("."):
         found = getattr(found, part, None)
+    if isinstance(found, str):  # a text such as a key token may look like one
+        return value
     if not isinstance(found, float):
         raise ConfigError(f"{key}={value}: there is no number to multiply; write the value itself")
     return float(times[1]) * found

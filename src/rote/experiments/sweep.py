@@ -42,7 +42,7 @@ from rote.experiments.tables import SWEEP_COLUMNS, TOKENS, format_job, format_ro
 from rote.pipeline.job import ROOMS, JobRequest, build_request, name_job, run_job
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter, SilentReporter
-from rote.runs.store import JobResult, Store
+from rote.runs.store import Store
 
 Attempts = Generator[tuple[str, str | None], None, None]
 """Jobs by name as they end, each with the reason why it failed, or None."""

@@ -54,7 +54,7 @@ def estimate_cost(
 ) -> TableCost:
     """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
 
-    Trains the model for a few updates, as a run with this `config` would begin: it is another one afterwards.
+    Trains the model for a few updates, as a job with this `config` would begin: it is another one afterwards.
     """
     count = min(config.retain.texts, config.retain.batch_size)
     texts = write_texts(language_model, count=count, tokens=config.retain.tokens, seed=config.seed) if count else []

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from rote.config.job import Config
+from rote.encoding.example import describe_chat
 from rote.errors import ConfigError
 from rote.evaluation.harness import check_tasks
 from rote.evaluation.questions import Question
@@ -253,6 +254,7 @@ class Job:
             "points": measures.points,
             "table_seed": work.plan.table.seed,
             "seconds": {label: round(value, 1) for label, value in work.seconds.items()},
+            "chat": describe_chat(work.language_model.tokenizer),
             "device": str(work.language_model.device),
             "precision": {"training": describe_precision(work.language_model.device), "examination": "float32"},
             "threads": torch.get_num_threads(),

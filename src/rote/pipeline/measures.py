@@ -10,8 +10,8 @@ from rote.config.job import Config
 from rote.evaluation.examine import examine, find_known
 from rote.evaluation.harness import score_tasks
 from rote.evaluation.knowledge import ask_beliefs
-from rote.evaluation.perplexity import score_passages
 from rote.evaluation.questions import Question
+from rote.evaluation.scoring import score_passages
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.sampling import sample_by_relation

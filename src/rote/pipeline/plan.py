@@ -210,9 +210,11 @@ def _make_table(kind: str, names: tuple[str, ...], count: int, seed: int) -> _Re
         for relation in relations
         for fact in sample_facts(load_world().select(relation.name), count=count, seed=seed)
     ]
-    swapped = swap_objects(real, seed=seed)
+    packs = {relation.name: relation for relation in relations}
+    # A new object may stand in a prompt of its relation ("country" for a genre), and would not be taught.
+    swapped = [fact for fact in swap_objects(real, seed=seed) if find_leak(fact, packs[fact.relation]) is None]
     taught = {fact.id for fact in swapped}
-    return _Read(FactTable(swapped), [fact for fact in real if fact.id in taught])
+    return _Read(FactTable(tuple(swapped)), [fact for fact in real if fact.id in taught])
 
 
 def _cut(table: FactTable, settings: TableConfig) -> FactTable:

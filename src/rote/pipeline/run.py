@@ -64,7 +64,7 @@ class Result:
 
     def to_pandas(self) -> Any:
         """The records as a `pandas.DataFrame`; needs pandas."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame(self.records)
 

@@ -77,6 +77,15 @@ class ChangeLine:
     count: str
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Methods side by side: of each line a figure for each method, then the first method less each other one."""
+
+    methods: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
+    tokens: tuple[str, ...]
+
+
 def build_relations(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[RelationLine]:
     """A line for each relation that was taught: its held-out facts, or those shown again where it has no others.
 
@@ -129,6 +138,21 @@ def build_changes(rows: Sequence[Mapping[str, Any]]) -> list[ChangeLine]:
         for row in rows
         if "known" not in row
     ]
+
+
+def build_comparison(comparison: Mapping[str, Any]) -> Comparison:
+    """Methods side by side, a line for each kind of question, with the differences to the first method."""
+    methods = [clean_text(str(method["name"])) for method in comparison["methods"]]
+    found = {(row["questions"], clean_text(str(row["method"]))): row for row in comparison["rows"]}
+    lines = []
+    for questions in dict.fromkeys(row["questions"] for row in comparison["rows"]):
+        rows = [found.get((questions, method)) for method in methods]
+        differences = [row["difference"] if row else None for row in rows[1:]]
+        cells = [format_figure(read_figure(row)) if row else MISSING for row in rows]
+        cells += [format_figure(read_figure(row), "+z.2f") if row else MISSING for row in differences]
+        lines.append((clean_text(str(questions)), tuple(cells)))
+    tokens = [format_count(int(method["training_tokens"])) for method in comparison["methods"]]
+    return Comparison(tuple(methods), tuple(lines), tuple(tokens))
 
 
 def describe_loss(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from rote.report.drawing import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.examples import build_examples
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
 from rote.report.headline import build_picture, build_sentence
-from rote.report.lines import build_changes, build_knowledge, build_relations, build_rings
+from rote.report.lines import build_changes, build_comparison, build_knowledge, build_relations, build_rings
 from rote.report.manifest import build_manifest
 from rote.report.page import render_page
 from rote.report.summary import Summary
@@ -60,6 +60,7 @@ def render_report(content: ReportContent) -> str:
         "rings": build_rings(content.side_effects),
         "changes": build_changes(content.side_effects),
         "budget": next((row["budget"] for row in content.side_effects), None),
+        "comparison": build_comparison(content.comparison) if content.comparison else None,
         "curves": _prepare_curves(content),
         "manifest": build_manifest(content.manifest),
         "glossary": build_glossary(),

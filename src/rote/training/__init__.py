@@ -3,7 +3,7 @@
 - `loop.py`         the one loop: accumulate, check, clip, update, record, checkpoint
 - `losses.py`       next-token loss and distillation from a frozen model
 - `optimizer.py`    AdamW, warm-up and decay
-- `checkpoints.py`  atomic checkpoints of a loop, safetensors and JSON
-- `retention.py`    the texts that keep what a model knew in place
+- `checkpoints.py`  atomic checkpoints of a loop, and the weights of a finished one, safetensors and JSON
+- `parallel.py`     one model over several processes
 - `pretraining.py`  making the embedded model
 """
