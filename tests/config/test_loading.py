@@ -3,16 +3,20 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from rote.config.job import Config
-from rote.config.loading import load_config
+from rote.config.loading import PRESETS as PRESET_FOLDER
+from rote.config.loading import apply_setting, build_config, load_config, read_preset
 from rote.config.pretrain import PretrainConfig
+from rote.config.sizes import fit_settings
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError
 
+PRESETS = sorted(path.stem for path in PRESET_FOLDER.glob("*.yaml"))
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 BAD_CHANGES: dict[str, tuple[str, str]] = {
@@ -80,7 +84,8 @@ def test_a_change_under_a_value_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml: there is no such file \(--config\)"):
+    message = r"none\.yaml: there is no such file or preset \(--config\); presets: experiment, paper, update"
+    with pytest.raises(ConfigError, match=message):
         load_config(Config, tmp_path / "none.yaml")
 
 
@@ -143,6 +148,46 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
 def test_every_shipped_file_loads(path: Path) -> None:
     kind: type[StrictConfig] = PretrainConfig if path.name.startswith("pretrain") else Config
     assert isinstance(load_config(kind, path), kind)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_read_by_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(Config, Path(name), ["seed=3"])
+    assert config == build_config(Config, {**read_preset(name), "seed": 3}) != Config(seed=3)
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("seed: 5\n")
+    assert load_config(Config, Path(name)) == Config(seed=5), "a person's own file goes before it"
+
+
+def test_the_papers_setting_leaves_what_fits_the_size() -> None:
+    """Rates, batches and warm-up differ between 10 M and 10 B parameters; a preset that set them would undo that."""
+    for parameters in (10_000_000, 1_500_000_000, 14_000_000_000):
+        fitted = fit_settings(parameters)
+        paper, plain = load_config(Config, Path("paper"), base=fitted), load_config(Config, base=fitted)
+        for phase in ("memorize", "generalize", "fine_tune"):
+            assert getattr(paper, phase) == getattr(plain, phase)
+        assert paper.retain.texts == 0
+
+
+@pytest.mark.parametrize("content", [{"file": "a.csv"}, {"file": "a.csv", "kind": "file"}])
+def test_a_file_is_enough_to_say_that_the_table_is_one(content: dict[str, str]) -> None:
+    table = build_config(Config, {"table": content}).table
+    assert (table.kind, table.file) == ("file", "a.csv")
+
+
+@pytest.mark.parametrize("content", [{"kind": "file"}, {"file": "a.csv", "kind": "invented"}])
+def test_a_kind_and_a_file_that_do_not_go_together_are_refused(content: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"'table' is wrong: .*kind and file do not go together"):
+        build_config(Config, {"table": content})
+
+
+@pytest.mark.parametrize("value", ["null", "[X{number}]", "#1", "a: b", "", "yes", "[a, b]", "1e3"])
+def test_values_are_put_in_as_they_are(value: str) -> None:
+    """`apply_setting` takes values; only what a person writes behind --set is read as YAML."""
+    content: dict[str, Any] = {"key_token": "[Z]", "in_context": {"examples": 2}}
+    apply_setting(content, "key_token", value)
+    apply_setting(content, "in_context.note", value)
+    assert content == {"key_token": value, "in_context": {"examples": 2, "note": value}}
 
 
 def test_the_recipe_of_the_embedded_model_is_shipped() -> None:
