@@ -262,3 +262,13 @@ def test_warnings_say_what_will_show_less_than_is_hoped_for() -> None:
     )
     assert "generalize shows all facts of author" in warn(generalize={"facts": "all"})
     assert "generalize shows all facts" not in warn(generalize={"facts": 2})
+
+
+def test_where_no_pack_asks_anything_else_of_a_subject_a_warning_says_so() -> None:
+    table = FactTable((build_fact("Tower", "architect", "Ann"), build_fact("Hall", "architect", "Bo")))
+    for subjects in (0, 2):
+        plan = build_plan(Config.model_validate({"retain": {"subjects": subjects}}), table)
+        said = [line for line in list_warnings(plan) if "retain.subjects" in line]
+        assert [
+            line.startswith("warning: no pack asks anything else about the subjects of architect") for line in said
+        ] == [True] * bool(subjects)
