@@ -25,7 +25,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
     assert (outcome.code, outcome.err) == (0, "")
     lines = {" ".join(line.split()) for line in outcome.out.splitlines()}
     assert "table: 3 facts of 1 relations (facts.csv)" in lines
-    assert "memorize: 7 epochs, 14 steps" in lines
+    assert "memorize: 7 epochs, 14 steps, learning rate 0.0005" in lines
     assert f"model: {model_folder}" in lines
     assert any(line.startswith("generalize: 1 facts") for line in lines)
     assert any(line.startswith("out: new" if out else "out: runs/facts-tiny-") for line in lines)
@@ -228,8 +228,8 @@ def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -
         model_folder,
         "--seeds",
         "1",
-        "--out",
-        "trials",
+        "--store",
+        "store",
         *SMALL,
         *small,
     )
