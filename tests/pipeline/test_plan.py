@@ -165,6 +165,21 @@ def test_facts_to_keep_that_are_taught_are_not_asked(tmp_path: Path) -> None:
         build(side_effects={"facts": str(tmp_path / "none.csv")})
 
 
+def test_what_is_to_be_kept_changes_nothing_of_what_is_taught(tmp_path: Path) -> None:
+    """Occupations are asked in two ways, of the embedded model's subjects and of others; a table decides it alone."""
+    path = tmp_path / "own.jsonl"
+    facts = (*WORLD.select("occupation")[:9], build_fact("Ann Bo", "shoe_size", "forty"))
+    save_table(FactTable(facts), path)
+    table = FactTable(
+        tuple(build_fact(f"Gene Finley {number}", "occupation", f"baker {number}") for number in range(4))
+    )
+    plain = build_plan(Config(), table)
+    beside = build_plan(Config.model_validate({"side_effects": {"facts": str(path)}}), table)
+    assert beside.known["own"] == list(facts)
+    assert {name: beside.relations[name] for name in plain.relations} == plain.relations
+    assert set(beside.relations) - set(plain.relations) == {"shoe_size"}
+
+
 # --- which table -----------------------------------------------------------------------------------------------------
 
 

@@ -128,8 +128,9 @@ def build_plan(config: Config, table: FactTable | None = None) -> Plan:
         raise TableError("the table has no facts")
     own = _load_own(table, config)
     derived_relations = find_derived(config.derive.relations)
-    relations = choose_packs([*table, *own], config.relations)
-    relations = {**relations, **{relation.name: relation for relation in derived_relations}}
+    # What is to be kept decides nothing of what is taught: the packs of the table come before those of a person's own.
+    relations = {**choose_packs(own, config.relations), **choose_packs(table, config.relations)}
+    relations |= {relation.name: relation for relation in derived_relations}
     check_table(table, relations)
     _check_languages(table, relations, config.examine.languages)
     _check_prompt_count(table, relations, config.generalize.prompts)
