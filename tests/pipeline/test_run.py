@@ -2,7 +2,6 @@
 
 import json
 import platform
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,7 @@ from rote.evaluation.summary import compute_summary
 from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
 from rote.facts.shipped import load_world
-from rote.models.loading import LoadOptions, load_model
-from rote.models.verification import Fingerprint, take_fingerprint
-from rote.pipeline import run as room
+from rote.models.loading import load_model
 from rote.pipeline.job import build_identity, build_request
 from rote.pipeline.run import RunPlace, choose_place, describe_plan, do_run, run
 from rote.records import FACT_SETS, MEASURES, QUESTION_SETS, Record, load_records
@@ -34,18 +31,6 @@ MOMENTS = ("before", "memorize", "generalize")
 
 def load_all(finished: Finished) -> list[Record]:
     return [record for moment in MOMENTS for record in load_records(finished.folder.records(moment))]
-
-
-def prove(folder: Path, prompts: Sequence[str], expected: Fingerprint, _: LoadOptions) -> dict[str, float]:
-    """As a fresh process does it, within this one."""
-    found = take_fingerprint(load_model(str(folder)), prompts)
-    return {"prompts": len(prompts), "max_logit_difference": float((found.logits - expected.logits).abs().max())}
-
-
-@pytest.fixture
-def _proved_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fresh process takes seconds; the finished run had one."""
-    monkeypatch.setattr(room, "verify_folder", prove)
 
 
 # --- what is left behind ---------------------------------------------------------------------------------------------
@@ -228,7 +213,7 @@ def test_a_finished_run_is_not_done_again(finished: Finished) -> None:
     assert {path: path.stat().st_mtime_ns for path in finished.folder.path.rglob("*")} == before
 
 
-@pytest.mark.usefixtures("_proved_here")
+@pytest.mark.usefixtures("proved_here")
 def test_a_run_that_changes_generalize_alone_takes_memorize_over(finished: Finished) -> None:
     config = finished.config.model_copy(
         update={"generalize": finished.config.generalize.model_copy(update={"epochs": 3})}
@@ -258,7 +243,7 @@ def test_a_folder_is_not_taken_twice(finished: Finished, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-@pytest.mark.usefixtures("_proved_here")
+@pytest.mark.usefixtures("proved_here")
 def test_no_epochs_no_retention_and_nothing_known_still_make_a_run(base: Path, tmp_path: Path) -> None:
     """The paper's plain setting has no retention; a model that is only examined has no epochs."""
     config = build_config(base, memorize={"epochs": 0}, generalize={"facts": 1, "epochs": 0}, examine={"choices": 1})
@@ -273,7 +258,7 @@ def test_no_epochs_no_retention_and_nothing_known_still_make_a_run(base: Path, t
     assert json.loads(result.folder.history("memorize").read_text()) == []
 
 
-@pytest.mark.usefixtures("_proved_here")
+@pytest.mark.usefixtures("proved_here")
 @pytest.mark.parametrize("method", ["in_context", "fine_tuning"])
 def test_a_run_of_any_method_ends_in_a_model_and_a_report(method: str, base: Path, tmp_path: Path) -> None:
     result = run(build_config(base, method=method), out=tmp_path / "run")
@@ -382,7 +367,7 @@ def test_what_was_known_and_what_changed_is_in_files_and_on_the_page(finished: F
     assert "Relation by relation" in html
 
 
-@pytest.mark.usefixtures("_proved_here")
+@pytest.mark.usefixtures("proved_here")
 def test_adapters_are_saved_alone_and_merged(base: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     text = tmp_path / "text.txt"
