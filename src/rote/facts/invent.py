@@ -16,7 +16,7 @@ import yaml
 
 from rote.errors import TableError
 from rote.facts.fact import Fact, FactTable, build_fact
-from rote.facts.names import normalize_name, touch_words
+from rote.facts.names import normalize_name
 from rote.facts.relation import INJECTED_RELATIONS, Relation, load_shipped_relations
 from rote.facts.shipped import FICTIONAL_SEED
 
@@ -110,13 +110,31 @@ def invent_name(rng: random.Random, kind: str, *, reserved: bool) -> str:
             return name
 
 
-def _distinct_names(rng: random.Random, kind: str, avoid: set[str]) -> Iterator[str]:
-    """Reserved names of which none touches another, nor one of `avoid` (in words; grows with each name)."""
+class _Taken:
+    """Names that are taken, as words; whether another touches one is found without going through all of them."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._text = ""
+
+    def add(self, words: str) -> None:
+        """Take a name."""
+        self._names.add(words)
+        self._text += f"{words}\n"
+
+    def touch(self, words: str) -> bool:
+        """As `touch_words` of all names that are taken: whether one of them holds this one, or lies in it."""
+        ends = range(1, len(words) + 1)
+        return words in self._text or any(words[start:end] in self._names for end in ends for start in range(end))
+
+
+def _distinct_names(rng: random.Random, kind: str, taken: _Taken) -> Iterator[str]:
+    """Reserved names of which none touches another, nor one that is taken; each is taken then."""
     for _ in range(_MAX_TRIES_PER_NAME):
         name = invent_name(rng, kind, reserved=True)
         words = normalize_name(name)
-        if not touch_words([words], avoid):
-            avoid.add(words)
+        if not taken.touch(words):
+            taken.add(words)
             yield name
 
 
@@ -127,11 +145,11 @@ def invent_facts(relation: Relation, *, count: int, seed: int) -> tuple[Fact, ..
     types have no name maker or fewer than `count` such names can be found.
     """
     rng = random.Random(f"{relation.name}/{seed}")
-    avoid: set[str] = set()
+    taken = _Taken()
     facts: list[Fact] = []
     for _ in range(count):
-        subject = next(_distinct_names(rng, relation.subject_type, avoid), None)
-        answer = next(_distinct_names(rng, relation.object_type, avoid), None)
+        subject = next(_distinct_names(rng, relation.subject_type, taken), None)
+        answer = next(_distinct_names(rng, relation.object_type, taken), None)
         if subject is None or answer is None:
             raise TableError(
                 f"only {len(facts)} facts of {relation.name!r} could be invented with distinct names; "
