@@ -49,13 +49,13 @@ def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *
 
 
 def _plan_other(request: JobRequest, method: str, tokens: int | None) -> JobRequest:
-    changes = {"method": method, "training_tokens": tokens, "method_settings": {}}  # those given are of the run's own
+    changes: dict[str, Any] = {"method": method, "training_tokens": tokens, "method_settings": {}}  # those given are of the run's own
     return build_request(request.config.model_copy(update=changes), request.loading)
 
 
 def _list_columns(languages: Sequence[str]) -> Iterator[Column]:
     """What is compared; English and the other languages apart."""
-    held_out = {"prompt_set": ("held_out",), "fact_set": ("held_out",)}
+    held_out: dict[str, Any] = {"prompt_set": ("held_out",), "fact_set": ("held_out",)}
     others = tuple(language for language in languages if language != TRAINING_LANGUAGE)
     yield Column(name="key token, all facts", prompt_set=("key",), fact_set=("generalize", "held_out"))
     yield Column(name="training prompt, held-out facts", prompt_set=("training",), fact_set=("held_out",))
