@@ -166,6 +166,11 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         "run facts.csv --model MODEL --out new --set method_settings.depth=3",
         "method_settings: the method 'memorize_then_generalize' takes no settings of its own",
     ),
+    "unknown setting of a method of ones own": (
+        {},
+        "run facts.csv --model MODEL --out new --set method=tests.methods.own_method:plan --set method_settings.on=1",
+        "method_settings: unknown setting 'on'; the nearest is 'between'",
+    ),
     "report of nothing": ({}, "report none", "none: is not a run folder"),
     "report of a folder": ({"f/a.txt": "x"}, "report f", "f: is not a run folder (it has no identity.json)"),
     "report of a begun run": ({"f/identity.json": "{}"}, "report f", "f: this run is not finished; finish it with"),
