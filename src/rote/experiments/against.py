@@ -49,7 +49,11 @@ def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *
 
 
 def _plan_other(request: JobRequest, method: str, tokens: int | None) -> JobRequest:
-    changes: dict[str, Any] = {"method": method, "training_tokens": tokens, "method_settings": {}}  # those given are of the run's own
+    changes: dict[str, Any] = {
+        "method": method,
+        "training_tokens": tokens,
+        "method_settings": {},
+    }  # those given are of the run's own
     return build_request(request.config.model_copy(update=changes), request.loading)
 
 
