@@ -24,6 +24,7 @@ from rote.runs.files import replace_file
 from rote.runs.manifest import compute_code_hash, compute_content_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import hash_content
+from rote.training.parallel import by_first
 
 _ROOMS = ("facts", "encoding", "models", "evaluation", "analysis")
 """The code that decides what a model is found to say."""
@@ -43,7 +44,7 @@ def choose_known(work: Work, retained: Sequence[str]) -> list[Fact]:
         candidates = [fact for fact in facts if kind == "near" or fact.subject not in everything]
         asked = [[fact.id, *fact.answers] for fact in candidates]
         name = hash_content([work.model_hash, kind, asked, work.plan.count_known(kind), compute_code_hash(_ROOMS)])
-        known = set(work.store.once("texts", name, lambda: _ask_known(work, kind, candidates)))  # noqa: B023 - at once
+        known = set(work.once("texts", name, lambda: _ask_known(work, kind, candidates)))  # noqa: B023 - at once
         chosen += [fact for fact in candidates if fact.id in known]
     return list(dict.fromkeys(chosen))
 
@@ -77,7 +78,7 @@ class Measures:
         work, asked = self._work, questions or self._questions
         name = hash_content([state, moment, [asdict(question) for question in asked], compute_code_hash(_ROOMS)])
         path = work.store.answers(name)
-        if not path.is_file():
+        if not by_first(path.is_file):
             reach()
             with work.step(f"examine: {moment}") as advance:
                 records = examine(
@@ -87,8 +88,7 @@ class Measures:
                     batch_size=work.config.examine.batch_size,
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
-                with replace_file(path) as draft:
-                    save_records(records, draft)
+                by_first(lambda: _write_records(path, records))
         self.records += load_records(path)
         if work.config.representations:
             self._compare_states(moment, name, reach)
@@ -116,7 +116,7 @@ class Measures:
                 return measure()
 
         name = hash_content([kind, content, self._work.config.seed, compute_code_hash(_ROOMS)])
-        self.taken[kind][moment] = self._work.store.once("answers", name, measure_here)
+        self.taken[kind][moment] = self._work.once("answers", name, measure_here)
 
     def _list_believed(self, *, first: bool) -> list[Fact]:
         """The taught facts that are asked about, before they are taught, and subjects that do not exist."""
@@ -153,7 +153,7 @@ class Measures:
             with self._work.step(f"hidden states: {moment}"):
                 return _measure_states(self._work.language_model, self._work.plan)
 
-        states = self._work.store.once("answers", hash_content(["states", name]), compare)
+        states = self._work.once("answers", hash_content(["states", name]), compare)
         self.representations += [{"moment": moment, **row} for row in states["rows"]]
         self.points += [{"moment": moment, **point} for point in states["points"]]
 
@@ -199,9 +199,13 @@ def examine_model(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if records_file:
-        with replace_file(records_file) as draft:
-            save_records(records, draft)
+        _write_records(records_file, records)
     return compute_summary(records)
+
+
+def _write_records(path: Path, records: Sequence[Record]) -> None:
+    with replace_file(path) as draft:
+        save_records(records, draft)
 
 
 def _split_as_shown(plan: Plan, shown: Collection[str]) -> Plan:
