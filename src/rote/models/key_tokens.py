@@ -91,13 +91,13 @@ def get_key_rows(language_model: LanguageModel, relations: Iterable[str]) -> Ten
     theirs alone."""
     ids = torch.tensor(get_key_ids(language_model, relations), dtype=torch.long, device=language_model.device)
     model: Any = language_model.model
-    spread = isinstance(model, FSDPModule)  # over several processes
+    spread = next((part for part in model.modules() if isinstance(part, FSDPModule)), None)  # over several processes
     if spread:
-        model.unshard()
+        spread.unshard()
     with torch.no_grad():  # asked as the model does it: adapters keep what they change of a row elsewhere
         rows: Tensor = model.get_input_embeddings()(ids).clone()
     if spread:
-        model.reshard()
+        spread.reshard()
     return rows
 
 

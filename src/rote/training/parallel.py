@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from transformers import PreTrainedModel
 
 from rote.encoding.example import IGNORE, Batch
 from rote.models.language_model import LanguageModel
@@ -79,9 +80,11 @@ def load_spread(load: Callable[[], LanguageModel]) -> LanguageModel:
     for turn in range(count_processes()):
         if turn == dist.get_rank():
             language_model = load()
-            stacks = [module for module in language_model.model.modules() if isinstance(module, nn.ModuleList)]
+            modules = list(language_model.model.modules())
+            whole = next(module for module in modules if isinstance(module, PreTrainedModel))  # inside of adapters
+            stacks = [module for module in modules if isinstance(module, nn.ModuleList)]
             # Each is put together again for every use, the rest of the model too: what was loaded into it is then seen.
-            for part in (*max(stacks, key=len, default=()), language_model.model):
+            for part in (*max(stacks, key=len, default=()), whole):
                 fully_shard(part, mesh=mesh, reshard_after_forward=True)
         dist.barrier()
     # torch keeps the tensors that weights are first put together in, and those of inference mode cannot be trained.
