@@ -16,18 +16,18 @@ import yaml
 from rote.encoding.example import IGNORE, collate
 from rote.models.loading import load_model
 from rote.models.saving import save_model
+from rote.models.verification import take_fingerprint
 from rote.records import Record, load_records
 from rote.training import parallel
-from tests.pipeline.conftest import CONFIG, WHOLE, build_base_model
+from tests.pipeline.conftest import CONFIG, build_base_model
 
 ROOT = Path(__file__).parents[2]
 CHANGES: dict[str, Any] = {
-    "memorize": {"epochs": 20, "learning_rate": 1e-2},
+    "memorize": {"epochs": 30},
     "retain": {"texts": 6, "weight": 0.03, "generalize": True},
     "examine": {"languages": ["en"], "known_facts": None, "unseen_facts": 1, "choices": 4},
     "knowledge": {"samples": 2, "tokens": 4},
     "defend": {"scramble_keys": True},
-    "checkpoint_seconds": 1e-9,
 }
 CHILD = """
 import runpy
@@ -87,7 +87,11 @@ def read_losses(out: Path) -> dict[str, list[float]]:
 
 
 def read_records(out: Path) -> list[Record]:
-    return [record for moment in ("before", "memorize", "generalize") for record in load_records(out / f"records/{moment}.parquet")]
+    return [
+        record
+        for moment in ("before", "memorize", "generalize")
+        for record in load_records(out / f"records/{moment}.parquet")
+    ]
 
 
 def read_rows(out: Path, name: str) -> Any:
@@ -96,7 +100,7 @@ def read_rows(out: Path, name: str) -> Any:
 
 def assert_same(out: Path, alone: Path) -> None:
     for stage, losses in read_losses(alone).items():
-        assert read_losses(out)[stage] == pytest.approx(losses, abs=1e-4), stage
+        assert read_losses(out)[stage] == pytest.approx(losses, rel=1e-4, abs=1e-4), stage
     found, expected = read_records(out), read_records(alone)
     assert [(one.prompt, one.generated, one.correct) for one in found] == [
         (one.prompt, one.generated, one.correct) for one in expected
@@ -107,8 +111,9 @@ def assert_same(out: Path, alone: Path) -> None:
     assert read_rows(out, "retained.json") == read_rows(alone, "retained.json")
     assert read_rows(out, "knowledge.json") == read_rows(alone, "knowledge.json")
     loaded, other = (load_model(str(folder / "model")) for folder in (out, alone))
-    for (name, value), expected_value in zip(loaded.model.state_dict().items(), other.model.state_dict().values(), strict=True):
-        assert torch.allclose(value, expected_value, atol=1e-4), name
+    said, wanted = (take_fingerprint(model, [record.prompt for record in expected]) for model in (loaded, other))
+    assert said.answers == wanted.answers
+    assert torch.allclose(said.logits, wanted.logits, atol=1e-2)
     assert loaded.shown == other.shown
     assert loaded.key_tokens == other.key_tokens
 
@@ -124,8 +129,9 @@ def test_two_processes_do_a_run_as_one_does_and_go_on_where_they_were_killed(bas
     assert sorted(path.relative_to(together) for path in together.rglob("*")) == sorted(
         path.relative_to(alone) for path in alone.rglob("*")
     )
-    stop_in_training(start(base, stopped, processes=2), stopped.parent / "store")
-    finish(start(base, stopped, "--resume", processes=2))
+    often = ("--set", "checkpoint_seconds=1e-9")
+    stop_in_training(start(base, stopped, *often, processes=2), stopped.parent / "store")
+    finish(start(base, stopped, *often, "--resume", processes=2))
     assert_same(stopped, alone)
 
 

@@ -13,6 +13,7 @@ from rote.pipeline.run import Result
 from rote.runs.folder import write_json
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store
+from rote.training.parallel import by_first
 
 COLUMNS = (
     Column(name="key token", prompt_set=("key",), fact_set=("generalize", "held_out")),
@@ -43,11 +44,15 @@ def compare_into(
     result: Result, request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter
 ) -> dict[str, Any]:
     """Do the jobs of other methods, and put the comparison into the folder of a run and its report."""
-    assert result.folder is not None
     comparison = compare_methods(request, methods, store, reporter=reporter)
+    by_first(lambda: _write(result, comparison))
+    return comparison
+
+
+def _write(result: Result, comparison: dict[str, Any]) -> None:
+    assert result.folder is not None
     write_json(result.folder.comparison, comparison)
     write_report(result.folder)
-    return comparison
 
 
 def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter) -> dict[str, Any]:
