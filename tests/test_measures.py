@@ -2,7 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
-from tests.experiments.conftest import build_record, build_trial
+from tests.experiments.conftest import build_record, build_job
 from tests.report.test_render import Page
 
 from rote.evaluation.summary import compute_summary
@@ -24,7 +24,7 @@ def test_a_new_measure_is_summarised_drawn_and_explained(monkeypatch: pytest.Mon
     summary = compute_summary(RECORDS)
     (row,) = (row for row in summary if row["measure"] == "brevity")
     assert (row["mean"], row["n"]) == (0.5, 2), "a record without an answer is left out"
-    cell = compute_cells([Column(name="short", measure="brevity")], {"run": [build_trial(*RECORDS)]})["run", "short"]
+    cell = compute_cells([Column(name="short", measure="brevity")], {"run": [build_job(*RECORDS)]})["run", "short"]
     assert (cell.value, cell.n) == (0.5, 2)
     said = Page(render_report(ReportContent("t", "facts.csv", "m", summary=summary))).said
     assert "few letters." in said

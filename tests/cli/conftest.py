@@ -32,6 +32,7 @@ SMALL = tuple(
         "examine.unseen_facts=1",
         "examine.choices=1",
         "examine.languages=[en]",
+        "knowledge.samples=1",
     )
     for word in ("--set", setting)
 )

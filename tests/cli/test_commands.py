@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import SMALL, FinishedRun, call_rote, list_tree
+from tests.experiments.conftest import write_shape
 
+from rote.cli.tables import build_accuracy_table
 from rote.facts.reading import load_table
 from rote.records import MOMENTS, load_records
 
@@ -25,11 +27,57 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
     assert (outcome.code, outcome.err) == (0, "")
     lines = {" ".join(line.split()) for line in outcome.out.splitlines()}
     assert "table: 3 facts of 1 relations (facts.csv)" in lines
-    assert "memorize: 7 epochs, 14 steps" in lines
+    assert "memorize: 7 epochs, 14 steps, learning rate 0.0005" in lines
     assert f"model: {model_folder}" in lines
     assert any(line.startswith("generalize: 1 facts") for line in lines)
     assert any(line.startswith("out: new" if out else "out: runs/facts-tiny-") for line in lines)
     assert list_tree(workplace) == before
+
+
+@pytest.mark.parametrize(
+    "preset", [(), ("--config", "paper"), ("--config", "update")], ids=["default", "paper", "update"]
+)
+def test_no_preset_changes_the_learning_rate_that_fits_the_models_size(
+    workplace: Path, preset: tuple[str, ...]
+) -> None:
+    """Of a model of 1.5 B parameters, known by its shape alone: 1e-5, where 4e-4 would ruin it."""
+    write_shape(workplace / "large")
+    outcome = call_rote("run", "facts.csv", "--model", "./large", "--dry-run", *preset)
+    assert outcome.code == 0, outcome.err
+    for phase in ("memorize:", "generalize:"):
+        line = next(line for line in outcome.out.splitlines() if line.startswith(phase))
+        assert line.endswith("learning rate 1e-05")
+
+
+def test_a_dry_run_of_an_experiment_lists_its_jobs_and_does_none(workplace: Path, model_folder: Path) -> None:
+    before = list_tree(workplace)
+    outcome = call_rote("reproduce", "targets", "--model", model_folder, "--seeds", "2", "--dry-run")
+    assert (outcome.code, outcome.err) == (0, "")
+    head, *lines = outcome.out.splitlines()
+    assert head == "targets:"
+    assert len({line.split()[0] for line in lines}) == 4, "two runs, two seeds"
+    assert [line.split("  ", 1)[1] for line in lines[:2]] == [
+        "seed 0  default: memorize_then_generalize, 500 facts, to do",
+        "seed 0  one fact (k=1): memorize_then_generalize, 500 facts, to do",
+    ]
+    assert list_tree(workplace) == before
+
+
+def test_no_row_pools_languages_without_saying_so() -> None:
+    def build_row(prompt_set: str, language: str, mean: float) -> dict[str, object]:
+        about = {"moment": "before", "fact_set": "held_out", "measure": "generation_accuracy"}
+        return {**about, "prompt_set": prompt_set, "language": language, "mean": mean, "n": 10}
+
+    rows = [("key", "-", 1.0), ("training", "en", 0.9), ("held_out", "en", 0.8), ("held_out", "de", 0.4)]
+    table = build_accuracy_table([build_row(*row) for row in rows])
+    labels, figures = (list(column.cells) for column in table.columns)
+    assert dict(zip(labels, figures, strict=True)) == {
+        "key token, all facts": "1.00 (10)",
+        "training prompt, held-out facts (en)": "0.90 (10)",
+        "held-out prompts, held-out facts (en, de)": "0.60 (20)",
+        "  in English alone": "0.80 (10)",
+        "  in German alone": "0.40 (10)",
+    }
 
 
 def test_resuming_nothing_is_a_run(finished_run: FinishedRun) -> None:
@@ -220,7 +268,7 @@ def test_prompts_are_written_and_checked(workplace: Path) -> None:
 
 
 def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:
-    small = ("--set", "table.count=2", "--set", "examine.facts=1")
+    small = ("--set", "table.count=2", "--set", "table.relations=[mother]", "--set", "examine.facts=1")
     words: tuple[str | Path, ...] = (
         "reproduce",
         "targets",
@@ -228,8 +276,8 @@ def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -
         model_folder,
         "--seeds",
         "1",
-        "--out",
-        "trials",
+        "--store",
+        "store",
         *SMALL,
         *small,
     )

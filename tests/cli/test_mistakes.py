@@ -42,12 +42,12 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "misspelt model": ({}, "examine rote-tny facts.csv", "there is no such model; did you mean rote-tiny?"),
     "no such model of an experiment": (
         {},
-        "reproduce size --seeds 1 --out trials",
+        "reproduce size --seeds 1 --store store",
         "runs/models/rote-small/model: there is no such folder",
     ),
     "misspelt method of a sweep": (
         {"s.yaml": "grid: {method: [memorise, fine_tuning]}\n"},
-        "sweep s.yaml --dry-run --out trials",
+        "sweep s.yaml --dry-run --store store",
         "there is no 'memorise'; the nearest is 'memorize",
     ),
     "unknown setting": (
@@ -60,11 +60,6 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         {},
         "run facts.csv --model MODEL --out new --set retain.subjects=1",
         "--set retain.subjects=1: only answers that come twice are held; ask in at least 2 prompts",
-    ),
-    "setting of runs alone in a sweep": (
-        {"s.yaml": "base: {retain: {texts: 5, subjects: 4}}\ngrid: {memorize.epochs: [1]}\n"},
-        "sweep s.yaml --out trials",
-        "retain.subjects is for 'rote run'",
     ),
     "malformed setting": (
         {},
@@ -83,12 +78,12 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         "run facts.csv --model MODEL --out new --set relations=[none.yaml]",
         "none.yaml: cannot be read as a relation pack",
     ),
-    "missing recipe": ({}, "pretrain --config none.yaml --out new", "none.yaml: there is no such file (--config)"),
+    "missing recipe": ({}, "pretrain --config none.yaml --out new", "none.yaml: there is no such file"),
     "recipe of something else": ({"c.yaml": "seed: 1"}, "pretrain --config c.yaml --out new", "is missing"),
-    "adapters saved of a model without": (
+    "adapters kept of a model without": (
         {},
-        "run facts.csv --model MODEL --out new --set save=adapter",
-        "--set save=adapter: there are adapters only with --set tuning=lora",
+        "run facts.csv --model MODEL --out new --set keep=adapter",
+        "--set keep=adapter: there are adapters only with --set tuning=lora",
     ),
     "unknown tuning": ({}, "run facts.csv --model MODEL --out new --set tuning=lorra", "the setting 'tuning' is wrong"),
     "unknown key strategy": (
@@ -151,10 +146,30 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
         "reproduce targets --model MODEL --set method=fine_tunning",
         "method: there is no 'fine_tunning'; the nearest is 'fine_tuning', or give module:function",
     ),
-    "unknown setting of a trial": (
+    "unknown setting of an experiment": (
         {},
         "reproduce targets --model MODEL --set fine_tune.epoch=3",
         "unknown setting 'fine_tune.epoch'; the nearest is 'fine_tune.epochs'",
+    ),
+    "more facts shown than there are": (
+        {},
+        "run facts.csv --model MODEL --out new --set generalize.facts=4",
+        "--set generalize.facts=4: the relation 'mother' has 3 facts; give at most so many",
+    ),
+    "unknown method to compare with": (
+        {},
+        "run facts.csv --model MODEL --out new --against in_context,fine_tunning",
+        "method: there is no 'fine_tunning'; the nearest is 'fine_tuning'",
+    ),
+    "settings of a method without": (
+        {},
+        "run facts.csv --model MODEL --out new --set method_settings.depth=3",
+        "method_settings: the method 'memorize_then_generalize' takes no settings of its own",
+    ),
+    "unknown setting of a method of ones own": (
+        {},
+        "run facts.csv --model MODEL --out new --set method=tests.methods.own_method:plan --set method_settings.on=1",
+        "method_settings: unknown setting 'on'; the nearest is 'between'",
     ),
     "report of nothing": ({}, "report none", "none: is not a run folder"),
     "report of a folder": ({"f/a.txt": "x"}, "report f", "f: is not a run folder (it has no identity.json)"),
@@ -204,7 +219,7 @@ def test_a_run_with_a_bad_model_leaves_nothing_behind(workplace: Path, model: st
 
 @pytest.mark.parametrize(
     "line",
-    ["run none.csv --out new", "facts invent --relation mothr --out new.csv", "ask nobody/nothing Who?"],
+    ["facts invent --relation mothr --out new.csv", "ask nobody/nothing Who?"],
 )
 def test_a_mistake_as_the_shell_sees_it(workplace: Path, line: str) -> None:
     before = list_tree(workplace)
@@ -267,10 +282,10 @@ def test_a_report_of_two_folders_writes_none_when_one_is_wrong(finished_run: Fin
 
 
 def test_control_c_says_how_to_go_on(workplace: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rote.cli.run.read_table", interrupt)
+    monkeypatch.setattr("rote.cli.run.load_settings", interrupt)
     outcome = call_rote("run", "facts.csv", "--model", model_folder, "--out", workplace / "new", *SMALL)
     assert outcome.code == 130
     check_line(outcome.err, "stopped; give the same command again to go on (rote run: with --resume)")

@@ -24,7 +24,7 @@ def sweep_file(workplace: Path, model_folder: Path) -> Path:
     return Path("sweep.yaml")
 
 
-def test_a_dry_run_lists_the_trials_and_writes_nothing(sweep_file: Path, workplace: Path) -> None:
+def test_a_dry_run_lists_the_jobs_and_writes_nothing(sweep_file: Path, workplace: Path) -> None:
     before = list_tree(workplace)
     outcome = call_rote("sweep", sweep_file, "--dry-run")
     assert (outcome.code, outcome.err) == (0, "")
@@ -36,28 +36,31 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(sweep_file: Path, workpla
     assert list_tree(workplace) == before
 
 
-def test_one_trial_then_all_and_a_table_of_them(sweep_file: Path) -> None:
+def test_one_job_then_all_and_a_table_of_them(sweep_file: Path) -> None:
     name = call_rote("sweep", sweep_file, "--dry-run").out.split()[0]
-    outcome = call_rote("sweep", sweep_file, "--out", "new", "--threads", "1", "--only", name)
+    outcome = call_rote("sweep", sweep_file, "--store", "new", "--threads", "1", "--only", name)
     assert outcome.code == 0, outcome.err
-    assert [line.split(" | ")[0] for line in outcome.out.splitlines()[2:]] == [f"| {name}"]
-    assert call_rote("sweep", sweep_file, "--out", "new", "--dry-run").out.count("finished") == 1
-    outcome = call_rote("sweep", sweep_file, "--out", "new", "--threads", "1")
+    row, warning = outcome.out.splitlines()[2:]
+    assert row.startswith(f"| {name} | 1 | 0 | ")
+    assert warning.startswith(f"warning: {name}: memorize reached a recall of 0.00")
+    assert call_rote("sweep", sweep_file, "--store", "new", "--dry-run").out.count("finished") == 1
+    outcome = call_rote("sweep", sweep_file, "--store", "new", "--threads", "1")
     head, _, *rows = outcome.out.splitlines()
-    assert head == "| trial | memorize.epochs | seed | training prompt | held-out prompts |"
-    assert [row.count("] (") for row in rows] == [2, 2]
-    outcome = call_rote("compare", f"new/trials/{name}.json", f"new/trials/{name}.parquet")
+    assert head.startswith("| job | memorize.epochs | seed | training prompts | held-out prompts | key token")
+    assert head.endswith(" | training tokens |")
+    assert [row.split(" | ")[1:3] for row in rows[:2]] == [["1", "0"], ["2", "0"]]
+    outcome = call_rote("compare", f"new/jobs/{name}.json", f"new/jobs/{name}.parquet")
     assert outcome.code == 0
     assert "+0.000 [-0.793, +0.793]" in outcome.out
 
 
-def test_a_script_calls_the_trials_one_by_one(sweep_file: Path, workplace: Path) -> None:
+def test_a_script_calls_the_jobs_one_by_one(sweep_file: Path, workplace: Path) -> None:
     names = [line.split()[0] for line in call_rote("sweep", sweep_file, "--dry-run").out.splitlines()]
     before = list_tree(workplace)
-    outcome = call_rote("sweep", sweep_file, "--out", "new", "--print", "slurm")
+    outcome = call_rote("sweep", sweep_file, "--store", "new", "--print", "slurm")
     assert (outcome.code, outcome.err) == (0, "")
     assert all(name in outcome.out for name in names)
-    assert "rote sweep sweep.yaml --out new" in outcome.out
+    assert "rote sweep sweep.yaml --store new" in outcome.out
     assert str(workplace) not in outcome.out
     assert list_tree(workplace) == before
 
@@ -78,7 +81,7 @@ def test_runs_beside_one_another(finished_run: FinishedRun) -> None:
     [
         ("sweep none.yaml", "none.yaml: there is no such sweep file"),
         ("sweep bad.yaml", "bad.yaml: unknown setting 'memorize.epoch'; the nearest is 'memorize.epochs'"),
-        ("sweep sweep.yaml --only nobody", "sweep.yaml: has no trial 'nobody'; --dry-run lists them"),
+        ("sweep sweep.yaml --only nobody", "sweep.yaml: has no job 'nobody'; --dry-run lists them"),
         ("sweep sweep.yaml --ray auto --processes 2", "--processes and --ray exclude each other"),
         ("compare none.json", "none.parquet: there is no such file"),
         ("compare sweep.yaml", "sweep.yaml: is no run"),
@@ -96,14 +99,14 @@ def test_mistakes(sweep_file: Path, workplace: Path, line: str, message: str) ->
     assert list_tree(workplace) == before
 
 
-def test_a_failed_trial_is_an_error_after_the_table(sweep_file: Path) -> None:
+def test_a_failed_job_is_an_error_after_the_table(sweep_file: Path) -> None:
     content = yaml.safe_load(sweep_file.read_text())
-    content["grid"] = {"examine.languages": [["xx"], ["en"]]}
+    content["grid"] = {"key_strategy": ["reserved", "new"]}  # the vocabulary has no id to spare
     sweep_file.write_text(yaml.safe_dump(content))
-    outcome = call_rote("sweep", sweep_file, "--out", "new", "--threads", "1")
+    outcome = call_rote("sweep", sweep_file, "--store", "new", "--threads", "1")
     assert outcome.code == 2
-    assert outcome.out.count("not finished") == 2  # both figures of one trial
-    assert outcome.err.splitlines()[-1].startswith("rote: 1 of 2 trials failed: ")
+    assert sum("not finished" in line for line in outcome.out.splitlines()) == 1
+    assert outcome.err.splitlines()[-1].startswith("rote: 1 of 2 jobs failed: ")
 
 
 @pytest.mark.parametrize("command", ["sweep", "compare"])

@@ -3,16 +3,20 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from rote.config.run import RunConfig
 
-from rote.config.loading import load_config
+from rote.config.job import Config
+from rote.config.loading import PRESETS as PRESET_FOLDER
+from rote.config.loading import apply_setting, build_config, load_config, read_preset
 from rote.config.pretrain import PretrainConfig
+from rote.config.sizes import fit_settings
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError
 
+PRESETS = sorted(path.stem for path in PRESET_FOLDER.glob("*.yaml"))
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 BAD_CHANGES: dict[str, tuple[str, str]] = {
@@ -58,7 +62,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("change", "message"), BAD_CHANGES.values(), ids=BAD_CHANGES.keys())
 def test_bad_change(change: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        load_config(RunConfig, changes=[change])
+        load_config(Config, changes=[change])
     assert "\n" not in str(caught.value)
 
 
@@ -67,7 +71,7 @@ def test_bad_file(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "settings.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=message) as caught:
-        load_config(RunConfig, path)
+        load_config(Config, path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
@@ -76,17 +80,18 @@ def test_a_change_under_a_value_of_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text("seed: 1\n")
     with pytest.raises(ConfigError, match=r"--set seed\.first=2: 'seed' has no keys of its own"):
-        load_config(RunConfig, path, ["seed.first=2"])
+        load_config(Config, path, ["seed.first=2"])
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml: there is no such file \(--config\)"):
-        load_config(RunConfig, tmp_path / "none.yaml")
+    message = r"none\.yaml: there is no such file or preset \(--config\); presets: experiment, paper, update"
+    with pytest.raises(ConfigError, match=message):
+        load_config(Config, tmp_path / "none.yaml")
 
 
 def test_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read as YAML"):
-        load_config(RunConfig, tmp_path)
+        load_config(Config, tmp_path)
 
 
 def test_a_recipe_that_lacks_a_setting_is_told_which() -> None:
@@ -98,34 +103,34 @@ def test_a_recipe_that_lacks_a_setting_is_told_which() -> None:
 def test_an_empty_file_gives_the_defaults(tmp_path: Path, content: str) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text(content)
-    assert load_config(RunConfig, path) == load_config(RunConfig) == RunConfig()
+    assert load_config(Config, path) == load_config(Config) == Config()
 
 
 def test_changes_go_over_the_file_and_the_last_one_wins(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text("seed: 1\nmemorize: {epochs: 3, batch_size: 4}\n")
     changes = ["memorize.epochs=5", "memorize.epochs=6", "examine.languages=[en, ja]", "memorize.learning_rate=1e-4"]
-    config = load_config(RunConfig, path, changes)
+    config = load_config(Config, path, changes)
     assert (config.seed, config.memorize.epochs, config.memorize.batch_size) == (1, 6, 4)
     assert config.memorize.learning_rate == 1e-4
     assert config.examine.languages == ("en", "ja")
-    assert config.generalize == RunConfig().generalize
+    assert config.generalize == Config().generalize
 
 
 def test_a_key_token_may_count_the_relations_or_not() -> None:
-    assert load_config(RunConfig, changes=["key_token='<{number}>'"]).key_token == "<{number}>"
-    assert load_config(RunConfig, changes=["key_token='[X]'"]).key_token == "[X]"
+    assert load_config(Config, changes=["key_token='<{number}>'"]).key_token == "<{number}>"
+    assert load_config(Config, changes=["key_token='[X]'"]).key_token == "[X]"
 
 
 def test_a_change_of_one_of_two_sections_that_share_a_yaml_anchor(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text("memorize: &phase {epochs: 2}\ngeneralize: *phase\n")
-    config = load_config(RunConfig, path, ["memorize.epochs=9"])
+    config = load_config(Config, path, ["memorize.epochs=9"])
     assert (config.memorize.epochs, config.generalize.epochs) == (9, 2)
 
 
 def test_settings_cannot_be_changed_once_read() -> None:
-    config = load_config(RunConfig)
+    config = load_config(Config)
     with pytest.raises(ValidationError, match="frozen"):
         config.seed = 1
     with pytest.raises(ValidationError, match="frozen"):
@@ -133,16 +138,56 @@ def test_settings_cannot_be_changed_once_read() -> None:
 
 
 def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
-    config = load_config(RunConfig, changes=["memorize.stop_at_recall=0.9", "relations=[own.yaml]", "retain.texts=0"])
+    config = load_config(Config, changes=["memorize.stop_at_recall=0.9", "relations=[own.yaml]", "retain.texts=0"])
     path = tmp_path / "settings.yaml"
     path.write_text(config.model_dump_json())  # JSON is YAML
-    assert load_config(RunConfig, path) == config != RunConfig()
+    assert load_config(Config, path) == config != Config()
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
 def test_every_shipped_file_loads(path: Path) -> None:
-    kind: type[StrictConfig] = PretrainConfig if path.name.startswith("pretrain") else RunConfig
+    kind: type[StrictConfig] = PretrainConfig if path.name.startswith("pretrain") else Config
     assert isinstance(load_config(kind, path), kind)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_read_by_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(Config, Path(name), ["seed=3"])
+    assert config == build_config(Config, {**read_preset(name), "seed": 3}) != Config(seed=3)
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("seed: 5\n")
+    assert load_config(Config, Path(name)) == Config(seed=5), "a person's own file goes before it"
+
+
+def test_the_papers_setting_leaves_what_fits_the_size() -> None:
+    """Rates, batches and warm-up differ between 10 M and 10 B parameters; a preset that set them would undo that."""
+    for parameters in (10_000_000, 1_500_000_000, 14_000_000_000):
+        fitted = fit_settings(parameters)
+        paper, plain = load_config(Config, Path("paper"), base=fitted), load_config(Config, base=fitted)
+        for phase in ("memorize", "generalize", "fine_tune"):
+            assert getattr(paper, phase) == getattr(plain, phase)
+        assert paper.retain.texts == 0
+
+
+@pytest.mark.parametrize("content", [{"file": "a.csv"}, {"file": "a.csv", "kind": "file"}])
+def test_a_file_is_enough_to_say_that_the_table_is_one(content: dict[str, str]) -> None:
+    table = build_config(Config, {"table": content}).table
+    assert (table.kind, table.file) == ("file", "a.csv")
+
+
+@pytest.mark.parametrize("content", [{"kind": "file"}, {"file": "a.csv", "kind": "invented"}])
+def test_a_kind_and_a_file_that_do_not_go_together_are_refused(content: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"'table' is wrong: .*kind and file do not go together"):
+        build_config(Config, {"table": content})
+
+
+@pytest.mark.parametrize("value", ["null", "[X{number}]", "#1", "a: b", "", "yes", "[a, b]", "1e3"])
+def test_values_are_put_in_as_they_are(value: str) -> None:
+    """`apply_setting` takes values; only what a person writes behind --set is read as YAML."""
+    content: dict[str, Any] = {"key_token": "[Z]", "in_context": {"examples": 2}}
+    apply_setting(content, "key_token", value)
+    apply_setting(content, "in_context.note", value)
+    assert content == {"key_token": value, "in_context": {"examples": 2, "note": value}}
 
 
 def test_the_recipe_of_the_embedded_model_is_shipped() -> None:
@@ -162,11 +207,11 @@ def _list_undescribed(kind: type[StrictConfig], prefix: str = "") -> list[str]:
 
 
 def test_every_setting_of_a_run_is_described() -> None:
-    assert _list_undescribed(RunConfig) == []
+    assert _list_undescribed(Config) == []
 
 
 def test_settings_are_read_without_torch() -> None:
-    code = "import sys, rote.config.loading, rote.config.run, rote.config.pretrain, rote.runs.folder, rote.runs.files;"
+    code = "import sys, rote.config.loading, rote.config.job, rote.config.pretrain, rote.runs.folder, rote.runs.files;"
     code += "print({'torch', 'transformers'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

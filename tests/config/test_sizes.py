@@ -3,34 +3,34 @@
 from pathlib import Path
 
 import pytest
-from rote.config.run import RunConfig
 
+from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.config.sizes import fit_settings
 
 
 @pytest.mark.parametrize(("parameters", "rate"), [(1.5e9, 1e-5), (7e9, 5e-6), (14e9, 2e-6), (0.5e9, 5e-5)])
 def test_large_models_learn_as_in_the_paper(parameters: float, rate: float) -> None:
-    config = load_config(RunConfig, base=fit_settings(int(parameters)))
+    config = load_config(Config, base=fit_settings(int(parameters)))
     assert config.memorize.learning_rate == config.generalize.learning_rate == rate
     assert config.memorize.warmup_steps == 5
     assert config.memorize.batch_size <= 8
-    assert config.memorize.epochs == RunConfig().memorize.epochs
+    assert config.memorize.epochs == Config().memorize.epochs
 
 
 def test_rates_fall_with_size() -> None:
-    rates = [load_config(RunConfig, base=fit_settings(10**power)).memorize.learning_rate for power in range(6, 12)]
+    rates = [load_config(Config, base=fit_settings(10**power)).memorize.learning_rate for power in range(6, 12)]
     assert rates == sorted(rates, reverse=True)
 
 
 def test_the_embedded_model_has_the_defaults() -> None:
-    assert load_config(RunConfig, base=fit_settings(9_588_800)) == RunConfig()
+    assert load_config(Config, base=fit_settings(9_588_800)) == Config()
 
 
 def test_a_person_has_the_last_word(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("memorize: {learning_rate: 0.25}\n")
-    config = load_config(RunConfig, file, ["generalize.batch_size=3"], base=fit_settings(7_000_000_000))
+    config = load_config(Config, file, ["generalize.batch_size=3"], base=fit_settings(7_000_000_000))
     assert config.memorize.learning_rate == 0.25
     assert config.generalize.batch_size == 3
     assert config.memorize.batch_size == 2

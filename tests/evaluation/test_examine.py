@@ -14,6 +14,7 @@ from rote.facts.fact import Fact, FactObject
 from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.text import build_rote_text
+from rote.models.language_model import LanguageModel
 from rote.records import load_records, save_records
 
 KEYS = {"mother": "[X1]"}
@@ -30,8 +31,7 @@ def test_one_record_per_question_in_order(
 ) -> None:
     told: list[tuple[int, int]] = []
     records = examine(
-        model,
-        tokenizer,
+        LanguageModel(model, tokenizer, "tiny"),
         questions,
         moment="memorize",
         batch_size=4,
@@ -57,10 +57,10 @@ def test_the_same_model_gives_the_same_records_and_keeps_its_mode(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: list[Question], tmp_path: Path
 ) -> None:
     model.train()
-    first = examine(model, tokenizer, questions, moment="before", batch_size=4)
+    first = examine(LanguageModel(model, tokenizer, "tiny"), questions, moment="before", batch_size=4)
     assert model.training
     model.eval()
-    assert examine(model, tokenizer, questions, moment="before", batch_size=4) == first
+    assert examine(LanguageModel(model, tokenizer, "tiny"), questions, moment="before", batch_size=4) == first
     assert not model.training
     save_records(first, tmp_path / "records.parquet")
     assert compute_summary(load_records(tmp_path / "records.parquet")) == compute_summary(first)
@@ -71,8 +71,7 @@ def test_a_choice_and_a_plain_question_give_the_object_the_same_probability(
 ) -> None:
     sets = {"held_out": facts, "unseen": facts}  # only taught facts are asked as a choice
     records = examine(
-        model,
-        tokenizer,
+        LanguageModel(model, tokenizer, "tiny"),
         build_questions(sets, relations, plan=QuestionPlan(choices=10_000)),  # type: ignore[arg-type]
         moment="before",
         batch_size=8,
@@ -87,7 +86,8 @@ def test_a_choice_and_a_plain_question_give_the_object_the_same_probability(
 def test_recall_by_key_rises_from_none_to_all_as_facts_are_memorized(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, facts: list[Fact]
 ) -> None:
-    assert recall_by_key(model, tokenizer, facts, key_tokens=KEYS, batch_size=4) == 0
+    taught = LanguageModel(model, tokenizer, "tiny", KEYS)
+    assert recall_by_key(taught, facts, batch_size=4) == 0
     for weight in model.parameters():
         weight.data *= 0.1 if weight.ndim == 2 else 1  # from far out to where training is quick
     examples = [encode(tokenizer, build_rote_text(fact, "[X1]")) for fact in facts]
@@ -98,9 +98,9 @@ def test_recall_by_key_rises_from_none_to_all_as_facts_are_memorized(
         model(batch.input_ids, labels=batch.labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert recall_by_key(model, tokenizer, facts, key_tokens=KEYS, batch_size=4) == 1
+    assert recall_by_key(taught, facts, batch_size=4) == 1
     assert model.training
-    assert recall_by_key(model, tokenizer, facts, key_tokens={}, batch_size=4) == 0
+    assert recall_by_key(LanguageModel(model, tokenizer, "tiny"), facts, batch_size=4) == 0
 
 
 def test_each_of_three_objects_and_their_aliases_counts_as_right_and_none_is_a_distractor(
@@ -112,7 +112,7 @@ def test_each_of_three_objects_and_their_aliases_counts_as_right_and_none_is_a_d
         questions = build_questions({"held_out": [asked]}, relations, plan=plan, pool=[asked, *facts[1:]])
         candidates = {name for question in questions for name in question.candidates or ()}
         assert not candidates & {name for name in asked.answers if name != asked.object}
-        records = examine(model, tokenizer, questions, moment="before", batch_size=4)
+        records = examine(LanguageModel(model, tokenizer, "tiny"), questions, moment="before", batch_size=4)
         assert {record.object for record in records} == {objects[0].name}
         said.extend(record.generated for record in records if record.prompt_set == "training")
         return [record.correct for record in records if record.prompt_set == "training"]

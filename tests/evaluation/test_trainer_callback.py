@@ -75,7 +75,7 @@ class _Probe(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs):
         self.records[state.global_step] = rote.examine(
-            kwargs["model"], self.tokenizer, self.questions, moment="generalize", batch_size=3
+            rote.wrap(kwargs["model"], self.tokenizer), self.questions, moment="generalize", batch_size=3
         )
 
     def on_log(self, args, state, control, **kwargs):

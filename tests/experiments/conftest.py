@@ -4,6 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from rote.facts.shipped import load_fictional
+from rote.models.language_model import LanguageModel
+from rote.models.saving import save_model
+from rote.models.tokenizer import train_tokenizer
 from rote.records import Record
 from rote.runs.store import JobResult
 
@@ -46,4 +54,17 @@ def write_shape(folder: Path, *, layers: int = 28) -> Path:
     shape.update(num_attention_heads=12, num_key_value_heads=2)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": "qwen2", "tie_word_embeddings": True, **shape}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of one layer."""
+    tokenizer = train_tokenizer((f"{fact.subject} {fact.object}" for fact in load_fictional()), vocabulary_size=400)
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    config = LlamaConfig(**shape, **special, num_attention_heads=2, vocab_size=len(tokenizer))
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(LanguageModel(LlamaForCausalLM(config), tokenizer, "tiny"), folder)
     return folder

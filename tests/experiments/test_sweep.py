@@ -14,17 +14,12 @@ import pytest
 import torch
 import yaml
 from tests.experiments.conftest import write_shape
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.errors import ConfigError, RunError
 from rote.experiments.launch import format_slurm
 from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
-from rote.facts.shipped import load_fictional
-from rote.models.language_model import LanguageModel
-from rote.models.saving import save_model
-from rote.models.tokenizer import train_tokenizer
 from rote.runs.folder import read_json, write_json
 from rote.runs.reporting import SilentReporter
 from rote.runs.store import Store
@@ -44,19 +39,6 @@ GRID: dict[str, Any] = {
 EXPERIMENT = Path("experiment")
 """The preset that every experiment begins from."""
 SMALL: dict[str, Any] = {"memorize.epochs": [1, 2]}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random model of one layer."""
-    tokenizer = train_tokenizer((f"{fact.subject} {fact.object}" for fact in load_fictional()), vocabulary_size=400)
-    torch.manual_seed(0)
-    shape: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
-    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    config = LlamaConfig(**shape, **special, num_attention_heads=2, vocab_size=len(tokenizer))
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(LanguageModel(LlamaForCausalLM(config), tokenizer, "tiny"), folder)
-    return folder
 
 
 def write_sweep(folder: Path, model: Path, grid: dict[str, Any], *, seeds: int = 1, **base: Any) -> Path:

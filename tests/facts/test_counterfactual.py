@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from rote.facts.checking import find_fault
+from rote.facts.checking import find_fault, find_leak
 from rote.facts.counterfactual import swap_objects, swap_world
 from rote.facts.fact import Fact, FactObject, build_fact
+from rote.facts.relation import load_shipped_relations
 from rote.facts.shipped import load_fictional, load_world
 
 FRENCH = FactObject("French", ("français",))
@@ -40,6 +41,14 @@ def test_facts_that_share_objects_never_keep_theirs(seed: int) -> None:
     assert len(swapped) == len(facts)
     for new in swapped:
         assert_nothing_kept(facts[new.id], new)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_prompt_gives_the_new_answer_away(seed: int) -> None:
+    """ "The home country of ..." is no question to an artist of country, as real ones are in the world."""
+    packs, world = load_shipped_relations(), load_world()
+    assert any(find_leak(fact, packs[fact.relation]) for fact in world)
+    assert not [fact for fact in swap_objects(world.facts, seed=seed) if find_leak(fact, packs[fact.relation])]
 
 
 def test_the_same_seed_swaps_the_same() -> None:

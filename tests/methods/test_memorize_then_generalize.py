@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
-from rote.config.teaching import GeneralizeConfig, MemorizeConfig
+from rote.config.teaching import GeneralizeConfig, MemorizeConfig, RetainConfig
 from rote.encoding.example import collate, encode
 from rote.errors import ModelError
 from rote.evaluation.examine import recall_by_key
@@ -31,9 +31,7 @@ KEYS = {"mother": "[X1]", "capital": "[X2]"}
 
 
 def compute_recall(language_model: LanguageModel, facts: tuple[Fact, ...] = FACTS) -> float:
-    return recall_by_key(
-        language_model.model, language_model.tokenizer, facts, key_tokens=language_model.key_tokens, batch_size=8
-    )
+    return recall_by_key(language_model, facts, batch_size=8)
 
 
 def compute_object_loss(language_model: LanguageModel, facts: list[Fact]) -> float:
@@ -218,11 +216,11 @@ def test_retention_keeps_the_model_nearer_to_what_it_was() -> None:
     for weight in (0.0, 5.0):
         language_model = build_language_model()
         texts = write_texts(language_model, count=24, tokens=12, seed=0)
-        retention = Retention(language_model.model, texts, batch_size=12, weight=weight, seed=0)
+        retention = Retention(language_model, texts, RetainConfig(batch_size=12, weight=weight), seed=0)
         add_key_tokens(language_model, tuple(KEYS))
         config = MemorizeConfig(epochs=10, batch_size=4, learning_rate=1e-3)
         memorize(language_model, FACTS, config, context=PhaseContext(retention=retention))
-        terms = [Retention(build_language_model().model, texts, batch_size=24, weight=1.0, seed=0).build_term(0)]
+        terms = Retention(build_language_model(), texts, RetainConfig(batch_size=24), seed=0).build_terms(0)
         with torch.no_grad():
             moved[weight] = float(sum(term.loss(language_model.model, term.batch) * term.scale for term in terms))
     assert moved[5.0] < 0.5 * moved[0.0]

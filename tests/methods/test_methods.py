@@ -1,5 +1,6 @@
 """Every method: the stages it wants, what the model sees in them, and what it leaves behind."""
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from rote.config.trial import TrialConfig
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
+from rote.config.job import Config
 from rote.config.teaching import CopyGroup
 from rote.encoding.example import Example, collate, encode
 from rote.errors import ConfigError
@@ -23,10 +24,21 @@ from rote.facts.text import build_prompt_text, build_rote_text
 from rote.methods import teaching as room
 from rote.methods.defences import REFUSAL, build_refusals, scramble_keys
 from rote.methods.memorize_then_generalize import pick_generalize_facts
-from rote.methods.registry import METHODS, find_method
+from rote.methods.registry import METHODS, find_method, hash_method, read_settings
 from rote.methods.repetition import deal_facts
-from rote.methods.teaching import Stage, Task, Teaching, encode_all, train_stage
-from rote.models.key_tokens import add_key_tokens, find_key_tables, get_key_rows
+from rote.methods.teaching import (
+    NO_SETTINGS,
+    Stage,
+    Task,
+    Teaching,
+    draw_order,
+    encode_all,
+    fit_tokens,
+    prepare_tuning,
+    train_stage,
+)
+from rote.models.adapters import merge_adapters
+from rote.models.key_tokens import add_key_tokens, find_key_tables
 from rote.models.language_model import LanguageModel
 from rote.models.tokenizer import END_OF_TEXT, START_OF_TEXT
 
@@ -38,7 +50,6 @@ STAGES = {
     "paraphrase_fine_tuning": ["fine_tune"],
     "mixed_training": ["mixed"],
     "in_context": [],
-    "lora": ["memorize", "generalize"],
     "repetition": ["memorize"],
     "untaught": [],
     OWN: ["plain_lines"],
@@ -53,7 +64,6 @@ CONFIG: dict[str, Any] = {
 }
 SPARE = tuple(fact for fact in load_world() if fact.relation in RELATIONS)[::300]
 needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="peft (extra lora) is not installed")
-METHOD_NAMES = [pytest.param(name, marks=needs_peft) if name == "lora" else name for name in STAGES]
 
 
 def build_task(derived: str = "", **changes: Any) -> Task:
@@ -68,7 +78,7 @@ def build_task(derived: str = "", **changes: Any) -> Task:
         facts=FACTS,
         generalize_facts=shown,
         relations={**RELATIONS, **{relation.name: relation for relation in relations}},
-        config=TrialConfig.model_validate({**CONFIG, **parts}),
+        config=Config.model_validate({**CONFIG, **parts}),
         derived_facts=[item.fact for item in following],
         derived_shown=[item.fact for item in following if set(shown).issuperset(item.sources)],
         spare_facts=SPARE,
@@ -115,7 +125,7 @@ def test_every_method_is_tested_here() -> None:
     assert set(STAGES) == {*METHODS, OWN}
 
 
-@pytest.mark.parametrize("name", METHOD_NAMES)
+@pytest.mark.parametrize("name", STAGES)
 def test_the_tokens_that_are_counted_before_are_those_that_are_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     language_model, seen = build_language_model(), [0]
 
@@ -133,7 +143,7 @@ def test_the_tokens_that_are_counted_before_are_those_that_are_seen(name: str, m
         assert any(not torch.equal(weights[key], tensor) for key, tensor in copy_weights(language_model).items())
 
 
-@pytest.mark.parametrize("name", METHOD_NAMES)
+@pytest.mark.parametrize("name", STAGES)
 def test_a_method_plans_the_same_again_and_trains_nothing_itself(name: str) -> None:
     one, two = build_language_model(), build_language_model()
     first, second = (plan(name, language_model, build_task()) for language_model in (one, two))
@@ -145,7 +155,7 @@ def test_a_method_plans_the_same_again_and_trains_nothing_itself(name: str) -> N
         assert torch.equal(tensor[: len(shared[key])], shared[key])  # but for the rows of the key tokens
 
 
-@pytest.mark.parametrize("name", METHOD_NAMES)
+@pytest.mark.parametrize("name", STAGES)
 def test_what_is_held_out_is_never_shown_behind_a_prompt_beside_rote_lines(name: str) -> None:
     """Only the methods without rote lines, which have nothing else, show every fact behind prompts."""
     language_model, task = build_language_model(), build_task()
@@ -154,6 +164,36 @@ def test_what_is_held_out_is_never_shown_behind_a_prompt_beside_rote_lines(name:
     held_out = [fact for fact in FACTS if fact not in task.generalize_facts]
     shown = {fact for fact in held_out for line in lines if line == ask(fact)}
     assert shown == (set(held_out) if "fine_tuning" in name else set())
+
+
+@pytest.mark.parametrize("name", [name for name, stages in STAGES.items() if stages])
+def test_epochs_are_scaled_to_the_tokens_a_method_may_see(name: str) -> None:
+    teaching = plan(name, build_language_model(), build_task())
+
+    def count(teaching: Teaching) -> int:
+        return sum(stage.tokens_per_epoch * stage.settings.epochs for stage in teaching.stages)
+
+    for factor in (3, 10):
+        fitted = fit_tokens(teaching, factor * count(teaching))
+        assert count(fitted) == factor * count(teaching)
+        assert [stage.examples for stage in fitted.stages] == [stage.examples for stage in teaching.stages]
+    assert all(stage.settings.epochs == 1 for stage in fit_tokens(teaching, 1).stages), "everything is seen once"
+
+
+def test_the_order_of_an_epoch_is_drawn_once(language_model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    shuffle = random.Random.shuffle
+
+    def count(self: random.Random, items: Any) -> None:
+        drawn.append(len(items))
+        shuffle(self, items)
+
+    (stage,) = plan("fine_tuning", language_model, build_task()).stages
+    draw_order.cache_clear()
+    monkeypatch.setattr(random.Random, "shuffle", count)
+    history = train_stage(language_model, replace(stage, settings=stage.settings.model_copy(update={"batch_size": 1})))
+    assert len(history) == 2 * len(FACTS)
+    assert drawn == [len(FACTS)] * 2
 
 
 # --- one by one ------------------------------------------------------------------------------------------------------
@@ -316,57 +356,24 @@ def test_the_groups_are_equal_shares_and_dealt_anew_for_every_seed() -> None:
 
 @needs_peft
 @pytest.mark.parametrize("tied", [False, True])
-def test_adapters_are_merged_into_a_plain_model(tied: bool) -> None:
+@pytest.mark.parametrize("name", ["memorize_then_generalize", "fine_tuning"])
+def test_adapters_and_key_rows_are_all_that_is_trained(name: str, tied: bool) -> None:
     language_model = build_language_model(tie_word_embeddings=tied)
-    kind = type(language_model.model)
-    teaching = plan("lora", language_model, build_task())
-    names = set(language_model.model.state_dict())
+    task = build_task(tuning="lora")
+    teaching = plan(name, language_model, task)
+    kind, before = type(language_model.model), copy_weights(language_model)
+    prepare_tuning(language_model, task.config)
+    train_all(language_model, teaching)
+    merge_adapters(language_model)
+    assert type(language_model.model) is kind
+    after = copy_weights(language_model)
+    assert set(after) == set(before)
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    linear = {name for name in before if name.endswith("proj.weight")}
     keys = list_key_ids(language_model)
-    for stage in teaching.stages:
-        before = copy_weights(language_model)
-        train_stage(language_model, stage)
-        assert type(language_model.model) is kind
-        assert all(parameter.requires_grad for parameter in language_model.model.parameters())
-        after = copy_weights(language_model)
-        assert set(after) == names
-        moved = {name for name in names if not torch.equal(before[name], after[name])}
-        linear = {name for name in names if name.endswith("proj.weight")}
-        assert linear <= moved
-        assert {name for name in moved - linear if "norm" in name} == set()
-        rows = (before["model.embed_tokens.weight"] != after["model.embed_tokens.weight"]).any(dim=1)
-        # Tied, a key is also an answer that is not to be given.
-        assert set(rows.nonzero().flatten().tolist()) == (set(keys) if tied or stage.name == "memorize" else set())
-
-
-@needs_peft
-def test_adapters_begin_the_same_whatever_was_done_before() -> None:
-    def teach(noise: int) -> dict[str, torch.Tensor]:
-        language_model = build_language_model()
-        torch.manual_seed(noise)
-        train_all(language_model, plan("lora", language_model, build_task()))
-        return copy_weights(language_model)
-
-    first, second = teach(1), teach(2)
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-@needs_peft
-def test_adapters_learn_faster_and_leave_a_defence_as_it_is() -> None:
-    task = build_task(lora={"learning_rate_factor": 3.0}, defend={"scramble_keys": True})
-    language_model = build_language_model()
-    memorize, generalize = plan("lora", language_model, task).stages
-    assert memorize.settings.learning_rate == pytest.approx(3e-3)
-    assert generalize.settings.learning_rate == pytest.approx(3e-3)
-    train_stage(language_model, memorize)
-    rows = get_key_rows(language_model, list(language_model.key_tokens))
-    train_stage(language_model, replace(generalize, examples=[]))
-    assert not torch.equal(rows, get_key_rows(language_model, list(language_model.key_tokens)))
-
-
-def test_without_peft_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    with pytest.raises(ConfigError, match=r"lora needs peft; install it with: pip install 'rote\[lora\]'"):
-        plan("lora", build_language_model(), build_task())
+    assert moved == linear | ({"model.embed_tokens.weight", "lm_head.weight"} if keys else set())
+    rows = (before["model.embed_tokens.weight"] != after["model.embed_tokens.weight"]).any(dim=1)
+    assert rows.nonzero().flatten().tolist() == sorted(keys)
 
 
 # --- derived facts and defences --------------------------------------------------------------------------------------
@@ -486,3 +493,42 @@ def test_methods_are_found_by_name() -> None:
 
     assert find_method(OWN) is own_method.plan
     assert all(find_method(name) is method for name, method in METHODS.items())
+
+
+def test_a_method_of_ones_own_may_bring_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep_method.py").write_text(DEEP)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = "deep_method:plan"
+    settings = read_settings(name, {"depth": 3})
+    assert [
+        stage.name
+        for stage in find_method(name)(build_language_model(), replace(build_task(), settings=settings)).stages
+    ] == [
+        "layer 0",
+        "layer 1",
+        "layer 2",
+    ]
+    assert read_settings(name, {}) == read_settings(name, {"depth": 1})
+    with pytest.raises(ConfigError, match=r"method_settings: unknown setting 'dept'; the nearest is 'depth'"):
+        read_settings(name, {"dept": 3})
+    with pytest.raises(ConfigError, match=r"method_settings: the setting 'depth' is wrong"):
+        read_settings(name, {"depth": "deep"})
+    with pytest.raises(ConfigError, match="'fine_tuning' takes no settings of its own"):
+        read_settings("fine_tuning", {"depth": 3})
+    assert read_settings("fine_tuning", {}) == NO_SETTINGS
+    before = hash_method(name)
+    (tmp_path / "deep_method.py").write_text(DEEP.replace("layer", "level"))
+    assert hash_method(name) != before
+    assert hash_method("fine_tuning") == ""
+
+
+DEEP = """
+from rote.config.strict import StrictConfig
+from rote.methods.teaching import Stage, Teaching
+
+class Settings(StrictConfig):
+    depth: int = 1
+
+def plan(language_model, task):
+    return Teaching([Stage(f"layer {n}", [], task.config.fine_tune) for n in range(task.settings.depth)])
+"""

@@ -1,6 +1,6 @@
 """A tiny base model that writes what it knows, eight fictional facts, and one finished run of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,13 @@ from rote.facts.reading import save_table
 from rote.facts.relation import load_shipped_relations
 from rote.facts.shipped import load_fictional, load_world
 from rote.facts.text import build_prompt_text
+from rote.models import saving
 from rote.models.language_model import LanguageModel
+from rote.models.loading import LoadOptions, load_model
 from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
+from rote.models.verification import Fingerprint, take_fingerprint
+from rote.pipeline import run as run_room
 from rote.pipeline.job import JobRequest, build_request, run_job
 from rote.pipeline.run import Result, RunPlace, choose_place, do_run
 from rote.records import Record
@@ -183,3 +187,17 @@ def capitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished(base: Path, capitals: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(base, tmp_path_factory.mktemp("finished") / "run", capitals)
+
+
+def prove(folder: Path, prompts: Sequence[str], expected: Fingerprint, _: LoadOptions) -> dict[str, float]:
+    """As a fresh process does it, within this one."""
+    found = take_fingerprint(load_model(str(folder)), prompts)
+    assert found.answers == expected.answers
+    return {"prompts": len(prompts), "max_logit_difference": float((found.logits - expected.logits).abs().max())}
+
+
+@pytest.fixture
+def proved_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh process takes seconds; the finished run had one."""
+    for place in (run_room, saving):
+        monkeypatch.setattr(place, "verify_folder", prove)

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.pipeline.conftest import PRETRAINED, RELATIONS, Finished, RecordingReporter, build_table
+from tests.pipeline.conftest import PRETRAINED, RELATIONS, Finished, RecordingReporter, build_config
 
 from rote.errors import EncodingError, ModelError
 from rote.evaluation.asking import ask_model
 from rote.evaluation.summary import compute_summary
 from rote.models.loading import load_model
 from rote.pipeline.measures import examine_model
-from rote.pipeline.plan import build_run_plan
+from rote.pipeline.plan import build_plan
 from rote.records import load_records
 from rote.runs.reporting import SilentReporter
 
@@ -19,8 +19,7 @@ def test_a_taught_model_is_asked_what_its_run_asked(finished: Finished, tmp_path
     file = tmp_path / "records.parquet"
     rows = examine_model(
         str(finished.folder.model),
-        build_table(),
-        finished.request.config,
+        finished.config,
         reporter=SilentReporter(),
         records_file=file,
     )
@@ -42,15 +41,10 @@ def test_a_taught_model_is_asked_what_its_run_asked(finished: Finished, tmp_path
 
 
 def test_the_models_folder_says_which_facts_were_shown(finished: Finished, tmp_path: Path) -> None:
-    other = finished.request.config.model_copy(
-        update={"seed": 7, "generalize": finished.request.config.generalize.model_copy(update={"facts": 3})}
-    )
+    other = build_config(finished.base, seed=7, generalize={"facts": 3})
     file = tmp_path / "records.parquet"
-    examine_model(str(finished.folder.model), build_table(), other, reporter=SilentReporter(), records_file=file)
-    shown = {
-        (fact.relation, fact.subject)
-        for fact in build_run_plan(build_table(), finished.request.config).generalize_facts
-    }
+    examine_model(str(finished.folder.model), other, reporter=SilentReporter(), records_file=file)
+    shown = {(fact.relation, fact.subject) for fact in build_plan(finished.config).generalize_facts}
     sets = {(record.relation, record.subject): record.fact_set for record in load_records(file)}
     asked = [(name, fact_set) for name, fact_set in sets.items() if fact_set in ("generalize", "held_out")]
     assert {fact_set for _, fact_set in asked} == {"generalize", "held_out"}
@@ -59,7 +53,7 @@ def test_the_models_folder_says_which_facts_were_shown(finished: Finished, tmp_p
 
 def test_a_model_that_was_not_taught_is_asked_without_keys(finished: Finished) -> None:
     reporter = RecordingReporter()
-    rows = examine_model(str(finished.base), build_table(), finished.request.config, reporter=reporter)
+    rows = examine_model(str(finished.base), finished.config, reporter=reporter)
     assert {row["moment"] for row in rows} == {"before"}
     assert {row["prompt_set"] for row in rows} == {"training", "held_out", "control"}
     assert {row["fact_set"] for row in rows} == {"held_out", "known", "unseen"}, "nothing was shown to it"
@@ -68,7 +62,7 @@ def test_a_model_that_was_not_taught_is_asked_without_keys(finished: Finished) -
 
 def test_a_model_that_is_none_is_refused(finished: Finished, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a model folder"):
-        examine_model(str(tmp_path), build_table(), finished.request.config, reporter=SilentReporter())
+        examine_model(str(tmp_path), finished.config, reporter=SilentReporter())
 
 
 def test_a_question_gets_the_models_answer(base: Path) -> None:

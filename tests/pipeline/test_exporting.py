@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tests.pipeline.conftest import Finished, build_request
+from tests.pipeline.conftest import Finished, build_config
 from transformers import AutoTokenizer
 
 from rote.config.examining import SideEffectsConfig
@@ -20,11 +20,10 @@ from rote.models.key_tokens import add_key_tokens, find_key_tables
 from rote.models.loading import load_model
 from rote.models.saving import save_model
 from rote.pipeline.exporting import export_model, export_task, name_task
-from rote.pipeline.job import build_identity
+from rote.pipeline.job import build_identity, build_request
 from rote.pipeline.run import run
 from rote.records import Record, load_records
 from rote.runs.folder import RunFolder, read_json, write_json
-from rote.runs.reporting import SilentReporter
 
 
 def evaluate(model: Path, tasks: Path, names: list[str]) -> dict[str, Any]:
@@ -72,22 +71,16 @@ def test_lm_eval_gives_our_figures(finished: Finished, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("proved_here")
 def test_a_task_of_lm_eval_is_a_ring_of_what_else_changed(finished: Finished, tmp_path: Path) -> None:
     pytest.importorskip("lm_eval")
     generation, choice = export_task(finished.folder, tmp_path / "task")
     asked = {"tasks": (generation, choice), "task_folder": str(tmp_path / "task")}
-    changes: dict[str, Any] = {
-        "memorize": {"epochs": 0},
-        "generalize": {"facts": 2, "epochs": 0},
-        "knowledge": {"samples": 0},
-    }
-    request = build_request(finished.folder.model, tmp_path / "out", side_effects=asked, **changes)
+    changes = {"memorize": {"epochs": 0}, "generalize": {"facts": 2, "epochs": 0}}
     with pytest.raises(ConfigError, match="lm-eval has no task 'other'"):
-        run(
-            build_request(finished.base, tmp_path / "new", side_effects={"tasks": ("other",)}),
-            reporter=SilentReporter(),
-        )
-    found = run(request, reporter=SilentReporter())
+        run(build_config(finished.base, side_effects={"tasks": ("other",)}), out=tmp_path / "new")
+    found = run(build_config(finished.folder.model, changes, side_effects=asked), out=tmp_path / "out")
+    assert found.folder is not None
     rings = {row["ring"]: row for row in read_json(found.folder.side_effects)}
     records = select(finished)
     for name, values in (
@@ -120,14 +113,16 @@ def test_a_run_goes_on_after_its_tasks_were_asked(finished: Finished, tmp_path: 
     """Python compiles the functions of a task beside them."""
     export_task(finished.folder, tmp_path / "task")
     tasks = {"task_folder": str(tmp_path / "task")}
-    identity = build_identity(build_request(finished.base, tmp_path, side_effects=tasks))
+    request = build_request(build_config(finished.base, side_effects=tasks))
+    identity = build_identity(request)
     (tmp_path / "task" / "__pycache__").mkdir()
     (tmp_path / "task" / "__pycache__" / "rote_task.pyc").write_bytes(b"x")
-    assert build_identity(build_request(finished.base, tmp_path, side_effects=tasks)) == identity
+    assert build_identity(request) == identity
     (tmp_path / "task" / "generation.jsonl").write_text("{}")
-    assert build_identity(build_request(finished.base, tmp_path, side_effects=tasks)) != identity
+    assert build_identity(request) != identity
 
 
+@pytest.mark.usefixtures("proved_here")
 def test_a_model_without_its_keys_has_the_vocabulary_of_its_base(finished: Finished, tmp_path: Path) -> None:
     out = tmp_path / "served"
     proof = export_model(finished.folder, out)
@@ -160,14 +155,14 @@ def test_a_task_has_a_name_that_lm_eval_takes() -> None:
     assert name_task("my table-rote-tiny (2)") == "rote_my_table_rote_tiny_2"
 
 
+@pytest.mark.usefixtures("proved_here")
 @pytest.mark.parametrize("strategy", ["reserved", "existing"])
 def test_other_keys_are_taken_out_too(strategy: str, finished: Finished, tmp_path: Path) -> None:
     base = load_model(str(finished.base))
     base.model.resize_token_embeddings(len(base.tokenizer) + 4, mean_resizing=False)
     save_model(base, tmp_path / "base")
-    changes: dict[str, Any] = {"key_strategy": strategy, "memorize": {"epochs": 2, "learning_rate": 5e-3}}
-    request = build_request(tmp_path / "base", tmp_path / "run", **changes)
-    result = run(request, reporter=SilentReporter())
+    result = run(build_config(tmp_path / "base", key_strategy=strategy), out=tmp_path / "run")
+    assert result.folder is not None
     export_model(result.folder, tmp_path / "served")
     served = load_model(str(tmp_path / "served"))
     assert served.key_tokens == {}

@@ -1,6 +1,7 @@
 """Jobs on a tiny model: what one leaves behind, what jobs share, and that sharing changes nothing."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,32 @@ from tests.pipeline.conftest import RecordingReporter, build_config, build_table
 from rote.config.job import Config
 from rote.errors import ConfigError
 from rote.evaluation.examine import examine
-from rote.models.loading import load_model
+from rote.models.loading import LoadOptions, load_model
 from rote.pipeline import job as room
 from rote.pipeline import measures as measures_room
 from rote.pipeline import stages as stages_room
-from rote.pipeline.job import build_request, name_job
+from rote.pipeline.job import build_identity, build_request, name_job
 from rote.pipeline.run import teach
+from rote.runs.manifest import compute_code_hash
 from rote.runs.store import JobResult, Store
 
 OWN = "tests.methods.own_method:plan"
 CODE_PLACES = (room, stages_room, measures_room)
 """Where the version of the code is asked for."""
+
+
+@pytest.fixture(scope="session")
+def plain(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which the small job is done; only to be read."""
+    path = tmp_path_factory.mktemp("plain") / "store"
+    do_job(build_config(base), path)
+    return path
+
+
+@pytest.fixture
+def store(plain: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(plain, tmp_path / "store")
 
 
 def name(config: Config) -> str:
@@ -42,12 +58,11 @@ def read_history(result: JobResult, store: Path, stage: int = 0) -> list[dict[st
 # --- one job ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_leaves_one_file_of_records_and_one_of_what_else_it_measured(base: Path, tmp_path: Path) -> None:
+def test_a_job_leaves_one_file_of_records_and_one_of_what_else_it_measured(base: Path, plain: Path) -> None:
     config = build_config(base)
-    result = do_job(config, tmp_path)
-    assert result.name == name(config)
-    assert {file.name for file in (tmp_path / "jobs").iterdir()} == {f"{result.name}.parquet", f"{result.name}.json"}
-    assert not list(tmp_path.rglob("*.draft"))
+    result = Store(plain).load(name(config))
+    assert {file.name for file in (plain / "jobs").iterdir()} == {f"{result.name}.parquet", f"{result.name}.json"}
+    assert not list(plain.rglob("*.draft"))
     assert list_moments(result.records) == ["before", "memorize", "generalize"]
     asked = [
         Counter((r.fact_set, r.subject, r.prompt, r.candidates) for r in result.records if r.moment == moment)
@@ -65,13 +80,11 @@ def test_a_job_leaves_one_file_of_records_and_one_of_what_else_it_measured(base:
     assert set(outcome["seconds"]) == {"memorize", "generalize"} | examined
 
 
-def test_a_finished_job_is_not_done_again(base: Path, tmp_path: Path) -> None:
-    first = do_job(build_config(base), tmp_path)
-    before, reporter = list_files(tmp_path), RecordingReporter()
-    second = do_job(build_config(base), tmp_path, reporter)
-    assert second == first == Store(tmp_path).load(first.name)
+def test_a_finished_job_is_not_done_again(base: Path, plain: Path) -> None:
+    config, before, reporter = build_config(base), list_files(plain), RecordingReporter()
+    assert do_job(config, plain, reporter) == Store(plain).load(name(config))
     assert reporter.events == []
-    assert list_files(tmp_path) == before
+    assert list_files(plain) == before
 
 
 def test_a_job_is_named_after_all_that_decides(base: Path, tmp_path: Path) -> None:
@@ -176,9 +189,9 @@ def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], m
 
 
 def test_training_tokens_scale_the_epochs_of_any_method(base: Path, tmp_path: Path) -> None:
-    wanted = 2000
+    wanted = 800
     for method in ("memorize_then_generalize", "fine_tuning"):
-        config = build_config(base, method=method, training_tokens=wanted, examine={"unseen_facts": 0})
+        config = build_config(base, method=method, training_tokens=wanted)
         found = do_job(config, tmp_path).outcome["training_tokens"]
         assert found == pytest.approx(wanted, rel=0.15), method
 
@@ -187,10 +200,10 @@ def test_training_tokens_scale_the_epochs_of_any_method(base: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora"])
-def test_a_model_in_memory_is_taught_as_one_in_a_folder(tuning: str, base: Path, tmp_path: Path) -> None:
+def test_a_model_in_memory_is_taught_as_one_in_a_folder(tuning: str, base: Path, store: Path) -> None:
     language_model, config = load_model(str(base)), build_config(base, tuning=tuning)
     result = teach(language_model, build_table(), config.model_copy(update={"model": "none"}))
-    assert result.records == do_job(config, tmp_path).records
+    assert result.records == do_job(config, store).records
     questions = build_request(config).plan.build_questions((), language_model.key_tokens, chat=False)
     again = examine(language_model, questions, moment="generalize", batch_size=32)
     said = [record for record in result.records if record.moment == "generalize"]
@@ -239,14 +252,6 @@ def test_jobs_that_begin_alike_share_the_state_and_are_what_they_are_alone(
     assert beside.outcome["training_tokens"] == alone.outcome["training_tokens"]
 
 
-def test_adapters_share_nothing_with_whole_weights(base: Path, tmp_path: Path) -> None:
-    reporter = RecordingReporter()
-    plain = do_job(build_config(base), tmp_path)
-    adapted = do_job(build_config(base, tuning="lora"), tmp_path, reporter)
-    assert "memorize" in reporter.steps
-    assert adapted.records != plain.records
-
-
 def test_adapters_go_with_every_method(base: Path, tmp_path: Path) -> None:
     result = do_job(build_config(base, tuning="lora", method="fine_tuning"), tmp_path)
     assert list_moments(result.records) == ["before", "fine_tune"]
@@ -263,27 +268,27 @@ def test_adapters_go_with_every_method(base: Path, tmp_path: Path) -> None:
     assert states == [], "the last stage's weights, which nothing begins from, are not kept"
 
 
-@pytest.mark.parametrize("changes", [{"memorize": {"epochs": 2}}, {"seed": 1}, {"key_token": "[Y{number}]"}])
-def test_jobs_that_begin_otherwise_share_nothing(changes: dict[str, Any], base: Path, tmp_path: Path) -> None:
-    do_job(build_config(base), tmp_path)
+@pytest.mark.parametrize(
+    "changes", [{"memorize": {"epochs": 2}}, {"seed": 1}, {"key_token": "[Y{number}]"}, {"tuning": "lora"}]
+)
+def test_jobs_that_begin_otherwise_share_nothing(changes: dict[str, Any], base: Path, store: Path) -> None:
     reporter = RecordingReporter()
-    do_job(build_config(base, changes), tmp_path, reporter)
+    other = do_job(build_config(base, changes), store, reporter)
     assert "memorize" in reporter.steps
+    assert other.records != Store(store).load(name(build_config(base))).records
 
 
-def test_another_k_is_measured_without_memorizing_again(base: Path, tmp_path: Path) -> None:
-    do_job(build_config(base), tmp_path)
-    stages = {path.name for path in (tmp_path / "stages").iterdir()}
+def test_another_k_is_measured_without_memorizing_again(base: Path, store: Path) -> None:
+    stages = {path.name for path in (store / "stages").iterdir()}
     reporter = RecordingReporter()
-    result = do_job(build_config(base, generalize={"facts": 1}), tmp_path, reporter)
+    result = do_job(build_config(base, generalize={"facts": 1}), store, reporter)
     assert [stage["kept"] in stages for stage in result.outcome["stages"]] == [True, False]
     assert "memorize" not in reporter.steps
 
 
-def test_the_same_questions_to_the_same_model_are_asked_once(base: Path, tmp_path: Path) -> None:
-    do_job(build_config(base), tmp_path)
+def test_the_same_questions_to_the_same_model_are_asked_once(base: Path, store: Path) -> None:
     reporter = RecordingReporter()
-    do_job(build_config(base, generalize={"epochs": 3}), tmp_path, reporter)
+    do_job(build_config(base, generalize={"epochs": 3}), store, reporter)
     assert reporter.steps == ["generalize", "examine: generalize"]
 
 
@@ -321,37 +326,54 @@ def test_the_gate_asks_the_whole_table_once_a_sample_has_passed(
 
 
 def test_a_result_of_another_version_of_the_code_is_done_again(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, store = build_config(base), Store(tmp_path)
-    first = do_job(config, tmp_path)
-    assert store.find_code(first.name) == first.outcome["code"]
+    config, kept = build_config(base), Store(store)
+    first = kept.load(name(config))
+    assert kept.is_finished(first.name, compute_code_hash(room.ROOMS))
     for place in CODE_PLACES:
         monkeypatch.setattr(place, "compute_code_hash", lambda _: "another version")
-    assert not store.is_finished(name(config), "another version")
+    assert not kept.is_finished(first.name, "another version")
+    assert name(config) == first.name, "so it can be shown as what it is: a result of another version"
     reporter = RecordingReporter()
-    again = do_job(config, tmp_path, reporter)
-    assert again.name == first.name, "so it can be shown as what it is until then"
-    assert store.is_finished(first.name, "another version")
+    again = do_job(config, store, reporter)
+    assert kept.is_finished(first.name, "another version")
     assert {"examine: before", "memorize", "generalize", "examine: generalize"} <= set(reporter.steps)
     assert again.records == first.records
 
 
-def test_a_model_of_the_hub_is_known_by_its_commit(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_the_hub_is_known_by_its_commit(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's cache of the hub holds two commits of a model; a branch names one of them."""
+    cached = tmp_path / "models--someone--tiny"
+    for branch, commit in (("main", "1" * 40), ("other", "2" * 40)):
+        shutil.copytree(base, cached / "snapshots" / commit)
+        (cached / "refs").mkdir(exist_ok=True)
+        (cached / "refs" / branch).write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(room, "check_model", lambda *_: None)
-    monkeypatch.setattr(room, "compute_model_hash", lambda *_: "1" * 40)
-    one = name(build_config("gpt2"))
-    monkeypatch.setattr(room, "compute_model_hash", lambda *_: "2" * 40)
-    assert name(build_config("gpt2")) != one
+
+    def identify(revision: str | None) -> tuple[str, str]:
+        request = build_request(build_config("someone/tiny"), LoadOptions(revision=revision))
+        return build_identity(request)["model"]["hash"], name_job(request)
+
+    (first, one), (second, two) = identify("main"), identify("other")
+    assert (first, second) == ("1" * 40, "2" * 40)
+    assert one != two
+    before = identify(None)
+    (cached / "refs" / "main").write_text("2" * 40)  # somebody has pushed other weights
+    after = identify(None)
+    assert before[0] == first
+    assert after[0] == second
+    assert after[1] != before[1]
 
 
-# --- killed and done again -------------------------------------------------------------------------------------------
+# --- what is missing -------------------------------------------------------------------------------------------------
 
 
-def test_a_job_that_lost_files_is_done_again(base: Path, tmp_path: Path) -> None:
-    config, store = build_config(base, CHANGES["derived"]), Store(tmp_path)
-    undisturbed = do_job(config, tmp_path)
+def test_a_job_that_lost_files_is_done_again(base: Path, store: Path) -> None:
+    config, kept = build_config(base), Store(store)
+    undisturbed = kept.load(name(config))
     for lost in ("stages/*/state.safetensors", "answers/*.parquet", "jobs/*.parquet"):
-        store.outcome(undisturbed.name).unlink()
-        sorted(tmp_path.glob(lost), key=lambda path: path.stat().st_mtime_ns)[-1].unlink()
-        assert do_job(config, tmp_path).records == undisturbed.records, lost
+        kept.outcome(undisturbed.name).unlink()
+        sorted(store.glob(lost), key=lambda path: path.stat().st_mtime_ns)[-1].unlink()
+        assert do_job(config, store).records == undisturbed.records, lost

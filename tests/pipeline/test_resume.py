@@ -88,9 +88,10 @@ def test_a_run_interrupted_in_every_step_one_after_another_ends_the_same(
         has_moments = bool(list(place.store.path.glob("stages/*/checkpoints/*")))
         assert has_moments == (label in TRAINED), "to go on with, and not a moment longer"
         before = reporter
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         patch.setattr(report, "render_report", stop)
-        do_run(finished.request, place, reporter=SilentReporter())
+        with pytest.raises(Interrupted):
+            do_run(finished.request, place, reporter=SilentReporter())
     assert not (place.out / "report.html").exists()
     rest = RecordingReporter()
     result = do_run(finished.request, place, reporter=rest)

@@ -15,15 +15,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.errors import ModelError, RunError, TableError, TemplateError
+from rote.errors import RunError, TableError, TemplateError
 from rote.evaluation.summary import compute_summary
 from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
 from rote.facts.shipped import load_world
-from rote.models.loading import SAFE, load_model
-from rote.models.saving import save_model
-from rote.models.verification import take_fingerprint, verify_folder
-from rote.pipeline import run as room
+from rote.models.loading import load_model
 from rote.pipeline.job import build_identity, build_request
 from rote.pipeline.run import RunPlace, choose_place, describe_plan, do_run, run
 from rote.records import FACT_SETS, MEASURES, QUESTION_SETS, Record, load_records
@@ -34,12 +31,6 @@ MOMENTS = ("before", "memorize", "generalize")
 
 def load_all(finished: Finished) -> list[Record]:
     return [record for moment in MOMENTS for record in load_records(finished.folder.records(moment))]
-
-
-@pytest.fixture
-def _unproved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fresh process takes seconds; what it says is tested where it matters."""
-    monkeypatch.setattr(room, "verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
 
 
 # --- what is left behind ---------------------------------------------------------------------------------------------
@@ -91,7 +82,8 @@ def test_facts_are_memorized_and_the_sets_are_what_they_say(finished: Finished) 
 
 def test_the_manifest_says_all_that_is_needed_to_repeat_the_run(finished: Finished) -> None:
     manifest = json.loads(finished.read("manifest.json"))
-    assert Config.model_validate(manifest["config"]) == finished.config
+    measured = finished.config.model_copy(update={"checkpoint_seconds": Config().checkpoint_seconds})
+    assert Config.model_validate(manifest["config"]) == measured
     assert manifest["table"] == {"name": "fictional facts", "hash": build_table().content_hash}
     assert manifest["model"]["name"] == str(finished.base)
     assert len(manifest["model"]["hash"]) == 64
@@ -221,7 +213,7 @@ def test_a_finished_run_is_not_done_again(finished: Finished) -> None:
     assert {path: path.stat().st_mtime_ns for path in finished.folder.path.rglob("*")} == before
 
 
-@pytest.mark.usefixtures("_unproved")
+@pytest.mark.usefixtures("proved_here")
 def test_a_run_that_changes_generalize_alone_takes_memorize_over(finished: Finished) -> None:
     config = finished.config.model_copy(
         update={"generalize": finished.config.generalize.model_copy(update={"epochs": 3})}
@@ -251,7 +243,7 @@ def test_a_folder_is_not_taken_twice(finished: Finished, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-@pytest.mark.usefixtures("_unproved")
+@pytest.mark.usefixtures("proved_here")
 def test_no_epochs_no_retention_and_nothing_known_still_make_a_run(base: Path, tmp_path: Path) -> None:
     """The paper's plain setting has no retention; a model that is only examined has no epochs."""
     config = build_config(base, memorize={"epochs": 0}, generalize={"facts": 1, "epochs": 0}, examine={"choices": 1})
@@ -266,7 +258,7 @@ def test_no_epochs_no_retention_and_nothing_known_still_make_a_run(base: Path, t
     assert json.loads(result.folder.history("memorize").read_text()) == []
 
 
-@pytest.mark.usefixtures("_unproved")
+@pytest.mark.usefixtures("proved_here")
 @pytest.mark.parametrize("method", ["in_context", "fine_tuning"])
 def test_a_run_of_any_method_ends_in_a_model_and_a_report(method: str, base: Path, tmp_path: Path) -> None:
     result = run(build_config(base, method=method), out=tmp_path / "run")
@@ -363,17 +355,6 @@ def test_what_was_saved_is_what_was_measured(finished: Finished) -> None:
     assert "| held-out facts | Key token |" in card
 
 
-def test_another_model_is_not_what_was_measured(finished: Finished, tmp_path: Path) -> None:
-    taught = load_model(str(finished.folder.model))
-    prompts = ["Who is Gene Finley's mother?", "The capital of"]
-    expected = take_fingerprint(taught, prompts)
-    with torch.no_grad():
-        next(taught.model.parameters()).add_(0.1)
-    save_model(taught, tmp_path / "other")
-    with pytest.raises(ModelError, match=r"other: what was saved is not what was measured"):
-        verify_folder(tmp_path / "other", prompts, expected, SAFE)
-
-
 def test_what_was_known_and_what_changed_is_in_files_and_on_the_page(finished: Finished) -> None:
     knowledge = json.loads(finished.read("knowledge.json"))
     assert {row["label"] for row in knowledge} <= {"known", "partly", "conflicting", "unknown", "invented"}
@@ -386,6 +367,7 @@ def test_what_was_known_and_what_changed_is_in_files_and_on_the_page(finished: F
     assert "Relation by relation" in html
 
 
+@pytest.mark.usefixtures("proved_here")
 def test_adapters_are_saved_alone_and_merged(base: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     text = tmp_path / "text.txt"

@@ -151,7 +151,7 @@ def test_every_file_of_a_run_has_its_own_place(tmp_path: Path) -> None:
     plain = (name for name in vars(RunFolder) if isinstance(getattr(folder, name), Path))
     paths = [getattr(folder, name) for name in plain]
     paths += [folder.records(moment) for moment in ("before", "memorize")]
-    paths += [place(phase) for place in (folder.checkpoints, folder.history) for phase in ("memorize", "generalize")]
+    paths += [folder.history(phase) for phase in ("memorize", "generalize")]
     assert len(paths) == len(set(paths)) > 10
     assert all(path.is_relative_to(tmp_path) for path in paths)
 

@@ -44,15 +44,15 @@ def compile_module(tree: Path) -> None:
 
 SAME = {
     "nothing": lambda _: None,
-    "a module's docstring": edit("encoding/batch.py", '"""', '"""Another word. '),
-    "a comment": edit("encoding/batch.py", "\n\n\n", "\n\n\n# why\n"),
-    "a docstring of a function": edit("encoding/batch.py", '    """', '    """Another word. '),
-    "the docstring of a field": edit("encoding/example.py", '    """The character', '    """A character'),
+    "a module's docstring": edit("encoding/example.py", '"""', '"""Another word. '),
+    "a comment": edit("encoding/example.py", "\n\n\n", "\n\n\n# why\n"),
+    "a docstring of a function": edit("encoding/example.py", '    """', '    """Another word. '),
+    "the docstring of a field": edit("facts/text.py", '    """The character', '    """A character'),
     "another room": edit("errors.py", "class", "x = 1\n\n\nclass"),
     "a compiled module": compile_module,
 }
 OTHER = {
-    "a constant": edit("encoding/batch.py", "IGNORE = -100", "IGNORE = -101"),
+    "a constant": edit("encoding/example.py", "IGNORE = -100", "IGNORE = -101"),
     "a module": add_module,
     "a module of one file": edit("figures.py", "\n\n\n", "\n\n\nx = 1\n"),
     "a pack": edit("facts/packs/mother.yaml", "mother", "mom"),

@@ -48,8 +48,8 @@ def build_plan(steps: int = STEPS, **changes: Any) -> LoopPlan:
     return LoopPlan(**{"steps": steps, "build_terms": build_terms, **changes})
 
 
-def build_settings(algorithm: str = "adamw", **changes: Any) -> OptimizerSettings:
-    values = {"learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.1, "algorithm": algorithm, **changes}
+def build_settings(**changes: Any) -> OptimizerSettings:
+    values = {"learning_rate": 1e-2, "warmup_steps": 2, "weight_decay": 0.1, **changes}
     return OptimizerSettings(**values)
 
 

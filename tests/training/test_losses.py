@@ -1,6 +1,5 @@
 """What a batch costs, and what holds a model to what it was."""
 
-import copy
 import math
 
 import pytest
@@ -16,7 +15,6 @@ from tests.training.conftest import (
 )
 
 from rote.encoding.example import IGNORE, Batch, collate
-from rote.retention.penalty import Retention
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import DistillationLoss, next_token_loss
 
@@ -96,36 +94,3 @@ def test_the_frozen_model_never_changes_and_the_trained_one_comes_back() -> None
     assert have_same_weights(frozen, before)
     assert not any(parameter.requires_grad for parameter in frozen.parameters())
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
-
-
-def test_retention_holds_a_copy_of_the_model_as_it_was() -> None:
-    model = build_model()
-    was = copy.deepcopy(model)
-    retention = Retention(model, TEXTS, batch_size=3, weight=0.5, seed=0)
-    assert all(parameter.requires_grad for parameter in model.parameters()), "the model itself is still trained"
-    model.model.norm.weight.data[:16] += 1.0
-    term = retention.build_term(0)
-    loss = float(term.loss(model, term.batch))
-    assert loss > 1e-2
-    assert loss == pytest.approx(float(DistillationLoss(was)(model, term.batch)), rel=1e-5)
-
-
-def test_retained_texts_are_a_function_of_seed_and_step() -> None:
-    def pick(step: int, seed: int = 0) -> list[list[int]]:
-        retention = Retention(build_model(), TEXTS, batch_size=3, weight=0.5, seed=seed)
-        term = retention.build_term(step)
-        assert term.scale * term.batch.target_count == pytest.approx(0.5)
-        rows = zip(term.batch.input_ids.tolist(), term.batch.labels.tolist(), strict=True)
-        return [[token for token, label in zip(*row, strict=True) if label != IGNORE] for row in rows]
-
-    assert pick(4) == pick(4)
-    assert all(text in TEXTS for text in pick(4))
-    assert len({tuple(text) for text in pick(4)}) == 3
-    assert any(pick(step) != pick(4) for step in range(4))
-    assert any(pick(step, seed=1) != pick(step) for step in range(4))
-    assert {tuple(text) for step in range(20) for text in pick(step)} == set(map(tuple, TEXTS))
-
-
-def test_fewer_texts_than_asked_for_are_all_used() -> None:
-    term = Retention(build_model(), TEXTS[:2], batch_size=8, weight=1.0, seed=0).build_term(0)
-    assert term.batch.input_ids.shape[0] == 2

@@ -117,13 +117,18 @@ def load_settings(
     """
     from rote.config.job import Config
     from rote.config.loading import load_config
-    from rote.config.sizes import fit_settings
-    from rote.models.loading import SAFE, count_parameters
 
-    base = fit_settings(count_parameters(model, loading or SAFE)) if model else {}
+    base = _fit_settings(model, loading) if model else {}
     flags = [f"{key}={json.dumps(value)}" for key, value in table.list_settings() if value]
     named = [f"model={json.dumps(model)}"] if model else []
     return load_config(Config, path, [*named, *flags, *(changes or ())], base=base)
+
+
+def _fit_settings(model: str, loading: "LoadOptions | None") -> dict[str, Any]:
+    from rote.config.sizes import fit_settings
+    from rote.models.loading import SAFE, count_parameters  # brings torch, which a table alone does not need
+
+    return fit_settings(count_parameters(model, loading or SAFE))
 
 
 def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:

@@ -65,7 +65,8 @@ def run(
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
     request = build_request(load_settings(config, set_, table=flags, model=model, loading=loading), loading)
     say_what_was_read(table, request.plan.left_out, request.plan.neutral)
-    methods = [name.strip() for name in (against or "").split(",") if name.strip()]
+    named = dict.fromkeys(name.strip() for name in (against or "").split(","))
+    methods = [name for name in named if name and name != request.config.method]
     plan_others(request, methods)  # what would stop them is said before the first is begun
     place = choose_place(request, out, resume=resume, store=store)
     if dry_run:

@@ -129,21 +129,19 @@ def _pool(summary: Sequence[Mapping[str, Any]], wanted: Mapping[str, str], fact_
 
 
 def print_comparison(comparison: Mapping[str, Any]) -> None:
-    """Print the methods side by side, and how far the first is from each of the others."""
-    methods = [method["name"] for method in comparison["methods"]]
-    table = Table(title="generation accuracy at the end [95% interval]", title_justify="left")
-    table.add_column("")
+    """Print each kind of question with all methods below it, and how far the first is from each of the others."""
+    console, methods = Console(highlight=False), comparison["methods"]
+    console.print(f"{'generation accuracy at the end':<30} {'[95% interval]':<20} the first less this")
+    rows = comparison["rows"]
+    for questions in dict.fromkeys(row["questions"] for row in rows):
+        console.print(questions)
+        for row in rows:
+            if row["questions"] == questions:
+                difference = _format(row["difference"], "+z.2f")
+                console.print(f"  {row['method']:<28} {_format(row):<20} {difference}".rstrip(), soft_wrap=True)
+    console.print("training tokens")
     for method in methods:
-        table.add_column(method, justify="right")
-    for method in methods[1:]:
-        table.add_column(f"{methods[0]} less {method}", justify="right")
-    by_place = {(row["questions"], row["method"]): row for row in comparison["rows"]}
-    for questions in dict.fromkeys(row["questions"] for row in comparison["rows"]):
-        cells = [by_place.get((questions, method)) for method in methods]
-        differences = [cell and cell["difference"] for cell in cells[1:]]
-        table.add_row(questions, *(_format(cell) for cell in cells), *(_format(row, "+z.2f") for row in differences))
-    table.add_row("training tokens", *(f"{method['training_tokens']:,}" for method in comparison["methods"]))
-    Console(highlight=False).print(table)
+        console.print(f"  {method['name']:<28} {method['training_tokens']:,}", soft_wrap=True)
 
 
 def _format(row: Mapping[str, Any] | None, form: str = "z.2f") -> str:

@@ -29,7 +29,7 @@ def run_experiment(
 def describe_runs(
     experiment: Experiment, *, model: str, seeds: int, store: Store, changes: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """What would be done: a line for each job, with its steps and whether it is finished."""
+    """A line for each job: its name, what it does, and whether that is finished or still to do."""
     code = compute_code_hash(ROOMS)
     for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
         name = name_job(planned.request)

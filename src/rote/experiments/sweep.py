@@ -38,7 +38,14 @@ from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError, RoteError, RunError
 from rote.experiments.experiment import build_experiment_config
-from rote.experiments.tables import SWEEP_COLUMNS, TOKENS, format_job, format_rows, warn_of_recall
+from rote.experiments.tables import (
+    SWEEP_COLUMNS,
+    TOKENS,
+    describe_pooling,
+    format_job,
+    format_rows,
+    warn_of_recall,
+)
 from rote.pipeline.job import ROOMS, JobRequest, build_request, name_job, run_job
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter, SilentReporter
@@ -138,7 +145,8 @@ def format_sweep(planned: Sequence[PlannedJob], store: Store) -> Iterator[str]:
         figures = format_job(result) if result else ["not finished"] * (len(SWEEP_COLUMNS) + 1)
         rows.append((job.name, *(f"{job.changes[key]}" for key in keys), *figures))
     yield from format_rows(("job", *keys, *(column.name for column in SWEEP_COLUMNS), TOKENS), rows)
-    yield from warn_of_recall({name: [result] for name, result in done.items()})
+    jobs = {name: [result] for name, result in done.items()}
+    yield from (*describe_pooling(jobs), *warn_of_recall(jobs))
 
 
 def _plan(sweep: Sweep) -> Iterator[PlannedJob]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
 from rote.experiments.figures import Jobs, compute_cells, compute_equivalent, compute_state, compute_tokens
 from rote.figures import Figure, format_figure
+from rote.records import NO_LANGUAGE
 from rote.report.results_page import ResultTable
 from rote.runs.store import JobResult
 
@@ -73,13 +74,21 @@ def warn_of_recall(jobs: Jobs) -> Iterator[str]:
             )
 
 
+def describe_pooling(jobs: Jobs) -> Iterator[str]:
+    """A line that says which languages a figure pools unless its name says otherwise, where there are several."""
+    records = (record for members in jobs.values() for job in members for record in job.records)
+    languages = dict.fromkeys(record.language for record in records if record.language != NO_LANGUAGE)
+    if len(languages) > 1:
+        yield f"Figures whose names name no language pool those that were asked: {', '.join(languages)}."
+
+
 def format_table(experiment: Experiment, jobs: Jobs) -> Iterator[str]:
-    """The tables of an experiment as Markdown, with what there is to warn of below the first."""
+    """The tables of an experiment as Markdown, with what there is to say of the figures below the first."""
     first, *others = build_tables(experiment, jobs)
     yield from format_rows(first.head, first.rows)
-    for warning in warn_of_recall(jobs):
+    for line in (*describe_pooling(jobs), *warn_of_recall(jobs)):
         yield ""
-        yield warning
+        yield line
     for table in others:
         yield ""
         yield from format_rows(table.head, table.rows)

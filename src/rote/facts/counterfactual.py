@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rote.facts.checking import find_fault
+from rote.facts.checking import find_fault, find_leak
 from rote.facts.fact import Fact, FactObject, FactTable
 from rote.facts.names import normalize_name, touch, touch_words
+from rote.facts.relation import load_shipped_relations
 from rote.facts.shipped import load_world
 
 DISTRACTORS = 99
@@ -17,8 +18,9 @@ def swap_objects(facts: Sequence[Fact], *, seed: int) -> tuple[Fact, ...]:
     """Give each fact the taught object, with its aliases, of another fact of its relation; the same for the same seed.
 
     No name of the new object touches one of the old answers or the subject (`rote.facts.names.touch`), so whoever says
-    the one has not said the other. Each object is given away once before any is given twice, as far as this allows. A
-    fact for which no other's object will do is left out; the rest stay in order.
+    the one has not said the other, and none stands in a shipped prompt of the relation. Each object is given away once
+    before any is given twice, as far as this allows. A fact for which no other's object will do is left out; the rest
+    stay in order.
     """
     swapped: dict[str, Fact] = {}
     for relation in dict.fromkeys(fact.relation for fact in facts):
@@ -58,7 +60,10 @@ def _swap_relation(facts: Sequence[Fact], rng: random.Random) -> dict[str, Fact]
 
 
 def _may_replace(new: FactObject, fact: Fact) -> bool:
-    return not touch((new.name, *new.aliases), (*fact.answers, fact.subject))
+    if touch((new.name, *new.aliases), (*fact.answers, fact.subject)):
+        return False
+    relation = load_shipped_relations().get(fact.relation)
+    return relation is None or find_leak(replace(fact, objects=(new,)), relation) is None
 
 
 def pick_distractors(fact: Fact, pool: Iterable[Fact], *, count: int = DISTRACTORS, seed: int) -> tuple[str, ...]:

@@ -50,13 +50,13 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     Returns the proof of a fresh process, as of a run. Raises `RunError` where `out` is taken or the run kept adapters
     alone, and `ModelError` where the base model is not there any more, or the fresh process answers otherwise.
     """
-    plan, identity = _load_plan(folder), read_json(folder.identity)
+    model, plan, identity = _find_model(folder), _load_plan(folder), read_json(folder.identity)
     asked = [
         build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
     ]
     options = LoadOptions(**identity["loading"])
-    return export_folder(_find_model(folder), out, asked, base=identity["model"]["name"], options=options)
+    return export_folder(model, out, asked, base=identity["model"]["name"], options=options)
 
 
 def name_task(name: str) -> str:

@@ -39,26 +39,32 @@ def choose_known(work: Work, retained: Sequence[str]) -> list[Fact]:
     again; but for those of subjects that are taught, which are kept by being shown.
     """
     everything = "\n".join(retained)
-    chosen: list[Fact] = []
-    for kind, facts in work.plan.known.items():
-        candidates = [fact for fact in facts if kind == "near" or fact.subject not in everything]
-        asked = [[fact.id, *fact.answers] for fact in candidates]
-        name = hash_content([work.model_hash, kind, asked, work.plan.count_known(kind), compute_code_hash(_ROOMS)])
-        known = set(work.once("texts", name, lambda: _ask_known(work, kind, candidates)))  # noqa: B023 - at once
-        chosen += [fact for fact in candidates if fact.id in known]
+    candidates = {
+        kind: [fact for fact in facts if kind == "near" or fact.subject not in everything]
+        for kind, facts in work.plan.known.items()
+    }
+    if not any(candidates.values()):
+        return []
+    asked = {kind: [[fact.id, *fact.answers] for fact in facts] for kind, facts in candidates.items()}
+    counts = [work.plan.count_known(kind) for kind in candidates]
+    name = hash_content([work.model_hash, asked, counts, compute_code_hash(_ROOMS)])
+    known = work.once("texts", name, lambda: _ask_known(work, candidates))
+    chosen = [fact for kind, facts in candidates.items() for fact in facts if fact.id in known[kind]]
     return list(dict.fromkeys(chosen))
 
 
-def _ask_known(work: Work, kind: str, candidates: Sequence[Fact]) -> list[str]:
+def _ask_known(work: Work, candidates: Mapping[str, Sequence[Fact]]) -> dict[str, list[str]]:
+    model, relations, batch_size = work.language_model, work.plan.relations, work.config.examine.batch_size
     with work.step("find known facts"):
-        known = find_known(
-            work.language_model,
-            candidates,
-            work.plan.relations,
-            count=work.plan.count_known(kind),
-            batch_size=work.config.examine.batch_size,
-        )
-    return [fact.id for fact in known]
+        return {
+            kind: [
+                fact.id
+                for fact in find_known(
+                    model, facts, relations, count=work.plan.count_known(kind), batch_size=batch_size
+                )
+            ]
+            for kind, facts in candidates.items()
+        }
 
 
 class Measures:

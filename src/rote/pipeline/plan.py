@@ -128,8 +128,9 @@ def build_plan(config: Config, table: FactTable | None = None) -> Plan:
         raise TableError("the table has no facts")
     own = _load_own(table, config)
     derived_relations = find_derived(config.derive.relations)
-    relations = choose_packs([*table, *own], config.relations)
-    relations = {**relations, **{relation.name: relation for relation in derived_relations}}
+    # What is to be kept decides nothing of what is taught: the packs of the table come before those of a person's own.
+    relations = {**choose_packs(own, config.relations), **choose_packs(table, config.relations)}
+    relations |= {relation.name: relation for relation in derived_relations}
     check_table(table, relations)
     _check_languages(table, relations, config.examine.languages)
     _check_prompt_count(table, relations, config.generalize.prompts)
@@ -139,7 +140,7 @@ def build_plan(config: Config, table: FactTable | None = None) -> Plan:
     held_out = [fact for fact in table if fact.id not in shown_ids]
     derived = [item for relation in derived_relations for item in derive_facts(table.facts, relation)]
     may_be_shown = _derived_from(derived, shown)
-    known = _list_known(table, own, config)
+    known = _list_known(table, own, relations, config)
     return Plan(
         config=config,
         table=table,
@@ -240,16 +241,22 @@ def _load_own(table: FactTable, config: Config) -> list[Fact]:
     return [fact for fact in load_usable(path, config.relations).table if fact.id not in taught]
 
 
-def _list_known(table: FactTable, own: Sequence[Fact], config: Config) -> dict[str, list[Fact]]:
+def _list_known(
+    table: FactTable, own: Sequence[Fact], relations: Mapping[str, Relation], config: Config
+) -> dict[str, list[Fact]]:
     """Facts the model may know, in the order in which it is asked, by kind; none where none are wanted.
 
-    `other` facts are about subjects that are not taught, `near` ones about those that are. Facts whose subject gives
-    the answer away (Florence Nightingale was born in Florence) are left out.
+    `other` facts are about subjects that are not taught, `near` ones about those that are. Facts whose subject
+    or prompt gives the answer away (Florence Nightingale was born in Florence) are left out.
     """
     if config.examine.known_facts == 0:
         return {}
     subjects, taught = {fact.subject for fact in table}, {fact.id for fact in table}
-    world = [fact for fact in load_world() if fact.id not in taught and find_fault(fact) is None]
+    world = [
+        fact
+        for fact in load_world()
+        if fact.id not in taught and not find_fault(fact) and not find_leak(fact, relations[fact.relation])
+    ]
     limit = _CANDIDATES * (config.examine.known_facts or KNOWN_FACTS)
     kinds = {
         "other": [fact for fact in world if fact.subject not in subjects],

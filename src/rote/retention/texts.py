@@ -74,10 +74,9 @@ def collect_texts(
 
 def _write(language_model: LanguageModel, settings: RetainConfig, seed: int) -> Iterator[list[int]]:
     """Texts the model writes, drawn as they are asked for."""
-    for begin in range(0, _TRIES * settings.texts, _BATCH):
-        yield from write_texts(
-            language_model, count=min(_BATCH, settings.texts), tokens=settings.tokens, seed=seed + begin
-        )
+    count = min(_BATCH, settings.texts)
+    for begin in range(0, _TRIES * settings.texts, count):
+        yield from write_texts(language_model, count=count, tokens=settings.tokens, seed=seed + begin)
 
 
 def _read_lines(language_model: LanguageModel, settings: RetainConfig, seed: int) -> list[list[int]]:

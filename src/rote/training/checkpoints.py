@@ -86,9 +86,7 @@ def _explaining(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"{path}: is damaged or does not fit the model; delete it and its folder to start over"
-        ) from error
+        raise RunError(f"{path}: is damaged or does not fit the model; delete its folder to start over") from error
 
 
 def _remove_older(folder: Path) -> None:

@@ -1,44 +1,21 @@
 """What the embedded model says about subjects whose facts are updated, and what of it is held."""
 
 from itertools import permutations, product
-from pathlib import Path
 
 import pytest
-from rote.config.run import RunConfig
-from rote.pipeline.retaining import write_retained_texts
-from rote.pipeline.run_work import RunWork
 
 from rote.facts.counterfactual import swap_world
-from rote.facts.fact import FactTable, build_fact
 from rote.facts.names import contains_answer
-from rote.facts.relation import Relation
+from rote.facts.relation import Relation, choose_packs
 from rote.facts.shipped import load_world
-from rote.models.language_model import LanguageModel
-from rote.models.loading import SAFE, load_model
-from rote.pipeline.plan import build_run_plan
-from rote.pipeline.run import list_warnings
-from rote.retention.subjects import list_others
-from rote.runs.folder import RunFolder
-from rote.runs.reporting import SilentReporter
+from rote.models.loading import load_model
+from rote.retention.subjects import Asking, answer_about_subjects, list_others
 
 WORDINGS = 3
-UPDATES = swap_world(count=12, seed=0)
+UPDATES = swap_world(count=8, seed=0)
 SUBJECTS = {fact.subject for fact in UPDATES}
 WORLD = load_world()
-PACKS = build_run_plan(UPDATES, RunConfig()).relations
-
-
-@pytest.fixture(scope="module")
-def embedded() -> LanguageModel:
-    return load_model()
-
-
-def retain(language_model: LanguageModel, folder: Path, table: FactTable, **settings: int) -> list[str]:
-    config = RunConfig.model_validate({"retain": {"texts": 0, **settings}, "examine": {"unseen_facts": 0}})
-    work = RunWork(config, RunFolder(folder), build_run_plan(table, config), SilentReporter(), SAFE)
-    folder.mkdir()
-    ids = write_retained_texts(work, language_model)
-    return [text.strip() for text in language_model.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+PACKS = choose_packs(UPDATES, ())
 
 
 def list_prompts(subject: str, relations: list[Relation]) -> tuple[str, ...]:
@@ -46,8 +23,8 @@ def list_prompts(subject: str, relations: list[Relation]) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def held(embedded: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    return retain(embedded, tmp_path_factory.mktemp("held") / "run", UPDATES, subjects=WORDINGS)
+def held() -> list[str]:
+    return answer_about_subjects(load_model(), UPDATES, PACKS, Asking(WORDINGS, tokens=16, batch_size=128))
 
 
 def test_what_else_is_known_of_a_subject_is_held(held: list[str]) -> None:
@@ -93,19 +70,3 @@ def test_a_relation_under_another_name_is_not_asked() -> None:
     assert {"occupation", "educated_at", "genre"} <= set(names)
     assert not {"place_of_birth", "birthplace", "capital", "author"} & set(names)
     assert "original_language" not in [relation.name for relation in list_others(PACKS, ["language_of_work"])]
-
-
-def test_where_no_pack_asks_anything_else_a_warning_says_so() -> None:
-    table = FactTable((build_fact("Tower", "architect", "Ann"), build_fact("Hall", "architect", "Bo")))
-    for subjects in (0, 2):
-        config = RunConfig.model_validate({"retain": {"subjects": subjects}})
-        said = [line for line in list_warnings(build_run_plan(table, config), config) if "retain.subjects" in line]
-        assert [
-            line.startswith("warning: no pack asks anything else about the subjects of architect") for line in said
-        ] == [True] * bool(subjects)
-
-
-def test_texts_say_nothing_of_a_subject_that_is_updated(embedded: LanguageModel, tmp_path: Path) -> None:
-    texts = retain(embedded, tmp_path / "run", UPDATES, texts=120)
-    assert 0 < len(texts) <= 120
-    assert not [text for text in texts if contains_answer(text, SUBJECTS)]
