@@ -28,7 +28,7 @@ from rote.models.language_model import LanguageModel, describe_precision
 from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import Plan, build_plan, hash_plan, name_table
-from rote.pipeline.stages import Stages, Work
+from rote.pipeline.stages import Stages, Work, make_once
 from rote.records import Record, save_records
 from rote.retention.penalty import build_retention
 from rote.retention.subjects import Asking, answer_about_subjects
@@ -225,9 +225,8 @@ class Job:
         file = compute_content_hash(Path(settings.file)) if settings.file else None
         content = [settings.model_dump(include={"texts", "tokens", "subjects"}), file, hash_plan(work.plan)]
         decides = [work.model_hash, content, work.config.seed, work.config.examine.languages]
-        texts: list[list[int]] = work.once(
-            "texts", hash_content([decides, compute_code_hash(_TEXT_ROOMS)]), self._write_texts
-        )
+        name = hash_content([decides, compute_code_hash(_TEXT_ROOMS)])
+        texts: list[list[int]] = make_once(self._store.content("texts", name), self._write_texts)
         return texts
 
     def _write_texts(self) -> list[list[int]]:

@@ -18,7 +18,7 @@ from rote.facts.sampling import sample_by_relation
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import Plan, build_plan
-from rote.pipeline.stages import Work
+from rote.pipeline.stages import Work, make_once
 from rote.records import Record, load_records, save_records
 from rote.runs.files import replace_file
 from rote.runs.manifest import compute_code_hash, compute_content_hash
@@ -48,7 +48,7 @@ def choose_known(work: Work, retained: Sequence[str]) -> list[Fact]:
     asked = {kind: [[fact.id, *fact.answers] for fact in facts] for kind, facts in candidates.items()}
     counts = [work.plan.count_known(kind) for kind in candidates]
     name = hash_content([work.model_hash, asked, counts, compute_code_hash(_ROOMS)])
-    known = work.once("texts", name, lambda: _ask_known(work, candidates))
+    known = make_once(work.store.content("texts", name), lambda: _ask_known(work, candidates))
     chosen = [fact for kind, facts in candidates.items() for fact in facts if fact.id in known[kind]]
     return list(dict.fromkeys(chosen))
 
@@ -122,7 +122,7 @@ class Measures:
                 return measure()
 
         name = hash_content([kind, content, self._work.config.seed, compute_code_hash(_ROOMS)])
-        self.taken[kind][moment] = self._work.once("answers", name, measure_here)
+        self.taken[kind][moment] = make_once(self._work.store.content("answers", name), measure_here)
 
     def _list_believed(self, *, first: bool) -> list[Fact]:
         """The taught facts that are asked about, before they are taught, and subjects that do not exist."""
@@ -159,7 +159,7 @@ class Measures:
             with self._work.step(f"hidden states: {moment}"):
                 return _measure_states(self._work.language_model, self._work.plan)
 
-        states = self._work.once("answers", hash_content(["states", name]), compare)
+        states = make_once(self._work.store.content("answers", hash_content(["states", name])), compare)
         self.representations += [{"moment": moment, **row} for row in states["rows"]]
         self.points += [{"moment": moment, **point} for point in states["points"]]
 

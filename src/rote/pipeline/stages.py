@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -61,13 +62,13 @@ class Work:
             yield advance
         self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - begin
 
-    def once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:
-        """The JSON content that the store keeps under a name; made and kept where it is not there."""
-        path = self.store.content(kind, name)
-        if not by_first(path.is_file):
-            content = make()
-            by_first(lambda: write_json(path, content))
-        return read_json(path)
+
+def make_once(path: Path, make: Callable[[], Any]) -> Any:
+    """The JSON content of a file of the store; made and kept where it is not there."""
+    if not by_first(path.is_file):
+        content = make()
+        by_first(lambda: write_json(path, content))
+    return read_json(path)
 
 
 class Stages:
