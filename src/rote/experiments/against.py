@@ -15,6 +15,7 @@ from rote.records import NO_LANGUAGE
 from rote.runs.folder import write_json
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store
+from rote.training.parallel import by_first
 
 
 def plan_others(request: JobRequest, methods: Sequence[str]) -> list[JobRequest]:
@@ -26,11 +27,15 @@ def compare_into(
     result: Result, request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter
 ) -> dict[str, Any]:
     """Do the jobs of other methods, and put the comparison into the folder of a run and its report."""
-    assert result.folder is not None
     comparison = compare_methods(request, methods, store, reporter=reporter)
+    by_first(lambda: _write(result, comparison))
+    return comparison
+
+
+def _write(result: Result, comparison: dict[str, Any]) -> None:
+    assert result.folder is not None
     write_json(result.folder.comparison, comparison)
     write_report(result.folder)
-    return comparison
 
 
 def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter) -> dict[str, Any]:
