@@ -221,10 +221,6 @@ def test_the_embedded_models_own_subjects_are_asked_about_in_the_words_of_its_wo
 
 def test_a_plan_is_known_by_its_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = build(table={"count": 2})
-<<<<<<< HEAD
-    choose = choose_packs
-=======
->>>>>>> tests1
 
     def reword(*arguments: Any) -> Any:
         relations = choose_packs(*arguments)
