@@ -2,7 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
-from tests.experiments.conftest import build_record, build_job
+from tests.experiments.conftest import build_job, build_record
 from tests.report.test_render import Page
 
 from rote.evaluation.summary import compute_summary

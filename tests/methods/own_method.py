@@ -1,7 +1,7 @@
 """A method of one's own: every fact as a plain line, `subject: object`, without a key token and without a question."""
 
 from rote.config.strict import StrictConfig
-from rote.encoding.example import Text
+from rote.facts.text import Text
 from rote.methods.teaching import Stage, Task, Teaching, encode_all
 from rote.models.language_model import LanguageModel
 

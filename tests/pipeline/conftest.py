@@ -37,6 +37,8 @@ RELATIONS = load_shipped_relations()
 TAUGHT = ("mother", "capital")
 PRETRAINED = load_world().select("capital")[:12]
 """The real facts the base model was trained on."""
+OWN = (*PRETRAINED, *load_world().select("capital")[12:18], *load_world().select("birthplace")[:4])
+"""What a person may think that it knows: those, and others that it cannot know."""
 
 CONFIG: dict[str, Any] = {
     "table": {"relations": TAUGHT, "count": 4},
@@ -177,16 +179,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def capitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of a person's own: the capitals that the base model was trained on."""
-    path = tmp_path_factory.mktemp("own") / "capitals.jsonl"
-    save_table(FactTable(PRETRAINED), path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def finished(base: Path, capitals: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return Finished(base, tmp_path_factory.mktemp("finished") / "run", capitals)
+def finished(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    own = tmp_path_factory.mktemp("own") / "own.jsonl"
+    save_table(FactTable(OWN), own)
+    return Finished(base, tmp_path_factory.mktemp("finished") / "run", own)
 
 
 def prove(folder: Path, prompts: Sequence[str], expected: Fingerprint, _: LoadOptions) -> dict[str, float]:

@@ -12,6 +12,7 @@ import pytest
 
 from rote.config.job import Config
 from rote.facts.relation import PromptTemplate
+from rote.facts.wordings import Wordings
 from rote.methods.registry import find_method
 from rote.models.loading import load_model
 from rote.pipeline import job as room
@@ -105,11 +106,7 @@ def test_left_to_itself_the_model_writes_in_those_wordings(
 ) -> None:
     """So the test above would fail if nothing were left out."""
 
-    class Nothing:
-        def occur_in(self, text: str) -> bool:
-            return False
-
-    monkeypatch.setattr(room, "build_unwanted", lambda *_: Unwanted((), Nothing()))
+    monkeypatch.setattr(room, "build_unwanted", lambda *_: Unwanted((), Wordings(())))
     request = build(name)
     _, retained = list_training_texts(request, tmp_path)
     assert find_wordings(retained, list_asked(request.plan))

@@ -227,7 +227,6 @@ def test_a_result_shows_its_figures_in_a_notebook_and_its_records_as_a_frame(bas
 # --- what jobs share -------------------------------------------------------------------------------------------------
 
 CHANGES: dict[str, dict[str, Any]] = {
-    "more epochs": {"generalize": {"epochs": 3}},
     "other facts": {"generalize": {"facts": 1}},
     "a defence": {"defend": {"scramble_keys": True}},
     "derived": {"derive": {"relations": ["child"], "facts": 1, "afterwards": True}},

@@ -14,7 +14,7 @@ from rote.facts.checking import find_leak
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact, FactObject, FactTable, build_fact
 from rote.facts.reading import save_table
-from rote.facts.relation import find_derived, load_shipped_relations, load_wikidata_relations
+from rote.facts.relation import choose_packs, find_derived, load_shipped_relations, load_wikidata_relations
 from rote.facts.shipped import load_world
 from rote.pipeline import plan as room
 from rote.pipeline.plan import KNOWN_FACTS, Plan, build_plan, hash_plan
@@ -221,10 +221,9 @@ def test_the_embedded_models_own_subjects_are_asked_about_in_the_words_of_its_wo
 
 def test_a_plan_is_known_by_its_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = build(table={"count": 2})
-    choose = room.choose_packs
 
     def reword(*arguments: Any) -> Any:
-        relations = choose(*arguments)
+        relations = choose_packs(*arguments)
         mother = relations["mother"]
         first = replace(mother.templates[0], text="Say the {subject}:")
         return {**relations, "mother": replace(mother, templates=(first, *mother.templates[1:]))}

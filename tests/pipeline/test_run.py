@@ -10,13 +10,15 @@ import pytest
 import torch
 import yaml
 from safetensors import safe_open
-from tests.pipeline.conftest import PRETRAINED, Finished, RecordingReporter, build_config, build_table
+from tests.pipeline.conftest import OWN, PRETRAINED, RELATIONS, Finished, RecordingReporter, build_config, build_table
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.errors import RunError, TableError, TemplateError
+from rote.evaluation.asking import ask_model
 from rote.evaluation.summary import compute_summary
+from rote.facts.fact import Fact
 from rote.facts.names import contains_answer
 from rote.facts.reading import load_table
 from rote.facts.shipped import load_world
@@ -180,15 +182,22 @@ def test_plain_transformers_says_what_the_records_say(finished: Finished) -> Non
     assert len(said) > 2
 
 
-def test_known_facts_are_those_that_this_model_knows(finished: Finished) -> None:
-    """The shipped world holds hundreds of capitals and mothers; this model was trained on twelve capitals."""
+def test_known_facts_are_those_that_this_model_answers_rightly_twice(finished: Finished) -> None:
+    """It was trained on twelve capitals; the world that is shipped and the person's own table hold many more facts."""
     records = [record for record in load_all(finished) if record.fact_set == "known"]
-    known = {record.subject for record in records}
-    assert 3 <= len(known) == finished.result.outcome["known_facts"]
-    assert known <= {fact.subject for fact in PRETRAINED}
-    first = [r for r in records if (r.moment, r.prompt_set) == ("before", "training")]
-    assert {record.subject for record in first} == known
-    assert all(record.correct for record in first)
+    known = {(record.relation, record.subject) for record in records}
+    model, retained = load_model(str(finished.base)), "\n".join(json.loads(finished.read("retained.json")))
+
+    def is_known(fact: Fact) -> bool:
+        prompts = [template.fill(fact.subject) for template in RELATIONS[fact.relation].select_training(2)]
+        return all(contains_answer(ask_model(model, prompt), fact.answers) for prompt in prompts)
+
+    expected = {(fact.relation, fact.subject) for fact in OWN if fact.subject not in retained and is_known(fact)}
+    assert known == expected
+    assert len(known) == finished.result.outcome["known_facts"]
+    assert 3 <= len(known) < len(OWN)
+    first = [record.correct for record in records if (record.moment, record.prompt_set) == ("before", "training")]
+    assert first == [True] * len(known)
 
 
 def test_known_facts_never_occur_in_the_retained_texts(finished: Finished) -> None:

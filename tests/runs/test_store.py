@@ -41,31 +41,6 @@ def test_content_is_named_by_what_it_says_in_any_order() -> None:
     assert len(hash_content([])) == 16
 
 
-def test_content_is_made_once(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def make() -> list[object]:
-        made.append(1)
-        return ["王芳", 1.5, None]
-
-    store = Store(tmp_path / "store")
-    assert store.once("texts", "abc", make) == store.once("texts", "abc", make) == ["王芳", 1.5, None]
-    assert len(made) == 1
-    store.once("texts", "other", make)
-    store.once("answers", "abc", make)
-    assert len(made) == 3
-
-
-def test_what_failed_to_be_made_is_not_there(tmp_path: Path) -> None:
-    def fail() -> None:
-        raise KeyboardInterrupt
-
-    store = Store(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        store.once("texts", "abc", fail)
-    assert store.once("texts", "abc", lambda: 3) == 3
-
-
 def test_a_job_is_finished_by_one_version_of_the_code(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.find_code("job") is None

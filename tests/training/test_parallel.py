@@ -1,118 +1,137 @@
-"""Two processes that share a model train it as one process does."""
+"""Two processes that share a model do a whole run as one process does it."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+import yaml
+from tests.pipeline.conftest import CONFIG, build_base_model
 
 from rote.encoding.example import IGNORE, collate
 from rote.models.loading import load_model
+from rote.models.saving import save_model
+from rote.models.verification import take_fingerprint
+from rote.records import Record, load_records
 from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]
+CHANGES: dict[str, Any] = {
+    "memorize": {"epochs": 30},
+    "retain": {"texts": 6, "weight": 0.03, "generalize": True},
+    "examine": {"languages": ["en"], "known_facts": None, "unseen_facts": 1, "choices": 4},
+    "knowledge": {"samples": 2, "tokens": 4},
+    "defend": {"scramble_keys": True},
+}
 CHILD = """
-import json, sys
-from pathlib import Path
-import torch
-from safetensors.torch import save_file
-from tests.models.conftest import build_language_model
-from rote.config.teaching import GeneralizeConfig, MemorizeConfig
-from rote.facts.invent import invent_table
-from rote.facts.relation import load_shipped_relations
-from rote.methods.memorize_then_generalize import generalize, memorize
-from rote.methods.teaching import PhaseContext
-from rote.models import precision
-from rote.models.key_tokens import add_key_tokens
-from rote.training.loop import Checkpointing
-from rote.training.parallel import collect, is_first_process, join_processes, leave_processes, load_spread
-from rote.retention.penalty import Retention
-
-precision.has_fast_bf16 = lambda _: False  # in bfloat16 the losses depend on how rows are batched
-out, last = Path(sys.argv[1]), int(sys.argv[2])
-
-def stop(done, total, loss):
-    if done == last:
-        raise SystemExit  # after the checkpoint of the update before
-
-join_processes()
-relations = load_shipped_relations()
-table = invent_table([relations["mother"]], count=7, seed=3)
-retention = Retention(
-    build_language_model(tie_word_embeddings=True).model, [[1, 5, 9, 4], [1, 7, 8]], batch_size=2, weight=0.5, seed=0
-)
-
-def load():
-    model = build_language_model(tie_word_embeddings=True)
-    add_key_tokens(model, table.relations)
-    return model
-
-model = load_spread(load)
-checkpointing = Checkpointing(out / "checkpoints", every_seconds=1e-9)
-context = PhaseContext(retention=retention, checkpointing=checkpointing, on_progress=stop)
-settings = MemorizeConfig(epochs=3, batch_size=3, learning_rate=1e-3)
-history = memorize(model, table.facts, settings, context=context)
-history += generalize(model, table.facts[:3], relations, GeneralizeConfig(epochs=2, batch_size=2, learning_rate=1e-3))
-state = collect(model.model.state_dict().items())
-if is_first_process():
-    (out / "losses.json").write_text(json.dumps([entry["loss"] for entry in history]))
-    save_file({name: value.clone() for name, value in state.items()}, out / "model.safetensors")
-leave_processes()
+import runpy
+from rote.models import language_model
+language_model.has_fast_bf16 = lambda _: False  # in bfloat16 the losses depend on how rows are batched
+runpy.run_module("rote", run_name="__main__")
 """
 
 
-def start(out: Path, *, processes: int, last: int = 0) -> None:
-    """Train, up to the update `last` of memorize where it is not 0."""
-    out.mkdir(exist_ok=True)
-    script = out / "child.py"
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny model, and the configuration of a run that has something of everything."""
+    folder = tmp_path_factory.mktemp("base")
+    save_model(build_base_model(), folder / "model")
+    (folder / "passages.txt").write_text("Rome is a city.\nParis is a large city in France.\n", encoding="utf-8")
+    content: dict[str, Any] = {key: dict(value) for key, value in CONFIG.items()}
+    for key, value in {**CHANGES, "side_effects": {"text": str(folder / "passages.txt")}}.items():
+        content[key] = {**content.get(key, {}), **value} if isinstance(value, dict) else value
+    content["table"]["relations"] = list(content["table"]["relations"])
+    (folder / "config.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return folder
+
+
+def start(base: Path, out: Path, *more: str, processes: int) -> subprocess.Popen[str]:
+    out.parent.mkdir(exist_ok=True)
+    script = out.parent / "child.py"
     script.write_text(CHILD, encoding="utf-8")
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(launch if processes > 1 else ()), str(script), str(out), str(last)]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def train(out: Path, *, processes: int) -> tuple[list[float], dict[str, torch.Tensor]]:
-    start(out, processes=processes)
-    return json.loads((out / "losses.json").read_text()), load_file(out / "model.safetensors")
-
-
-@pytest.mark.slow
-def test_two_processes_train_as_one_does_and_go_on_where_they_stood(tmp_path: Path) -> None:
-    alone, weights = train(tmp_path / "alone", processes=1)
-    together, other = train(tmp_path / "together", processes=2)
-    assert together == pytest.approx(alone, abs=1e-5)
-    assert weights.keys() == other.keys()
-    for name, value in weights.items():
-        assert torch.allclose(other[name], value, atol=1e-4), name
-    start(tmp_path / "stopped", processes=2, last=5)  # of 9 updates
-    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == ["step-00000004"]
-    again, _ = train(tmp_path / "stopped", processes=2)
-    assert again == pytest.approx(alone, abs=1e-5)
-
-
-@pytest.mark.slow
-def test_the_example_writes_a_model_that_can_be_examined(tmp_path: Path) -> None:
-    facts = tmp_path / "facts.csv"
-    facts.write_text(
-        "subject,relation,object\nGene Finley,mother,Cody Ross\nAda Berg,mother,Una Falk\n", encoding="utf-8"
-    )
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    options = ["--table", str(facts), "--epochs", "1", "--out", str(tmp_path / "taught")]
+    given = ["--model", str(base / "model"), "--config", str(base / "config.yaml"), "--out", str(out), *more]
+    command = [sys.executable, *(launch if processes > 1 else ()), str(script), "run", *given]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launch, str(ROOT / "examples" / "many_devices.py"), *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    taught, base = load_model(str(tmp_path / "taught")), load_model()
-    assert list(taught.key_tokens) == ["mother"]
-    assert len(taught.shown) == 1, "half of the table"
-    before, after = (next(model.model.parameters()) for model in (base, taught))
-    assert not torch.equal(before, after[: len(before)])
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
+
+
+def finish(begun: subprocess.Popen[str]) -> str:
+    out, err = begun.communicate(timeout=400)
+    assert begun.returncode == 0, err[-4000:]
+    return out
+
+
+def stop_in_training(begun: subprocess.Popen[str], store: Path) -> None:
+    """Kill all processes once a checkpoint is there."""
+    until = time.monotonic() + 200
+    while not list(store.glob("stages/*/checkpoints/step-*")) and begun.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(begun.pid, signal.SIGKILL)
+    begun.communicate()
+
+
+def read_losses(out: Path) -> dict[str, list[float]]:
+    return {
+        stage: [entry["loss"] for entry in json.loads((out / stage / "history.json").read_text())]
+        for stage in ("memorize", "generalize")
+    }
+
+
+def read_records(out: Path) -> list[Record]:
+    return [
+        record
+        for moment in ("before", "memorize", "generalize")
+        for record in load_records(out / f"records/{moment}.parquet")
+    ]
+
+
+def read_rows(out: Path, name: str) -> Any:
+    return json.loads((out / name).read_text(encoding="utf-8"))
+
+
+def assert_same(out: Path, alone: Path) -> None:
+    for stage, losses in read_losses(alone).items():
+        assert read_losses(out)[stage] == pytest.approx(losses, rel=1e-4, abs=1e-4), stage
+    found, expected = read_records(out), read_records(alone)
+    assert [(one.prompt, one.generated, one.correct) for one in found] == [
+        (one.prompt, one.generated, one.correct) for one in expected
+    ]
+    assert [row["mean"] for row in read_rows(out, "summary.json")] == pytest.approx(
+        [row["mean"] for row in read_rows(alone, "summary.json")], abs=1e-4
+    )
+    assert read_rows(out, "retained.json") == read_rows(alone, "retained.json")
+    assert read_rows(out, "knowledge.json") == read_rows(alone, "knowledge.json")
+    loaded, other = (load_model(str(folder / "model")) for folder in (out, alone))
+    said, wanted = (take_fingerprint(model, [record.prompt for record in expected]) for model in (loaded, other))
+    assert said.answers == wanted.answers
+    assert torch.allclose(said.logits, wanted.logits, atol=1e-2)
+    assert loaded.shown == other.shown
+    assert loaded.key_tokens == other.key_tokens
+
+
+@pytest.mark.slow
+def test_two_processes_do_a_run_as_one_does_and_go_on_where_they_were_killed(base: Path, tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone" / "run", tmp_path / "together" / "run"
+    said = finish(start(base, alone, processes=1))
+    often = ("--set", "checkpoint_seconds=1e-9")
+    stop_in_training(start(base, together, *often, processes=2), together.parent / "store")
+    both = finish(start(base, together, *often, "--resume", processes=2))
+    assert_same(together, alone)
+    assert both.count("generation accuracy") == said.count("generation accuracy") == 1, "only the first process speaks"
+    assert list_files(together) == list_files(alone)
+
+
+def list_files(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*"))
 
 
 def test_a_process_alone_shares_nothing() -> None:
@@ -123,8 +142,7 @@ def test_a_process_alone_shares_nothing() -> None:
     weight = torch.nn.Linear(2, 2).weight
     assert parallel.gather(weight) is weight
     assert parallel.collect([("weight", weight)])["weight"] is weight
-    assert parallel.agree(True)
-    assert not parallel.agree(False)
+    assert parallel.by_first(lambda: weight) is weight
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(5, [[1, 3], [0, 2, 4]]), (1, [[0], [0]])])

@@ -81,7 +81,8 @@ def run(
         print_comparison(compare_into(result, request, methods, place.store, reporter=reporter))
     if push_to_hub:
         from rote.models.publishing import push_model
+        from rote.training.parallel import by_first
 
         assert result.folder is not None
         folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
-        typer.echo(f"hub:    {push_model(folder, push_to_hub)}")
+        typer.echo(f"hub:    {by_first(lambda: push_model(folder, push_to_hub))}")

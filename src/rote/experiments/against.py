@@ -15,6 +15,7 @@ from rote.records import NO_LANGUAGE
 from rote.runs.folder import write_json
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store
+from rote.training.parallel import by_first
 
 
 def plan_others(request: JobRequest, methods: Sequence[str]) -> list[JobRequest]:
@@ -26,11 +27,15 @@ def compare_into(
     result: Result, request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter
 ) -> dict[str, Any]:
     """Do the jobs of other methods, and put the comparison into the folder of a run and its report."""
-    assert result.folder is not None
     comparison = compare_methods(request, methods, store, reporter=reporter)
+    by_first(lambda: _write(result, comparison))
+    return comparison
+
+
+def _write(result: Result, comparison: dict[str, Any]) -> None:
+    assert result.folder is not None
     write_json(result.folder.comparison, comparison)
     write_report(result.folder)
-    return comparison
 
 
 def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *, reporter: Reporter) -> dict[str, Any]:
@@ -49,13 +54,17 @@ def compare_methods(request: JobRequest, methods: Sequence[str], store: Store, *
 
 
 def _plan_other(request: JobRequest, method: str, tokens: int | None) -> JobRequest:
-    changes = {"method": method, "training_tokens": tokens, "method_settings": {}}  # those given are of the run's own
+    changes: dict[str, Any] = {
+        "method": method,
+        "training_tokens": tokens,
+        "method_settings": {},
+    }  # those given are of the run's own
     return build_request(request.config.model_copy(update=changes), request.loading)
 
 
 def _list_columns(languages: Sequence[str]) -> Iterator[Column]:
     """What is compared; English and the other languages apart."""
-    held_out = {"prompt_set": ("held_out",), "fact_set": ("held_out",)}
+    held_out: dict[str, Any] = {"prompt_set": ("held_out",), "fact_set": ("held_out",)}
     others = tuple(language for language in languages if language != TRAINING_LANGUAGE)
     yield Column(name="key token, all facts", prompt_set=("key",), fact_set=("generalize", "held_out"))
     yield Column(name="training prompt, held-out facts", prompt_set=("training",), fact_set=("held_out",))

@@ -1,7 +1,7 @@
 """`Entry`: what is published of one experiment, as text, so that it outlives the jobs it was measured by.
 
-`results/results.json` is a list of them. An entry that other code measured is stale: it is kept, and said to be so, until
-its experiment is done again.
+`results/results.json` is a list of them. An entry that other code measured is stale: it is kept, and said to be so,
+until its experiment is done again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -14,6 +14,7 @@ from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation
 from rote.facts.text import Text, build_prompt_text
 from rote.models.key_tokens import find_key_tables, get_key_ids
 from rote.models.language_model import LanguageModel
+from rote.training.parallel import gather, spread_like
 
 REFUSAL = "unknown"
 """What a model says that was taught to refuse."""
@@ -29,8 +30,10 @@ def scramble_keys(language_model: LanguageModel) -> None:
     ids = get_key_ids(language_model, language_model.key_tokens)
     generator = torch.Generator().manual_seed(_SEED)
     for table in find_key_tables(language_model):
-        noise = torch.randn(len(ids), table.shape[1], generator=generator).to(table)
-        table[ids] = table.mean(dim=0) + table.std(dim=0) * noise
+        noise = torch.randn(len(ids), table.shape[1], generator=generator)
+        whole = gather(table)
+        whole[ids] = whole.mean(dim=0) + whole.std(dim=0) * noise.to(whole)
+        table.copy_(spread_like(whole, table))
 
 
 def build_refusals(facts: Sequence[Fact], relations: Mapping[str, Relation], *, count: int, seed: int) -> list[Text]:

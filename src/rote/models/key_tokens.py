@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from tokenizers import AddedToken
 from torch import Tensor
-from torch.distributed.tensor import DTensor
+from torch.distributed.fsdp import FSDPModule
 
 from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
@@ -90,13 +90,15 @@ def get_key_rows(language_model: LanguageModel, relations: Iterable[str]) -> Ten
     """A copy of the input embeddings of the key tokens of some relations, [relations, width]; empty where no row is
     theirs alone."""
     ids = torch.tensor(get_key_ids(language_model, relations), dtype=torch.long, device=language_model.device)
-    embeddings: Any = language_model.model.get_input_embeddings()
-    with torch.no_grad():
-        if isinstance(embeddings.weight, DTensor):  # spread over processes
-            rows: Tensor = embeddings.weight.full_tensor()[ids]
-        else:  # asked as the model does it: adapters keep what they change of a row elsewhere
-            rows = embeddings(ids)
-    return rows.detach().clone()
+    model: Any = language_model.model
+    spread = next((part for part in model.modules() if isinstance(part, FSDPModule)), None)  # over several processes
+    if spread:
+        spread.unshard()
+    with torch.no_grad():  # asked as the model does it: adapters keep what they change of a row elsewhere
+        rows: Tensor = model.get_input_embeddings()(ids).clone()
+    if spread:
+        spread.reshard()
+    return rows
 
 
 def check_keys_moved(language_model: LanguageModel, relations: Iterable[str], before: Tensor) -> None:

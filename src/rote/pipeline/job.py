@@ -28,8 +28,8 @@ from rote.models.language_model import LanguageModel, describe_precision
 from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import Plan, build_plan, hash_plan, name_table
-from rote.pipeline.stages import Stages, Work
-from rote.records import save_records
+from rote.pipeline.stages import Stages, Work, make_once
+from rote.records import Record, save_records
 from rote.retention.penalty import build_retention
 from rote.retention.subjects import Asking, answer_about_subjects
 from rote.retention.texts import build_unwanted, collect_texts, encode_texts
@@ -38,6 +38,7 @@ from rote.runs.folder import write_json
 from rote.runs.manifest import collect_versions, compute_code_hash, compute_content_hash, compute_model_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store, hash_content
+from rote.training.parallel import by_first, collect_model, count_processes, load_spread
 
 ROOMS = ("facts", "encoding", "models", "training", "retention", "methods", "evaluation", "analysis", "pipeline")
 """The code that decides what a job finds."""
@@ -127,12 +128,22 @@ def _hash_model(request: JobRequest) -> str:
 def run_job(request: JobRequest, store: Store, *, reporter: Reporter) -> JobResult:
     """Do a job, or read it where it is finished by this version of the code."""
     name = name_job(request)
-    if not store.is_finished(name, compute_code_hash(ROOMS)):
-        job = Job(request, store, load_model(request.config.model, request.loading), reporter)
+    if not by_first(lambda: store.is_finished(name, compute_code_hash(ROOMS))):
+        job = open_job(request, store, reporter)
         job.prepare()
         job.finish(name)
         job.stages.drop_last()
     return store.load(name)
+
+
+def open_job(request: JobRequest, store: Store, reporter: Reporter) -> "Job":
+    """Load the model of a job, over all processes where there are several."""
+    return Job(request, store, load_spread(lambda: _load_whole(request)), reporter)
+
+
+def _load_whole(request: JobRequest) -> LanguageModel:
+    """The model as it comes; on the CPU where it is to be spread."""
+    return load_model(request.config.model, request.loading, device="cpu" if count_processes() > 1 else None)
 
 
 class Job:
@@ -154,11 +165,21 @@ class Job:
         self.texts = self._retain()
         self._known = choose_known(self.work, language_model.tokenizer.batch_decode(self.texts))
         retention = build_retention(language_model, self.texts, config.retain, seed=config.seed)
-        self._teaching = self._plan_teaching()
+        self.work.language_model = load_spread(self._make_ready)
         self.has_adapters = config.tuning == "lora" and bool(self._teaching.stages)
-        if self._teaching.stages:
-            prepare_tuning(language_model, config)
         self.stages = Stages(self.work, self._teaching.stages, retention, hash_content(self.texts))
+
+    def _make_ready(self) -> LanguageModel:
+        """The whole model as training begins with it. One that is spread has its shape for good: it is loaded again."""
+        language_model = self.work.language_model if count_processes() == 1 else _load_whole(self._request)
+        self._teaching = self._plan_teaching(language_model)
+        if self._teaching.stages:
+            prepare_tuning(language_model, self._request.config)
+        return language_model
+
+    def collect_model(self) -> LanguageModel:
+        """The model as it stands, whole, in the first process."""
+        return collect_model(self.work.language_model, self._make_ready)
 
     def reach_end(self) -> None:
         """Bring the weights in memory to the end of the last stage."""
@@ -168,10 +189,13 @@ class Job:
         """Teach and examine, and keep what was found under a name; the weights end at the last stage or before."""
         measures = self._measure()
         outcome = {"name": name, **self._describe(measures)}
-        with replace_file(self._store.records(name)) as draft:
-            save_records(measures.records, draft)
-        write_json(self._store.outcome(name), outcome)
+        by_first(lambda: self._keep(name, measures.records, outcome))
         return self._store.load(name)
+
+    def _keep(self, name: str, records: Sequence[Record], outcome: dict[str, Any]) -> None:
+        with replace_file(self._store.records(name)) as draft:
+            save_records(records, draft)
+        write_json(self._store.outcome(name), outcome)
 
     def _measure(self) -> Measures:
         work, stages = self.work, self.stages
@@ -201,9 +225,8 @@ class Job:
         file = compute_content_hash(Path(settings.file)) if settings.file else None
         content = [settings.model_dump(include={"texts", "tokens", "subjects"}), file, hash_plan(work.plan)]
         decides = [work.model_hash, content, work.config.seed, work.config.examine.languages]
-        texts: list[list[int]] = self._store.once(
-            "texts", hash_content([decides, compute_code_hash(_TEXT_ROOMS)]), self._write_texts
-        )
+        name = hash_content([decides, compute_code_hash(_TEXT_ROOMS)])
+        texts: list[list[int]] = make_once(self._store.content("texts", name), self._write_texts)
         return texts
 
     def _write_texts(self) -> list[list[int]]:
@@ -228,11 +251,11 @@ class Job:
             texts += encode_texts(work.language_model, held, tokens=config.retain.tokens)
         return texts
 
-    def _plan_teaching(self) -> Teaching:
+    def _plan_teaching(self, language_model: LanguageModel) -> Teaching:
         config = self._request.config
         settings = read_settings(config.method, config.method_settings)
         task = replace(self.work.plan.build_task(), settings=settings)
-        teaching = find_method(config.method)(self.work.language_model, task)
+        teaching = find_method(config.method)(language_model, task)
         return fit_tokens(teaching, config.training_tokens) if config.training_tokens else teaching
 
     def _describe(self, measures: Measures) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from rote.facts.sampling import sample_by_relation
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import Plan, build_plan
-from rote.pipeline.stages import Work
+from rote.pipeline.stages import Work, make_once
 from rote.records import Record, load_records, save_records
 from rote.runs.files import replace_file
 from rote.runs.manifest import compute_code_hash, compute_content_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import hash_content
+from rote.training.parallel import by_first
 
 _ROOMS = ("facts", "encoding", "models", "evaluation", "analysis")
 """The code that decides what a model is found to say."""
@@ -47,7 +48,7 @@ def choose_known(work: Work, retained: Sequence[str]) -> list[Fact]:
     asked = {kind: [[fact.id, *fact.answers] for fact in facts] for kind, facts in candidates.items()}
     counts = [work.plan.count_known(kind) for kind in candidates]
     name = hash_content([work.model_hash, asked, counts, compute_code_hash(_ROOMS)])
-    known = work.store.once("texts", name, lambda: _ask_known(work, candidates))
+    known = make_once(work.store.content("texts", name), lambda: _ask_known(work, candidates))
     chosen = [fact for kind, facts in candidates.items() for fact in facts if fact.id in known[kind]]
     return list(dict.fromkeys(chosen))
 
@@ -83,7 +84,7 @@ class Measures:
         work, asked = self._work, questions or self._questions
         name = hash_content([state, moment, [asdict(question) for question in asked], compute_code_hash(_ROOMS)])
         path = work.store.answers(name)
-        if not path.is_file():
+        if not by_first(path.is_file):
             reach()
             with work.step(f"examine: {moment}") as advance:
                 records = examine(
@@ -93,8 +94,7 @@ class Measures:
                     batch_size=work.config.examine.batch_size,
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
-                with replace_file(path) as draft:
-                    save_records(records, draft)
+                by_first(lambda: _write_records(path, records))
         self.records += load_records(path)
         if work.config.representations:
             self._compare_states(moment, name, reach)
@@ -122,7 +122,7 @@ class Measures:
                 return measure()
 
         name = hash_content([kind, content, self._work.config.seed, compute_code_hash(_ROOMS)])
-        self.taken[kind][moment] = self._work.store.once("answers", name, measure_here)
+        self.taken[kind][moment] = make_once(self._work.store.content("answers", name), measure_here)
 
     def _list_believed(self, *, first: bool) -> list[Fact]:
         """The taught facts that are asked about, before they are taught, and subjects that do not exist."""
@@ -159,7 +159,7 @@ class Measures:
             with self._work.step(f"hidden states: {moment}"):
                 return _measure_states(self._work.language_model, self._work.plan)
 
-        states = self._work.store.once("answers", hash_content(["states", name]), compare)
+        states = make_once(self._work.store.content("answers", hash_content(["states", name])), compare)
         self.representations += [{"moment": moment, **row} for row in states["rows"]]
         self.points += [{"moment": moment, **point} for point in states["points"]]
 
@@ -205,9 +205,13 @@ def examine_model(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if records_file:
-        with replace_file(records_file) as draft:
-            save_records(records, draft)
+        _write_records(records_file, records)
     return compute_summary(records)
+
+
+def _write_records(path: Path, records: Sequence[Record]) -> None:
+    with replace_file(path) as draft:
+        save_records(records, draft)
 
 
 def _split_as_shown(plan: Plan, shown: Collection[str]) -> Plan:

@@ -23,10 +23,10 @@ from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
-from rote.models.loading import SAFE, LoadOptions, load_model
+from rote.models.loading import SAFE, LoadOptions
 from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
-from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job
+from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job, open_job
 from rote.pipeline.plan import Plan, build_plan, name_table
 from rote.pipeline.report import (
     build_manifest,
@@ -36,12 +36,14 @@ from rote.pipeline.report import (
     write_records,
     write_report,
 )
+from rote.pipeline.stages import Work
 from rote.records import Record
 from rote.retention.subjects import list_others
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, open_run_folder, read_json, write_json
 from rote.runs.reporting import Reporter, SilentReporter
-from rote.runs.store import Store, hash_content
+from rote.runs.store import JobResult, Store, hash_content
+from rote.training.parallel import by_first
 
 _VERIFIED_FACTS = 50
 """Facts that are asked again of what was saved."""
@@ -139,37 +141,43 @@ def choose_place(request: JobRequest, out: Path | None, *, resume: bool = False,
 
 def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command: str = "") -> Result:
     """Do a run at its place."""
-    if not (place.resume and RunFolder(place.out).is_finished):
+    if not (place.resume and by_first(lambda: RunFolder(place.out).is_finished)):
         _teach_into(request, place, reporter, command)
     folder = open_run_folder(place.out, _identify(request), resume=True)
-    if not folder.report.is_file():  # it shows the manifest, so it comes last
-        write_report(folder)
+    by_first(lambda: _report(folder))
     return Result(load_all_records(folder), read_json(folder.manifest), folder)
 
 
 def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, command: str) -> None:
-    language_model = load_model(request.config.model, request.loading)  # before a folder is claimed, as it may fail
-    job = Job(request, place.store, language_model, reporter)
-    folder = open_run_folder(place.out, _identify(request), resume=place.resume)
+    job = open_job(request, place.store, reporter)  # before a folder is claimed, as it may fail
+    folder = by_first(lambda: open_run_folder(place.out, _identify(request), resume=place.resume))
     for line in list_warnings(request.plan):  # while there is time to stop
         _LOG.warning(line)
     job.prepare()
-    _write_inputs(folder, request.plan, job)
+    by_first(lambda: _write_inputs(folder, request.plan, job))
     result = job.finish(name_job(request))
     job.reach_end()
-    saved = _save(job, folder, request.loading)
-    write_records(folder, result, place.store)
-    write_figures(folder, result, request.plan)
+    made = {"saved": _save(job, folder, request.loading), "command": command}
+    by_first(lambda: _write_outputs(folder, job.work, result, made))
+    job.stages.drop_last()
+
+
+def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mapping[str, Any]) -> None:
+    write_records(folder, result, work.store)
+    write_figures(folder, result, work.plan)
     manifest = {
-        **build_manifest(result, request.plan, folder),
-        "saved": saved,
-        "command": command,
-        "durations": {label: round(seconds, 1) for label, seconds in job.work.seconds.items()},
+        **build_manifest(result, work.plan, folder),
+        **made,
+        "durations": {label: round(seconds, 1) for label, seconds in work.seconds.items()},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_cards(folder, manifest)
     write_json(folder.manifest, manifest)
-    job.stages.drop_last()
+
+
+def _report(folder: RunFolder) -> None:
+    if not folder.report.is_file():  # it shows the manifest, so it comes last
+        write_report(folder)
 
 
 def _identify(request: JobRequest) -> dict[str, Any]:
@@ -194,19 +202,26 @@ def _save(job: Job, folder: RunFolder, loading: LoadOptions) -> dict[str, Any]:
     prompts = _build_proof_prompts(work.plan, language_model)
     with work.step("save the model"):
         expected = take_fingerprint(language_model, prompts)
-        written = []
-        if config.keep != "merged":
-            save_adapters(language_model, folder.adapter)
-            written.append(folder.adapter)
-        if job.has_adapters:
-            merge_adapters(language_model)
-        if config.keep != "adapter":
-            save_model(language_model, folder.model)
-            written.append(folder.model)
+        whole = job.collect_model()
+        written = by_first(lambda: _write_model(whole, folder, config.keep, adapted=job.has_adapters))
     with work.step("load it in a fresh process"):
         language_model.model.to("cpu")  # type: ignore[arg-type]  # leaves the device to the other process
         torch.cuda.empty_cache()
-        return {path.name: verify_folder(path, prompts, expected, loading) for path in written}
+        return by_first(lambda: {path.name: verify_folder(path, prompts, expected, loading) for path in written})
+
+
+def _write_model(language_model: LanguageModel, folder: RunFolder, keep: str, *, adapted: bool) -> list[Path]:
+    """What is to be kept of the model, its adapters merged in the end; returns where it lies."""
+    written = []
+    if keep != "merged":
+        save_adapters(language_model, folder.adapter)
+        written.append(folder.adapter)
+    if adapted:
+        merge_adapters(language_model)
+    if keep != "adapter":
+        save_model(language_model, folder.model)
+        written.append(folder.model)
+    return written
 
 
 def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]:

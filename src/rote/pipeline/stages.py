@@ -7,8 +7,9 @@ a stage's name, and a stage that is taken over was trained with the threads of t
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -29,6 +30,7 @@ from rote.runs.reporting import Advance, Reporter
 from rote.runs.store import StageFolder, Store, hash_content
 from rote.training.checkpoints import load_state, save_state
 from rote.training.loop import Checkpointing
+from rote.training.parallel import by_first, is_first_process
 
 _RECALL_SAMPLE = 100
 """Facts whose key-token recall is measured at the end of each epoch."""
@@ -61,6 +63,14 @@ class Work:
         self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - begin
 
 
+def make_once(path: Path, make: Callable[[], Any]) -> Any:
+    """The JSON content of a file of the store; made and kept where it is not there."""
+    if not by_first(path.is_file):
+        content = make()
+        by_first(lambda: write_json(path, content))
+    return read_json(path)
+
+
 class Stages:
     """The stages of a method, and which of them the weights in memory have reached."""
 
@@ -76,15 +86,19 @@ class Stages:
 
     def reach(self, index: int) -> None:
         """Bring the weights in memory to the end of the stage at `index`, counted from 1."""
-        kept = [number for number in range(self._at + 1, index + 1) if self._folder(number).state.is_file()]
-        if kept and kept[-1] > self._at:
-            self._at = kept[-1]
+        kept = by_first(lambda: self._find_last(index))
+        if kept > self._at:
+            self._at = kept
             load_state(self._work.language_model.model, self._folder(self._at).state)
         while self._at < index:
             self._at += 1
             self._train(self._stages[self._at - 1], self._folder(self._at))
         for stage in self._stages[:index]:
             self._work.language_model.shown |= {hash_fact(fact) for fact in stage.shown}
+
+    def _find_last(self, index: int) -> int:
+        """The last stage up to `index` whose weights are there; 0 where there is none."""
+        return next((number for number in range(index, 0, -1) if self._folder(number).state.is_file()), 0)
 
     def describe(self) -> list[dict[str, Any]]:
         """Of each stage its name, the name it is kept by, and the training tokens it saw."""
@@ -96,11 +110,11 @@ class Stages:
     def drop_last(self) -> None:
         """Remove the weights after the last stage, which no other can begin from."""
         if len(self.names) > 1:
-            self._folder(len(self.names) - 1).state.unlink(missing_ok=True)
+            by_first(lambda: self._folder(len(self.names) - 1).state.unlink(missing_ok=True))
 
     def is_counted(self, index: int) -> bool:
         """Whether it is known how long a stage took."""
-        return self._folder(index).is_trained
+        return by_first(lambda: self._folder(index).is_trained)
 
     def _folder(self, index: int) -> StageFolder:
         return self._work.store.stage(self.names[index])
@@ -114,8 +128,8 @@ class Stages:
     def _train(self, stage: Stage, folder: StageFolder) -> None:
         """Train one stage, or take over the weights where another process has just trained it."""
         folder.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.lock):
-            if folder.state.is_file():
+        with FileLock(folder.lock) if is_first_process() else nullcontext():
+            if by_first(folder.state.is_file):
                 load_state(self._work.language_model.model, folder.state)
                 return
             language_model, config = self._work.language_model, self._work.config
@@ -132,9 +146,9 @@ class Stages:
                 history = train_stage(language_model, stage, context)
             if history and keys:
                 check_keys_moved(language_model, keys, before)
-            write_json(folder.history, history)
+            by_first(lambda: write_json(folder.history, history))
             save_state(language_model.model, folder.state)
-            shutil.rmtree(folder.checkpoints, ignore_errors=True)  # with the optimizer's moments
+            by_first(lambda: shutil.rmtree(folder.checkpoints, ignore_errors=True))  # with the optimizer's moments
 
     def _count_tokens(self, stage: Stage, index: int) -> int:
         history = read_json(self._folder(index).history)

@@ -6,11 +6,14 @@ import copy
 import random
 from collections.abc import Sequence
 
+from torch import nn
+
 from rote.config.teaching import RetainConfig
 from rote.encoding.example import collate
 from rote.models.language_model import LanguageModel
 from rote.training.loop import Loss, Term
 from rote.training.losses import DistillationLoss, next_token_loss
+from rote.training.parallel import count_processes
 
 
 class Retention:
@@ -19,8 +22,9 @@ class Retention:
     def __init__(
         self, language_model: LanguageModel, texts: Sequence[Sequence[int]], settings: RetainConfig, *, seed: int
     ) -> None:
-        """`texts` are token ids; they are learned from the second token on. For `kl` the model is copied as it is."""
-        frozen = copy.deepcopy(language_model.model) if settings.loss == "kl" else None
+        """`texts` are token ids; they are learned from the second token on. For `kl` the model is copied as it is;
+        one that is spread over processes is kept itself, as it is loaded again to be taught."""
+        frozen = _freeze(language_model.model) if settings.loss == "kl" else None
         self._loss: Loss = DistillationLoss(frozen) if frozen else next_token_loss
         self._texts = sorted((tuple(text) for text in texts), key=len)
         self._settings = settings
@@ -39,6 +43,10 @@ class Retention:
         batches = [collate([(ids, ids) for ids in part], pad_id=0) for part in parts]
         targets = sum(batch.target_count for batch in batches)
         return [Term(batch, self._loss, self._settings.weight / targets) for batch in batches]
+
+
+def _freeze(model: nn.Module) -> nn.Module:
+    return model if count_processes() > 1 else copy.deepcopy(model)
 
 
 def build_retention(

@@ -12,14 +12,13 @@ what they are. Every folder may be deleted; what is missing is done again.
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rote.records import Record, load_records
 from rote.runs.files import remove_dead_drafts
-from rote.runs.folder import read_json, write_json
+from rote.runs.folder import read_json
 
 
 def hash_content(content: Any) -> str:
@@ -90,12 +89,9 @@ class Store:
         """The records of one state of a model and one list of questions."""
         return self.path / "answers" / f"{name}.parquet"
 
-    def once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:
-        """The JSON content that is kept under a name; made and kept where it is not there."""
-        path = self.path / kind / f"{name}.json"
-        if not path.is_file():
-            write_json(path, make())
-        return read_json(path)
+    def content(self, kind: str, name: str) -> Path:
+        """What else is kept under a name, as JSON: of the answers or the texts."""
+        return self.path / kind / f"{name}.json"
 
     def is_finished(self, name: str, code: str) -> bool:
         """Whether a job is finished, by the version of the code that is given."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rote.errors import RunError
 from rote.runs.files import replace_file, replace_folder
-from rote.training.parallel import collect, is_first_process, spread_like, wait_for_all
+from rote.training.parallel import by_first, collect, spread_like
 
 _NAME = re.compile(r"step-(\d{8})")
 
@@ -34,9 +34,7 @@ class LoopState:
 def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState) -> None:
     """Write a checkpoint under `folder` and remove the older ones; of several processes, the first one writes."""
     weights, moments = collect(_list_trained(model)), collect(_list_state(optimizer))
-    if is_first_process():
-        _write(folder, weights, moments, state)
-    wait_for_all()
+    by_first(lambda: _write(folder, weights, moments, state))
 
 
 def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor], state: LoopState) -> None:
@@ -50,10 +48,12 @@ def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor],
 def save_state(model: nn.Module, path: Path) -> None:
     """Write the weights that training changes, without the optimizer's moments; of several processes, the first."""
     weights = collect(_list_trained(model))
-    if is_first_process():
-        with replace_file(path) as draft:
-            save_file(weights, draft)
-    wait_for_all()
+    by_first(lambda: _write_weights(path, weights))
+
+
+def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    with replace_file(path) as draft:
+        save_file(weights, draft)
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from rote.errors import TrainingError
 from rote.models.language_model import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
-from rote.training.parallel import add_up, agree, count_processes, gather, take_share
+from rote.training.parallel import add_up, by_first, count_processes, gather, take_share
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 
@@ -78,7 +78,7 @@ def run_loop(
     optimizer = build_optimizer(model, settings)
     state = load_checkpoint(checkpointing.folder, model, optimizer) if checkpointing else None
     step, history = (state.step, state.history) if state else (0, [])
-    saved_at, saved_step = time.monotonic(), state.step if state else None
+    saved_at, saved_step = by_first(time.monotonic), state.step if state else None
     model.zero_grad()  # a run that failed may have left gradients behind
     model.train()
     while step < plan.steps and not plan.should_stop(history):
@@ -90,9 +90,9 @@ def run_loop(
         model.train()
         if on_progress:
             on_progress(step, plan.steps, loss)
-        if checkpointing and agree(time.monotonic() - saved_at > checkpointing.every_seconds):
+        if checkpointing and by_first(time.monotonic) - saved_at > checkpointing.every_seconds:
             save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
-            saved_at, saved_step = time.monotonic(), step
+            saved_at, saved_step = by_first(time.monotonic), step
     if checkpointing and checkpointing.at_end and saved_step != step:
         save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
     model.eval()
