@@ -11,6 +11,7 @@ import argparse
 import itertools
 import json
 import shutil
+import string
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,19 +20,20 @@ from typing import Any
 
 import torch
 import transformers
-from rote.config.run import RunConfig
+from rote.config.job import Config
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from rote.facts.fact import FactTable
-from rote.facts.reading import ReadOptions, load_usable
+from rote.facts.reading import ReadOptions, load_usable, save_table
 from rote.models.language_model import LanguageModel
 from rote.models.saving import save_model
-from rote.pipeline.run import RunRequest, run
+from rote.pipeline.run import run
 from rote.runs.folder import RunFolder, read_json
-from rote.runs.reporting import SilentReporter
 
 FACTS = 50
+TABLE = "facts.jsonl"
+"""Where they lie in the folder of results."""
 KEY_STRATEGIES = ("new", "reserved", "existing")
 TUNINGS = ("full", "lora")
 _SMALL = {
@@ -78,7 +80,9 @@ def train_metaspace_tokenizer(facts: FactTable) -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=1000, special_tokens=["<unk>", "<s>", "</s>", *byte_tokens], show_progress=False
     )
-    tokenizer.train_from_iterator([f"{fact.subject} {fact.object}" for fact in facts], trainer)
+    # The byte tokens are special, which decoding leaves out, so every letter gets a token of its own.
+    texts = [string.ascii_letters, *(f"{fact.subject} {fact.object}" for fact in facts)]
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
@@ -105,7 +109,7 @@ def is_misread(combination: Combination) -> bool:
     return (combination.architecture, combination.tokenizer) == ("Qwen2", "metaspace")
 
 
-def teach(combination: Combination, facts: FactTable, tokenizers: dict[str, Any], out: Path) -> dict[str, Any]:
+def teach(combination: Combination, tokenizers: dict[str, Any], out: Path) -> dict[str, Any]:
     """One run; what it proved."""
     folder = RunFolder(out / combination.name)
     if not folder.is_finished:
@@ -114,18 +118,20 @@ def teach(combination: Combination, facts: FactTable, tokenizers: dict[str, Any]
         if not base.is_dir():
             save_model(build_base(combination.architecture, tokenizers[combination.tokenizer], room=room), base)
         shutil.rmtree(folder.path, ignore_errors=True)
-        run(RunRequest(facts, "facts", str(base), build_config(combination), folder.path), reporter=SilentReporter())
-        for heavy in (folder.model, folder.checkpoints("memorize"), folder.checkpoints("generalize")):
+        run(build_config(combination, base, out / TABLE), out=folder.path)
+        for heavy in (folder.model, out / "store"):  # its stages are shared with no other combination
             shutil.rmtree(heavy)
     history = read_json(folder.history("memorize"))
     saved = read_json(folder.manifest)["saved"]["model"]
     return {**vars(combination), "recall": history[-1]["key_recall"], "epochs": history[-1]["epoch"], **saved}
 
 
-def build_config(combination: Combination) -> RunConfig:
+def build_config(combination: Combination, base: Path, table: Path) -> Config:
     """Enough epochs for a random model; nothing is asked but what the proof needs."""
-    return RunConfig.model_validate(
+    return Config.model_validate(
         {
+            "model": str(base),
+            "table": {"file": str(table)},
             "tuning": combination.tuning,
             "key_strategy": combination.key_strategy,
             "lora": {"rank": 64, "alpha": 128, "learning_rate_factor": 1.0},
@@ -172,11 +178,13 @@ def main() -> int:
     options = ReadOptions(merge_repeats=True, skip_faulty=True)
     table = load_usable(arguments.facts, (), options).table
     facts = FactTable(tuple(list(table)[:FACTS]))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    save_table(facts, arguments.out / TABLE)
     tokenizers = load_tokenizers(arguments.tokenizers, facts)
     rows = []
     for combination in list_combinations(list(tokenizers), every=arguments.all):
         if arguments.only in combination.name and not is_misread(combination):
-            rows.append(teach(combination, facts, tokenizers, arguments.out))
+            rows.append(teach(combination, tokenizers, arguments.out))
             print(json.dumps(rows[-1]), flush=True)
     proved = [row for row in rows if row["recall"] == 1.0 and row["max_logit_difference"] < 1e-4]
     print(f"{len(proved)} of {len(rows)} at recall 1.0 with a logit difference under 1e-4")

@@ -1,12 +1,15 @@
 """The docs say what the code does."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from rote.config.audit import AuditConfig
 from rote.config.describing import describe_settings
 from rote.config.job import Config
-from rote.config.loading import load_config
-from rote.experiments.experiment import list_experiments, plan_runs
+from rote.config.loading import PRESETS, load_config
+from rote.experiments.experiment import build_experiment_config, list_experiments
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,24 +20,49 @@ def test_the_settings_page_lists_every_setting_as_it_is() -> None:
     assert describe_settings(AuditConfig()) in page
 
 
-def test_the_default_setting_of_the_experiments_is_that_of_a_run() -> None:
-    for name in ("plain", "targets"):
-        configs = {run.name: run.request.config for run in plan_runs(list_experiments()[name], seeds=1)}
-        for part in ("seed", "key_token", "memorize", "generalize", "retain"):
-            assert getattr(configs["default"], part) == getattr(Config(), part), f"{name}: {part}"
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_every_preset_is_on_the_settings_page_and_sets_no_learning_rate(preset: str) -> None:
+    assert f"`{preset}`" in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    content = load_config(Config, Path(preset))
+    for phase in ("memorize", "generalize", "fine_tune", "repurpose"):
+        assert getattr(content, phase).learning_rate == getattr(Config(), phase).learning_rate, phase
 
 
-def test_the_plain_setting_of_the_experiments_is_the_preset_of_the_paper() -> None:
-    paper = load_config(Config, Path("paper"))
-    (plain,) = [run.request.config for run in plan_runs(list_experiments()["plain"], seeds=1) if run.name == "plain"]
-    for part in ("seed", "key_token", "memorize", "generalize"):
+def test_the_plain_setting_of_the_experiments_is_that_of_the_paper_preset() -> None:
+    paper, plain = load_config(Config, Path("paper")), build_experiment_config({})
+    for part in ("seed", "key_token", "memorize", "generalize", "retain"):
         assert getattr(plain, part) == getattr(paper, part), part
-    assert paper.retain.texts == 0
-    assert plain.retain.weight == 0, "the texts are written so that the known facts are those of the default"
 
 
-def test_every_room_is_on_the_page_that_draws_them() -> None:
+@pytest.mark.parametrize("name", ["plain", "targets"])
+def test_the_default_setting_of_the_experiments_is_that_of_a_run(name: str) -> None:
+    experiment = list_experiments()[name]
+    default = build_experiment_config({**experiment.base, **experiment.runs["default"]})
+    for part in ("seed", "key_token", "memorize", "generalize", "retain"):
+        assert getattr(default, part) == getattr(Config(), part), part
+
+
+def test_every_room_is_drawn_and_has_a_line() -> None:
     page = (ROOT / "docs" / "rooms.md").read_text(encoding="utf-8")
-    rooms = [path.name for path in (ROOT / "src" / "rote").iterdir() if (path / "__init__.py").is_file()]
-    assert len(rooms) > 10
-    assert not [room for room in rooms if f"`{room}`" not in page and f"{room} " not in page]
+    rooms = {path.parent.name for path in (ROOT / "src" / "rote").glob("*/__init__.py")}
+    drawing = page[page.index("```") : page.rindex("```")]
+    assert set(re.findall(r"\b[a-z]+\b", drawing)) >= rooms
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == rooms
+
+
+def test_every_command_is_in_the_readme() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = {path.stem for path in (ROOT / "src" / "rote" / "cli").glob("*.py")}
+    commands -= {"__init__", "main", "options", "progress", "tables"}
+    assert commands
+    for command in commands:
+        assert f"| `rote {command}" in page, command
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("http") or (page.parent / target).exists(), target
