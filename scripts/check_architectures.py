@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 import transformers
-from rote.config.job import Config
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from rote.config.job import Config
 from rote.facts.fact import FactTable
 from rote.facts.reading import ReadOptions, load_usable, save_table
 from rote.models.language_model import LanguageModel

@@ -237,8 +237,9 @@ def test_an_own_method_is_short_runs_and_is_the_one_in_the_docs(
     page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 30
     assert f"```python\n{text}```\n" in page
-    train_all(language_model, plan(OWN, language_model, build_task()))
-    assert count_rows(seen) == {f"{START_OF_TEXT} {f.subject}: {f.object}{END_OF_TEXT}": 2 for f in FACTS}
+    task = replace(build_task(), settings=read_settings(OWN, {"between": " is"}))
+    train_all(language_model, plan(OWN, language_model, task))
+    assert count_rows(seen) == {f"{START_OF_TEXT} {f.subject} is {f.object}{END_OF_TEXT}": 2 for f in FACTS}
 
 
 def test_the_docs_name_every_method() -> None:

@@ -7,7 +7,7 @@ import typer
 
 
 def compare(
-    run: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or .json or .parquet files of trials.")],
+    run: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or .json or .parquet files of jobs.")],
     every: Annotated[bool, typer.Option("--all", help="Every moment, not the last alone.")] = False,
 ) -> None:
     """Print in what runs differ and their generation accuracy side by side, and of two the difference.

@@ -39,7 +39,7 @@ class AuditConfig(StrictConfig):
     confirmed: int = Field(default=3, ge=1)
     """The best tokens of each relation that are then asked with in full."""
     examples: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2, 5, 10, 25, 50)
-    """How many facts of each relation are shown in the stand-in meaning, one trial each; 0, the model as it is, is
+    """How many facts of each relation are shown in the stand-in meaning, each time anew; 0, the model as it is, is
     measured all the same, as what the others are held against. An empty list leaves this out."""
     answered: float = Field(default=0.5, gt=0, le=1)
     """The share of facts not shown that the whole interval must reach for the meaning to count as changed."""

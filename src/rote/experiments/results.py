@@ -85,8 +85,8 @@ def _write_page(entries: Sequence[Entry], model: str) -> Iterator[str]:
     yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B."
     if any(entry.stale for entry in entries):
         yield ""
-        yield "What is marked stale was measured, and its intervals computed, with an earlier version of the code; it is"
-        yield "kept until it is done again."
+        yield "What is marked stale was measured, and its intervals computed, with an earlier version of the code; it"
+        yield "is kept until it is done again."
     if missing:
         yield ""
         yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
