@@ -86,7 +86,8 @@ def build_task(derived: str = "", **changes: Any) -> Task:
 
 
 def plan(name: str, language_model: LanguageModel, task: Task) -> Teaching:
-    return find_method(name)(language_model, task)
+    settings = read_settings(name, {}) if task.settings is NO_SETTINGS else task.settings
+    return find_method(name)(language_model, replace(task, settings=settings))
 
 
 def train_all(language_model: LanguageModel, teaching: Teaching) -> None:
