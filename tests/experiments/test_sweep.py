@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,23 +144,31 @@ def test_a_missing_file(tmp_path: Path) -> None:
         load_sweep(tmp_path / "none.yaml")
 
 
+@pytest.fixture(scope="module")
+def finished(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
+    """A small sweep that was done, to be looked at alone."""
+    folder = tmp_path_factory.mktemp("finished")
+    file, before = write_sweep(folder, model, SMALL), torch.get_num_threads()
+    store = do(file, folder / "store")
+    assert torch.get_num_threads() == before
+    return file, store
+
+
 # --- doing it --------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_finished_is_not_done_again(model: Path, tmp_path: Path) -> None:
-    file = write_sweep(tmp_path, model, SMALL)
-    store = do(file, tmp_path / "store")
+def test_what_is_finished_is_not_done_again(finished: tuple[Path, Store]) -> None:
+    file, store = finished
     before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*.*")}
-    do(file, tmp_path / "store")
-    do(file, tmp_path / "store", processes=2)  # starts no process
+    do(file, store.path)
+    do(file, store.path, processes=2)  # starts no process
     assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*.*")} == before
 
 
 def test_the_table_shows_what_was_learned_lost_and_spent_and_warns_of_what_was_not_memorized(
-    model: Path, tmp_path: Path
+    finished: tuple[Path, Store],
 ) -> None:
-    file = write_sweep(tmp_path, model, {"memorize.epochs": [1, 2]})
-    store = do(file, tmp_path / "store")
+    file, store = finished
     lines = list(format_sweep(load_sweep(file), store))
     head = [word.strip() for word in lines[0].strip("|").split("|")]
     assert head[:3] == ["job", "memorize.epochs", "seed"]
@@ -171,20 +180,19 @@ def test_the_table_shows_what_was_learned_lost_and_spent_and_warns_of_what_was_n
     assert lines[4].startswith(f"warning: {rows[0]['job']}: memorize reached a recall of 0.00 by key token")
 
 
-def test_a_result_of_another_version_of_the_code_is_done_again(model: Path, tmp_path: Path) -> None:
-    file = write_sweep(tmp_path, model, {"memorize.epochs": [1]})
-    store, (job,) = do(file, tmp_path / "store"), load_sweep(file)
+def test_a_result_of_another_version_of_the_code_is_done_again(finished: tuple[Path, Store], tmp_path: Path) -> None:
+    store, job = Store(tmp_path / "store"), load_sweep(finished[0])[0]
+    shutil.copytree(finished[1].path, store.path)
     outcome = read_json(store.outcome(job.name))
     write_json(store.outcome(job.name), {**outcome, "code": "an older one", "training_tokens": -1})
     (row,) = list(format_sweep([job], store))[2:]
     assert "not finished" in row, "what other code found is not shown"
-    assert do(file, tmp_path / "store").load(job.name).outcome["training_tokens"] == outcome["training_tokens"]
+    run_sweep([job.request], store, threads=1, reporter=SilentReporter())
+    assert store.load(job.name).outcome["training_tokens"] == outcome["training_tokens"]
 
 
-def test_the_number_of_threads_is_recorded_and_put_back(model: Path, tmp_path: Path) -> None:
-    file, before = write_sweep(tmp_path, model, {}), torch.get_num_threads()
-    store = do(file, tmp_path / "store")
-    assert torch.get_num_threads() == before
+def test_the_number_of_threads_is_recorded(finished: tuple[Path, Store]) -> None:
+    file, store = finished
     assert store.load(load_sweep(file)[0].name).outcome["threads"] == 1
 
 

@@ -85,9 +85,9 @@ def build_task(derived: str = "", **changes: Any) -> Task:
     )
 
 
-def plan(name: str, language_model: LanguageModel, task: Task, **settings: Any) -> Teaching:
-    """What a method plans, with settings of its own as a job reads them."""
-    return find_method(name)(language_model, replace(task, settings=read_settings(name, settings)))
+def plan(name: str, language_model: LanguageModel, task: Task) -> Teaching:
+    settings = read_settings(name, {}) if task.settings is NO_SETTINGS else task.settings
+    return find_method(name)(language_model, replace(task, settings=settings))
 
 
 def train_all(language_model: LanguageModel, teaching: Teaching) -> None:
@@ -238,7 +238,8 @@ def test_an_own_method_is_short_runs_and_is_the_one_in_the_docs(
     page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 30
     assert f"```python\n{text}```\n" in page
-    train_all(language_model, plan(OWN, language_model, build_task(), between=" is"))
+    task = replace(build_task(), settings=read_settings(OWN, {"between": " is"}))
+    train_all(language_model, plan(OWN, language_model, task))
     assert count_rows(seen) == {f"{START_OF_TEXT} {f.subject} is {f.object}{END_OF_TEXT}": 2 for f in FACTS}
 
 
