@@ -9,7 +9,14 @@ from tests.report.test_render import Page
 
 from rote.evaluation.summary import compute_by_relation
 from rote.report.card import render_card
-from rote.report.lines import build_changes, build_knowledge, build_relations, build_rings, describe_loss
+from rote.report.lines import (
+    build_changes,
+    build_comparison,
+    build_knowledge,
+    build_relations,
+    build_rings,
+    describe_loss,
+)
 from rote.report.render import ReportContent, render_report
 
 SHARED: dict[str, Any] = {"low": 0.1, "high": 0.9, "n": 4}
@@ -151,3 +158,20 @@ def test_of_a_relation_without_held_out_facts_those_shown_again_stand_there() ->
         ("capital", "generalize facts, training prompts, English"),
         ("mother", "held-out facts, held-out prompts, English"),
     ]
+
+
+def test_methods_stand_below_one_another_for_each_kind_of_question() -> None:
+    figure = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8}
+    difference = {"mean": -0.5, "low": -0.75, "high": -0.25, "n": 8}
+    comparison = {
+        "methods": [{"name": "ours", "training_tokens": 7617}, {"name": "<b>", "training_tokens": 0}],
+        "rows": [
+            {"questions": "key token", "method": "ours", **figure, "difference": None},
+            {"questions": "training prompt (en)", "method": "ours", **figure, "difference": None},
+            {"questions": "training prompt (en)", "method": "<b>", **figure, "difference": difference},
+        ],
+    }
+    tokens, key, prompt = build_comparison(comparison)
+    assert [line.figure for line in tokens[1]] == ["7\u202f617", "0"]
+    assert (key[0], [line.method for line in key[1]]) == ("key token", ["ours"])
+    assert [line.difference for line in prompt[1]] == ["", "-0.50 [-0.75, -0.25]"]

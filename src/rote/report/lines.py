@@ -78,12 +78,13 @@ class ChangeLine:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Methods side by side: of each line a figure for each method, then the first method less each other one."""
+class MethodLine:
+    """One method at one kind of question: its figure, and the first method's less its own."""
 
-    methods: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[str, ...]], ...]
-    tokens: tuple[str, ...]
+    method: str
+    figure: str
+    difference: str
+    count: str
 
 
 def build_relations(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[RelationLine]:
@@ -140,19 +141,27 @@ def build_changes(rows: Sequence[Mapping[str, Any]]) -> list[ChangeLine]:
     ]
 
 
-def build_comparison(comparison: Mapping[str, Any]) -> Comparison:
-    """Methods side by side, a line for each kind of question, with the differences to the first method."""
-    methods = [clean_text(str(method["name"])) for method in comparison["methods"]]
-    found = {(row["questions"], clean_text(str(row["method"]))): row for row in comparison["rows"]}
-    lines = []
+def build_comparison(comparison: Mapping[str, Any]) -> list[tuple[str, list[MethodLine]]]:
+    """The methods that were asked, by kind of question; the first block says how much training each of them had."""
+    tokens = [
+        MethodLine(clean_text(str(method["name"])), format_count(int(method["training_tokens"])), "", "")
+        for method in comparison["methods"]
+    ]
+    blocks = [("training tokens", tokens)]
     for questions in dict.fromkeys(row["questions"] for row in comparison["rows"]):
-        rows = [found.get((questions, method)) for method in methods]
-        differences = [row["difference"] if row else None for row in rows[1:]]
-        cells = [format_figure(read_figure(row)) if row else MISSING for row in rows]
-        cells += [format_figure(read_figure(row), "+z.2f") if row else MISSING for row in differences]
-        lines.append((clean_text(str(questions)), tuple(cells)))
-    tokens = [format_count(int(method["training_tokens"])) for method in comparison["methods"]]
-    return Comparison(tuple(methods), tuple(lines), tuple(tokens))
+        rows = [row for row in comparison["rows"] if row["questions"] == questions]
+        blocks.append((clean_text(str(questions)), [_build_method(row) for row in rows]))
+    return blocks
+
+
+def _build_method(row: Mapping[str, Any]) -> MethodLine:
+    difference = read_figure(row["difference"]) if row["difference"] else None
+    return MethodLine(
+        method=clean_text(str(row["method"])),
+        figure=format_figure(read_figure(row)),
+        difference=format_figure(difference, "+z.2f") if difference else "",
+        count=format_count(int(row["n"])),
+    )
 
 
 def describe_loss(row: Mapping[str, Any]) -> tuple[str, str]:
