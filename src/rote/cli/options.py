@@ -1,6 +1,5 @@
 """Arguments and options that several commands share."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,24 +110,23 @@ def load_settings(
     model: str | None = None,
     loading: "LoadOptions | None" = None,
 ) -> "Config":
-    """The settings of a job: those that fit the model's size, changed by a file or preset, by flags and by `--set`.
+    """The settings of a job: a file or preset, changed by flags and by `--set`.
 
-    Without a model the size says nothing.
+    With `loading`, what they leave open is what fits the size of the model they end up with.
     """
     from rote.config.job import Config
     from rote.config.loading import load_config
 
-    base = _fit_settings(model, loading) if model else {}
-    flags = [f"{key}={json.dumps(value)}" for key, value in table.list_settings() if value]
-    named = [f"model={json.dumps(model)}"] if model else []
-    return load_config(Config, path, [*named, *flags, *(changes or ())], base=base)
-
-
-def _fit_settings(model: str, loading: "LoadOptions | None") -> dict[str, Any]:
+    values = {key: value for key, value in table.list_settings() if value}
+    values |= {"model": model} if model else {}
+    settings = load_config(Config, path, changes, values=values)
+    if loading is None:
+        return settings
     from rote.config.sizes import fit_settings
-    from rote.models.loading import SAFE, count_parameters  # brings torch, which a table alone does not need
+    from rote.models.loading import count_parameters  # brings torch, which a table alone does not need
 
-    return fit_settings(count_parameters(model, loading or SAFE))
+    base = fit_settings(count_parameters(settings.model, loading))
+    return load_config(Config, path, changes, base=base, values=values)
 
 
 def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:

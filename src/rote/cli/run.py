@@ -26,7 +26,9 @@ from rote.cli.options import (
 
 def run(
     table: TableArgument = None,
-    model: Annotated[str, typer.Option(help="Folder or hub name of a causal LM.")] = "rote-tiny",
+    model: Annotated[
+        str | None, typer.Option(help="Folder or hub name of a causal LM; rote-tiny, where no setting names another.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; by default one under runs/ named after the run.")
     ] = None,
@@ -64,7 +66,7 @@ def run(
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
     request = build_request(load_settings(config, set_, table=flags, model=model, loading=loading), loading)
-    say_what_was_read(table, request.plan.left_out, request.plan.neutral)
+    say_what_was_read(request.config.table.file, request.plan.left_out, request.plan.neutral)
     named = dict.fromkeys(name.strip() for name in (against or "").split(","))
     methods = [name for name in named if name and name != request.config.method]
     plan_others(request, methods)  # what would stop them is said before the first is begun

@@ -72,7 +72,7 @@ def _list_columns(languages: Sequence[str]) -> Iterator[Column]:
     if others:
         yield Column(name="held-out prompts, held-out facts", language=others, **held_out)
     yield Column(name="control prompts (low is good), held-out facts", prompt_set=("control",), fact_set=("held_out",))
-    yield Column(name="facts known before", fact_set=("known",))
+    yield Column(name="held-out prompts, facts known before", prompt_set=("held_out",), fact_set=("known",))
 
 
 def _compare(column: Column, jobs: Mapping[str, JobResult]) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ A sweep file is YAML. Every key of the grid is a setting of a job, and so is eve
 
 These are 12 jobs: every combination, each with the seeds 0 and 1. A job is named by its content, so one that is
 finished is not done again, a sweep that was killed goes on when it is started again, and two sweeps share what they
-have in common. Jobs that run at once and begin alike may both do the part they share; done one after the other, the
-second takes it over.
+have in common. Of jobs that run at once and begin alike one does the part they share, and the others wait for it.
 
 However a job is run, its records are the same, up to the last bits of a probability where the number of torch's
 threads differs (see `rote.pipeline.stages`). Give `threads` to have the same bits everywhere.

@@ -176,14 +176,13 @@ def fit_tokens(teaching: Teaching, tokens: int) -> Teaching:
     """The same stages with their epochs scaled so that they see about so many training tokens in all."""
     planned = sum(stage.tokens_per_epoch * stage.settings.epochs for stage in teaching.stages)
     factor = tokens / planned if planned else 1.0
-    stages = [
-        replace(stage, settings=_set_epochs(stage.settings, max(1, round(stage.settings.epochs * factor))))
-        for stage in teaching.stages
-    ]
+    stages = [replace(stage, settings=_set_epochs(stage.settings, factor)) for stage in teaching.stages]
     return replace(teaching, stages=stages)
 
 
-def _set_epochs(settings: PhaseConfig, epochs: int) -> PhaseConfig:
+def _set_epochs(settings: PhaseConfig, factor: float) -> PhaseConfig:
+    """A phase that is switched off stays so; any other has an epoch at least."""
+    epochs = max(1, round(settings.epochs * factor)) if settings.epochs else 0
     return settings.model_copy(update={"epochs": epochs})
 
 

@@ -45,6 +45,8 @@ ROOMS = ("facts", "encoding", "models", "training", "retention", "methods", "eva
 _TEXT_ROOMS = ("facts", "encoding", "models", "evaluation", "retention")
 _AFTERWARDS = ("keep", "checkpoint_seconds")
 """Settings that change nothing that a job measures."""
+_FILES = (("retain", "file"), ("side_effects", "text"), ("side_effects", "facts"), ("side_effects", "task_folder"))
+"""Settings that name a file or folder."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,10 @@ def name_job(request: JobRequest) -> str:
     settings = {key: value for key, value in identity["config"].items() if key not in ("model", "relations")}
     settings["table"] = {key: value for key, value in settings["table"].items() if key != "file"}
     content = {**identity, "config": settings, "table": identity["table"]["hash"], "model": identity["model"]["hash"]}
-    return hash_content({**content, "files": sorted(identity["files"].values())})
+    hashes: dict[str, str] = content.pop("files")
+    for part, key in _FILES:
+        settings[part][key] = hashes.get(settings[part][key] or "")
+    return hash_content({**content, "packs": [hashes[path] for path in request.config.relations]})
 
 
 def _hash_model(request: JobRequest) -> str:
@@ -224,7 +229,8 @@ class Job:
             return []
         file = compute_content_hash(Path(settings.file)) if settings.file else None
         content = [settings.model_dump(include={"texts", "tokens", "subjects"}), file, hash_plan(work.plan)]
-        decides = [work.model_hash, content, work.config.seed, work.config.examine.languages]
+        tokens = work.config.knowledge.tokens if settings.subjects else None
+        decides = [work.model_hash, content, work.config.seed, work.config.examine.languages, tokens]
         name = hash_content([decides, compute_code_hash(_TEXT_ROOMS)])
         texts: list[list[int]] = make_once(self._store.content("texts", name), self._write_texts)
         return texts

@@ -14,10 +14,11 @@ from rote.evaluation.questions import Question
 from rote.evaluation.scoring import score_passages
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import Fact, hash_fact
+from rote.facts.names import has_words, normalize, normalize_name
 from rote.facts.sampling import sample_by_relation
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
-from rote.pipeline.plan import Plan, build_plan
+from rote.pipeline.plan import Plan, build_plan, hash_plan
 from rote.pipeline.stages import Work, make_once
 from rote.records import Record, load_records, save_records
 from rote.runs.files import replace_file
@@ -38,19 +39,26 @@ def choose_known(work: Work, retained: Sequence[str]) -> list[Fact]:
     Facts about subjects that a retained text names are left out, so that what is measured to be kept was not shown
     again; but for those of subjects that are taught, which are kept by being shown.
     """
-    everything = "\n".join(retained)
+    named = _find_named(work.plan, retained)
     candidates = {
-        kind: [fact for fact in facts if kind == "near" or fact.subject not in everything]
+        kind: [fact for fact in facts if kind == "near" or fact.subject not in named]
         for kind, facts in work.plan.known.items()
     }
     if not any(candidates.values()):
         return []
     asked = {kind: [[fact.id, *fact.answers] for fact in facts] for kind, facts in candidates.items()}
     counts = [work.plan.count_known(kind) for kind in candidates]
-    name = hash_content([work.model_hash, asked, counts, compute_code_hash(_ROOMS)])
+    name = hash_content([work.model_hash, asked, counts, hash_plan(work.plan), compute_code_hash(_ROOMS)])
     known = make_once(work.store.content("texts", name), lambda: _ask_known(work, candidates))
     chosen = [fact for kind, facts in candidates.items() for fact in facts if fact.id in known[kind]]
     return list(dict.fromkeys(chosen))
+
+
+def _find_named(plan: Plan, retained: Sequence[str]) -> set[str]:
+    """The subjects of what may be known that a retained text names."""
+    text = normalize("\n".join(retained))
+    subjects = {fact.subject for facts in plan.known.values() for fact in facts}
+    return {subject for subject in subjects if has_words(normalize_name(subject), text)}
 
 
 def _ask_known(work: Work, candidates: Mapping[str, Sequence[Fact]]) -> dict[str, list[str]]:
@@ -104,7 +112,11 @@ class Measures:
         effects, knowledge = self._work.config.side_effects, self._work.config.knowledge
         believed = self._list_believed(first=first) if knowledge.samples else []
         if believed:
-            asked = [knowledge.model_dump(), [fact.id for fact in believed]]
+            asked = [
+                knowledge.model_dump(),
+                [[fact.id, *fact.answers] for fact in believed],
+                hash_plan(self._work.plan),
+            ]
             self._take("beliefs", moment, [state, asked], reach, lambda: self._ask_beliefs(believed))
         if effects.text is not None:
             self._take("passages", moment, [state, compute_content_hash(Path(effects.text))], reach, self._read_text)

@@ -26,7 +26,7 @@ from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions
 from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
-from rote.pipeline.job import Job, JobRequest, build_identity, build_request, name_job, open_job
+from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
 from rote.pipeline.plan import Plan, build_plan, name_table
 from rote.pipeline.report import (
     build_manifest,
@@ -41,6 +41,7 @@ from rote.records import Record
 from rote.retention.subjects import list_others
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, open_run_folder, read_json, write_json
+from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Reporter, SilentReporter
 from rote.runs.store import JobResult, Store, hash_content
 from rote.training.parallel import by_first
@@ -141,11 +142,16 @@ def choose_place(request: JobRequest, out: Path | None, *, resume: bool = False,
 
 def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command: str = "") -> Result:
     """Do a run at its place."""
-    if not (place.resume and by_first(lambda: RunFolder(place.out).is_finished)):
+    if not (place.resume and by_first(lambda: _is_done(RunFolder(place.out)))):
         _teach_into(request, place, reporter, command)
     folder = open_run_folder(place.out, _identify(request), resume=True)
     by_first(lambda: _report(folder))
     return Result(load_all_records(folder), read_json(folder.manifest), folder)
+
+
+def _is_done(folder: RunFolder) -> bool:
+    """Whether a run came to its end, by this version of the code."""
+    return folder.is_finished and read_json(folder.manifest).get("code") == compute_code_hash(ROOMS)
 
 
 def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, command: str) -> None:
@@ -176,8 +182,8 @@ def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mappi
 
 
 def _report(folder: RunFolder) -> None:
-    if not folder.report.is_file():  # it shows the manifest, so it comes last
-        write_report(folder)
+    if not folder.report.is_file() or folder.report.stat().st_mtime < folder.manifest.stat().st_mtime:
+        write_report(folder)  # it shows the manifest, so it comes last
 
 
 def _identify(request: JobRequest) -> dict[str, Any]:
@@ -213,6 +219,7 @@ def _save(job: Job, folder: RunFolder, loading: LoadOptions) -> dict[str, Any]:
 def _write_model(language_model: LanguageModel, folder: RunFolder, keep: str, *, adapted: bool) -> list[Path]:
     """What is to be kept of the model, its adapters merged in the end; returns where it lies."""
     written = []
+    keep = keep if adapted else "merged"  # a method that trains nothing has no adapters
     if keep != "merged":
         save_adapters(language_model, folder.adapter)
         written.append(folder.adapter)
@@ -241,7 +248,7 @@ def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]
 def describe_plan(request: JobRequest, place: RunPlace) -> str:
     """What a run would do, in a few lines. Loads no weights."""
     plan, config = request.plan, request.config
-    steps, table = _count_steps(plan), plan.table
+    table = plan.table
     keys = dict.fromkeys(plan.table.relations, "[X]")
     known = [fact for kind, facts in plan.known.items() for fact in facts[: plan.count_known(kind) or None]]
     questions = plan.build_questions(known, keys, chat=False)
@@ -249,17 +256,26 @@ def describe_plan(request: JobRequest, place: RunPlace) -> str:
         (
             f"table:      {len(table)} facts of {len(table.relations)} relations ({name_table(config.table)})",
             f"model:      {config.model}",
-            f"memorize:   {config.memorize.epochs} epochs, {steps['memorize']} steps, "
-            f"learning rate {config.memorize.learning_rate:g}",
-            f"generalize: {len(plan.generalize_facts)} facts, {config.generalize.prompts} prompt(s) each, "
-            f"{config.generalize.epochs} epochs, {steps['generalize']} steps, "
-            f"learning rate {config.generalize.learning_rate:g}",
+            *_describe_method(plan),
             f"retain:     {_describe_retained(plan)}",
             f"examine:    about {len(questions)} questions at each moment",
             f"out:        {place.out}",
             *list_warnings(plan),
         )
     )
+
+
+def _describe_method(plan: Plan) -> list[str]:
+    """The phases of our own method; of another one its name, as only it knows its stages."""
+    config, steps = plan.config, _count_steps(plan)
+    if not steps:
+        return [f"method:     {config.method}"]
+    memorize, generalize = config.memorize, config.generalize
+    return [
+        f"memorize:   {memorize.epochs} epochs, {steps['memorize']} steps, learning rate {memorize.learning_rate:g}",
+        f"generalize: {len(plan.generalize_facts)} facts, {generalize.prompts} prompt(s) each, "
+        f"{generalize.epochs} epochs, {steps['generalize']} steps, learning rate {generalize.learning_rate:g}",
+    ]
 
 
 def _describe_retained(plan: Plan) -> str:
@@ -276,7 +292,9 @@ def list_warnings(plan: Plan) -> list[str]:
 
 
 def _count_steps(plan: Plan) -> dict[str, int]:
-    """The updates of each phase."""
+    """The updates of each phase of our own method; nothing for others."""
+    if plan.config.method != Config().method:
+        return {}
     memorize, generalize = plan.config.memorize, plan.config.generalize
     shown = len(plan.generalize_facts) * generalize.prompts
     return {

@@ -7,8 +7,8 @@ a stage's name, and a stage that is taken over was trained with the threads of t
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from rote.config.teaching import LoraConfig, PhaseConfig
 from rote.evaluation.examine import recall_by_key
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.sampling import sample_facts
+from rote.methods.registry import hash_method
 from rote.methods.teaching import PhaseContext, Stage, train_stage
 from rote.models.key_tokens import check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
@@ -36,6 +37,8 @@ _RECALL_SAMPLE = 100
 """Facts whose key-token recall is measured at the end of each epoch."""
 _ROOMS = ("encoding", "models", "training", "retention", "methods")
 """The code that decides what a stage makes of its examples."""
+_GATE = ("facts", "evaluation")
+"""The code that decides when a stage with a recall gate ends."""
 
 
 @dataclass
@@ -86,19 +89,27 @@ class Stages:
 
     def reach(self, index: int) -> None:
         """Bring the weights in memory to the end of the stage at `index`, counted from 1."""
-        kept = by_first(lambda: self._find_last(index))
-        if kept > self._at:
-            self._at = kept
-            load_state(self._work.language_model.model, self._folder(self._at).state)
+        self._at = next((number for number in range(index, self._at, -1) if self._take_over(number)), self._at)
         while self._at < index:
             self._at += 1
             self._train(self._stages[self._at - 1], self._folder(self._at))
         for stage in self._stages[:index]:
             self._work.language_model.shown |= {hash_fact(fact) for fact in stage.shown}
 
-    def _find_last(self, index: int) -> int:
-        """The last stage up to `index` whose weights are there; 0 where there is none."""
-        return next((number for number in range(index, 0, -1) if self._folder(number).state.is_file()), 0)
+    def _take_over(self, index: int) -> bool:
+        """Whether the weights after a stage are kept; then they are put into the model."""
+        folder = self._folder(index)
+        if not by_first(folder.state.is_file):
+            return False
+        with self._locked(folder):
+            if by_first(folder.state.is_file):
+                load_state(self._work.language_model.model, folder.state)
+                return True
+        return False
+
+    def _locked(self, folder: StageFolder) -> AbstractContextManager[object]:
+        """A stage for this job alone; of several processes of a job the first one holds it for all."""
+        return FileLock(folder.lock) if is_first_process() else nullcontext()
 
     def describe(self) -> list[dict[str, Any]]:
         """Of each stage its name, the name it is kept by, and the training tokens it saw."""
@@ -108,9 +119,9 @@ class Stages:
         ]
 
     def drop_last(self) -> None:
-        """Remove the weights after the last stage, which no other can begin from."""
+        """Remove the weights after the last stage, which few others begin from; they train it again."""
         if len(self.names) > 1:
-            by_first(lambda: self._folder(len(self.names) - 1).state.unlink(missing_ok=True))
+            by_first(lambda: _remove_state(self._folder(len(self.names) - 1)))
 
     def is_counted(self, index: int) -> bool:
         """Whether it is known how long a stage took."""
@@ -128,7 +139,7 @@ class Stages:
     def _train(self, stage: Stage, folder: StageFolder) -> None:
         """Train one stage, or take over the weights where another process has just trained it."""
         folder.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.lock) if is_first_process() else nullcontext():
+        with self._locked(folder):
             if by_first(folder.state.is_file):
                 load_state(self._work.language_model.model, folder.state)
                 return
@@ -155,12 +166,19 @@ class Stages:
         return round(stage.tokens_per_epoch * (history[-1]["epoch"] if history else 0))
 
 
+def _remove_state(folder: StageFolder) -> None:
+    with FileLock(folder.lock):  # another process may be about to load it
+        folder.state.unlink(missing_ok=True)
+
+
 def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str:
     examples = hash_content([[example.ids, example.labels] for example in stage.examples])
     # The stages of one method differ by name, so name and method stand for what `finish` does.
-    finish = [config.method, config.defend.model_dump()] if stage.finish else None
-    held = [retained, config.retain.model_dump()] if stage.retains and config.retain.weight else None
-    gate = [stage.stop_at_recall, _RECALL_SAMPLE] if stage.stop_at_recall else None
+    own = [hash_method(config.method), config.method_settings]
+    finish = [config.method, config.defend.model_dump(), own] if stage.finish else None
+    how = config.retain.model_dump(include={"loss", "batch_size", "weight"})
+    held = [retained, how] if stage.retains and config.retain.weight else None
+    gate = [stage.stop_at_recall, _RECALL_SAMPLE, compute_code_hash(_GATE)] if stage.stop_at_recall else None
     return hash_content([before, stage.name, stage.settings.model_dump(), examples, held, finish, gate, config.seed])
 
 
@@ -168,7 +186,7 @@ def _fit_adapters(stage: Stage, config: Config) -> Stage:
     """The stage with the learning rate of adapters, where the job trains those."""
     if config.tuning != "lora":
         return stage
-    return Stage(**{**vars(stage), "settings": _scale_rate(stage.settings, config.lora)})
+    return replace(stage, settings=_scale_rate(stage.settings, config.lora))
 
 
 def _scale_rate(phase: PhaseConfig, settings: LoraConfig) -> PhaseConfig:

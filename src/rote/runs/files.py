@@ -44,7 +44,9 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Yield a draft path to write; on success it takes the place of `path` in one rename. Raises as above.
+    """Yield a draft path to write; on success it takes the place of `path` in one rename.
+
+    Raises `RunError` when the disk is full or the place cannot be written to.
 
     Processes that write the same file at once, on one machine or several, have drafts of their own; the last one wins.
     """
