@@ -106,5 +106,5 @@ def test_an_update_wins_and_what_else_is_known_of_its_subjects_stays(tmp_path: P
     assert asked["generalize", "generation_accuracy"] >= 0.9
     assert asked["generalize", "old_answer"] <= 0.1
     losses = {row["ring"]: row["loss"] for row in read_json(folder.side_effects)}
-    assert losses.keys() == {"same subject", "same relation", "other facts"}
+    assert losses.keys() == {"same subject", "same relation"}
     assert max(losses.values()) < 0.1
