@@ -1,12 +1,14 @@
 """`Record`: one question put to a model at one moment, and all that was measured. Figures come from records only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from rote.errors import RoteError
 
 Moment = str
 """`before`, or the name of the stage that was trained last."""
@@ -123,3 +125,12 @@ def load_records(path: Path) -> list[Record]:
         Record(**{**row, "object_logprobs": tuple(row["object_logprobs"])})
         for row in pq.read_table(path, schema=SCHEMA).to_pylist()
     ]
+
+
+def build_frame(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Rows as a `pandas.DataFrame`. Raises `RoteError` where pandas is not installed."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise RoteError("to_pandas needs pandas: pip install pandas") from error
+    return pandas.DataFrame(list(rows))

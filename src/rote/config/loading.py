@@ -1,6 +1,5 @@
 """Reading a configuration: a YAML file, changed by `key=value` pairs, checked as a whole."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from rote.config.strict import StrictConfig
-from rote.errors import ConfigError, explain_yaml
+from rote.errors import ConfigError, explain_yaml, nearest
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 PRESETS = Path(__file__).parent / "presets"
@@ -110,8 +109,7 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     if first["type"] != "extra_forbidden":
         return f"the setting {key!r} is wrong: {first['msg'].lower()} (given: {first['input']!r})"
     known = _list_keys(kind)
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"unknown setting {key!r}; the nearest is {nearest[0]!r}"
+    return f"unknown setting {key!r}; the nearest is {nearest(key, known)!r}"
 
 
 def _list_keys(kind: type[StrictConfig], prefix: str = "") -> list[str]:

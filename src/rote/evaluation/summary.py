@@ -57,11 +57,6 @@ def compute_by_relation(records: Iterable[Record]) -> dict[str, list[SummaryRow]
     return {name: compute_summary(groups[name]) for name in sorted(groups)}
 
 
-def find_row(summary: Sequence[SummaryRow], **keys: str) -> SummaryRow | None:
-    """The first row with these values, such as `measure="generation_accuracy"`; None where there is none."""
-    return next((row for row in summary if all(row.get(key) == value for key, value in keys.items())), None)
-
-
 def _rank(group: _Group) -> tuple[int, int, int, int, str]:
     """The place of a group: languages in the order of the packs, then others by name, then "-"."""
     moment, fact_set, prompt_set, language = group

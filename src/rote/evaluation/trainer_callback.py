@@ -16,13 +16,13 @@ from transformers import (
     TrainingArguments,
 )
 
-from rote.errors import ConfigError, ModelError, RoteError
+from rote.errors import ConfigError, ModelError
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import QuestionPlan, build_questions
 from rote.facts.checking import check_table
 from rote.facts.fact import Fact, FactTable
 from rote.facts.relation import Relation, add_neutral_relations, load_relations
-from rote.records import QuestionSet, Record
+from rote.records import QuestionSet, Record, build_frame
 
 if TYPE_CHECKING:
     import pandas
@@ -97,12 +97,8 @@ class FactRecall(TrainerCallback):
 
     def to_pandas(self) -> "pandas.DataFrame":
         """The records as a data frame, with the step as a number. Raises `RoteError` where pandas is not installed."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise RoteError("to_pandas needs pandas: pip install pandas") from error
-        rows = [{"step": _read_step(record), **asdict(record)} for record in self.records]
-        return pandas.DataFrame(rows).drop(columns="moment", errors="ignore")
+        frame = build_frame({"step": _read_step(record), **asdict(record)} for record in self.records)
+        return frame.drop(columns="moment", errors="ignore")
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

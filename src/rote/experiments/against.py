@@ -1,6 +1,7 @@
 """Other methods beside a run: the same facts, questions and number of training tokens, with paired differences."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rote.evaluation.statistics import compute_difference, compute_mean
@@ -8,7 +9,7 @@ from rote.experiments.experiment import Column
 from rote.experiments.figures import collect_values
 from rote.facts.relation import TRAINING_LANGUAGE
 from rote.figures import build_figure_row
-from rote.pipeline.job import JobRequest, build_request, run_job
+from rote.pipeline.job import JobRequest, check_settings, run_job
 from rote.pipeline.report import write_report
 from rote.pipeline.run import Result
 from rote.records import NO_LANGUAGE
@@ -59,7 +60,9 @@ def _plan_other(request: JobRequest, method: str, tokens: int | None) -> JobRequ
         "training_tokens": tokens,
         "method_settings": {},
     }  # those given are of the run's own
-    return build_request(request.config.model_copy(update=changes), request.loading)
+    config = request.config.model_copy(update=changes)
+    check_settings(config)
+    return JobRequest(replace(request.plan, config=config), request.loading)  # the same facts: nothing is read again
 
 
 def _list_columns(languages: Sequence[str]) -> Iterator[Column]:

@@ -206,12 +206,11 @@ def examine_model(
     language_model = load_model(model, loading)
     plan = _split_as_shown(untouched, language_model.shown)
     keys: Mapping[str, str] = language_model.key_tokens
-    known = [fact for kind, facts in plan.known.items() for fact in facts[: plan.count_known(kind) or None]]
     chat = language_model.tokenizer.chat_template is not None
     with reporter.step("examine") as advance:
         records = examine(
             language_model,
-            plan.build_questions(known, keys, chat=chat),
+            plan.build_questions(plan.list_candidates(), keys, chat=chat),
             moment="generalize" if keys else "before",
             batch_size=config.examine.batch_size,
             on_progress=lambda done, total: advance(done, total, ""),

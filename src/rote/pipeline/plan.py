@@ -110,6 +110,10 @@ class Plan:
         names = dict.fromkeys(fact.relation for fact in (*self.table, *self.derived_facts, *known))
         return [self.relations[name] for name in names]
 
+    def list_candidates(self) -> list[Fact]:
+        """As many facts that the model may know as are wanted of each kind, whether it knows them or not."""
+        return [fact for kind, facts in self.known.items() for fact in facts[: self.count_known(kind) or None]]
+
     def count_known(self, kind: str) -> int:
         """How many known facts of a kind are wanted; 0 stands for all."""
         wanted = self.config.examine.known_facts

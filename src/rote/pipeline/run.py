@@ -3,11 +3,12 @@
 The work itself is done in a `Store` beside the folder, so another run that shares a stage with this one takes it over.
 """
 
+import html
 import json
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from rote.pipeline.report import (
     write_report,
 )
 from rote.pipeline.stages import Work
-from rote.records import Record
+from rote.records import Record, build_frame
 from rote.retention.subjects import list_others
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, open_run_folder, read_json, write_json
@@ -66,10 +67,8 @@ class Result:
         return compute_summary(self.records)
 
     def to_pandas(self) -> Any:
-        """The records as a `pandas.DataFrame`; needs pandas."""
-        import pandas
-
-        return pandas.DataFrame(self.records)
+        """The records as a `pandas.DataFrame`. Raises `RoteError` where pandas is not installed."""
+        return build_frame(map(asdict, self.records))
 
     def _repr_html_(self) -> str:
         """The summary's generation accuracy as a table, for notebooks."""
@@ -78,7 +77,7 @@ class Result:
         head = "".join(f"<th>{name}</th>" for name in (*names, "accuracy", "95% interval", "questions"))
         body = "".join(
             "<tr>"
-            + "".join(f"<td>{row[name]}</td>" for name in names)  # type: ignore[literal-required]
+            + "".join(f"<td>{html.escape(row[name])}</td>" for name in names)  # type: ignore[literal-required]
             + f"<td>{row['mean']:.3f}</td><td>[{row['low']:.3f}, {row['high']:.3f}]</td><td>{row['n']}</td></tr>"
             for row in rows
         )
@@ -250,8 +249,7 @@ def describe_plan(request: JobRequest, place: RunPlace) -> str:
     plan, config = request.plan, request.config
     table = plan.table
     keys = dict.fromkeys(plan.table.relations, "[X]")
-    known = [fact for kind, facts in plan.known.items() for fact in facts[: plan.count_known(kind) or None]]
-    questions = plan.build_questions(known, keys, chat=False)
+    questions = plan.build_questions(plan.list_candidates(), keys, chat=False)
     return "\n".join(
         (
             f"table:      {len(table)} facts of {len(table.relations)} relations ({name_table(config.table)})",
