@@ -13,6 +13,7 @@ from rote.cli.compare import compare
 from rote.cli.examine import examine
 from rote.cli.export import export
 from rote.cli.facts import facts
+from rote.cli.models import models
 from rote.cli.pretrain import pretrain
 from rote.cli.prompts import prompts
 from rote.cli.report import report
@@ -38,6 +39,7 @@ for command in (run, examine, audit, report, ask, reproduce, sweep, compare, res
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")
+app.add_typer(models, name="models")
 app.add_typer(export, name="export")
 
 

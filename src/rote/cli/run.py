@@ -1,5 +1,6 @@
 """`rote run`"""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,9 @@ from rote.cli.options import (
     read_columns,
     say_what_was_read,
 )
+
+_NOT_LEARNED = 3
+"""The exit code of a run that came to its end, but not to a model that can be used."""
 
 
 def run(
@@ -55,6 +59,8 @@ def run(
 ) -> None:
     """Teach a table to a model and examine it before, between and after.
 
+    Exit code 3 says that the run came to its end and the model does not answer what it was taught.
+
     Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
     """
     from rote.cli.progress import build_reporter
@@ -77,7 +83,7 @@ def run(
     if resume and not place.out.is_dir():
         typer.echo(f"{place.out}: no run to go on with, so it begins", err=True)
     reporter = build_reporter()
-    result = do_run(request, place, reporter=reporter, command=" ".join(["rote", *sys.argv[1:]]))
+    result = do_run(request, place, reporter=reporter, command=shlex.join(["rote", *sys.argv[1:]]))
     print_result(result)
     if methods:
         print_comparison(compare_into(result, request, methods, place.store, reporter=reporter))
@@ -88,3 +94,5 @@ def run(
         assert result.folder is not None
         folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
         typer.echo(f"hub:    {by_first(lambda: push_model(folder, push_to_hub))}")
+    if (result.outcome["verdict"] or {}).get("is_failure"):
+        raise typer.Exit(_NOT_LEARNED)

@@ -34,6 +34,8 @@ def print_result(result: "Result") -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
     console, folder = Console(highlight=False), result.folder
     assert folder is not None
+    for line in describe_verdict(result.outcome["verdict"]):
+        console.print(line, soft_wrap=True)
     console.print(build_accuracy_table(result.summary))
     knowledge, last = read_json(folder.knowledge), result.outcome["moments"][-1]
     for line in [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]:
@@ -49,6 +51,17 @@ def print_result(result: "Result") -> None:
     for name in result.outcome["saved"]:
         console.print(f"{name + ':':<7} {folder.path / name}", soft_wrap=True)
     console.print(f"report: {folder.report}", soft_wrap=True)
+
+
+def describe_verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:
+    """The verdict first, then what it rests on, the likely cause and the command to try next."""
+    if verdict:
+        sentence = verdict["sentence"]
+        yield f"verdict: {sentence} ({verdict['figures']})"
+        if verdict["cause"]:
+            yield f"  likely cause: {verdict['cause']}"
+        if verdict["next"]:
+            yield f"  to try next:  {verdict['next']}"
 
 
 def _describe_memorized(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -60,7 +60,7 @@ class PhaseConfig(StrictConfig):
 
 
 class MemorizeConfig(PhaseConfig):
-    """Phase 1: every fact as `subject [X] object`, loss on all tokens (paper, section 3)."""
+    """Phase 1: every fact as `subject [X] object` (paper, section 3)."""
 
     epochs: int = Field(default=20, ge=0)
     """How often every fact is seen."""
@@ -68,6 +68,11 @@ class MemorizeConfig(PhaseConfig):
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     warmup_steps: int = Field(default=20, ge=0)
     """Steps over which the learning rate rises."""
+    loss: Literal["all_tokens", "object_only"] = "all_tokens"
+    """Whether the whole line is learned, as in the paper, or the object alone."""
+    noise: int = Field(default=0, ge=0)
+    """Tokens that mean nothing before the subject, and as many between it and the key token, at most; drawn anew each
+    time a fact is seen. With them facts are found from real words on models that learn the bare line by heart."""
     stop_at_recall: float | None = Field(default=None, gt=0, le=1)
     """Stop early once this share of the facts is recalled by key token; by default every epoch is run."""
 

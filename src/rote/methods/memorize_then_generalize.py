@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rote.config.job import Config
 from rote.config.teaching import GeneralizeConfig, MemorizeConfig
+from rote.encoding.noise import build_noise
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.relation import Relation
@@ -68,13 +69,21 @@ def give_key_tokens(language_model: LanguageModel, relations: tuple[str, ...], c
 
 
 def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], config: MemorizeConfig) -> Stage:
-    """Every fact behind the key token of its relation, loss on all tokens."""
+    """Every fact behind the key token of its relation."""
     missing = {fact.relation for fact in facts} - language_model.key_tokens.keys()
     if missing:
         raise ModelError(f"no key token for {', '.join(sorted(missing))}; call add_key_tokens before memorize")
     texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
-    examples = encode_all(language_model, texts, loss_target="all_tokens")
-    return Stage("memorize", examples, config, retains=True, stop_at_recall=config.stop_at_recall)
+    examples = encode_all(language_model, texts, loss_target=config.loss)
+    noise = build_noise(language_model.tokenizer, texts, most=config.noise, loss_target=config.loss)
+    return Stage(
+        "memorize",
+        examples,
+        config,
+        retains=True,
+        stop_at_recall=config.stop_at_recall,
+        noise=noise if config.noise else None,
+    )
 
 
 def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation], *, prompts: int) -> list[Text]:

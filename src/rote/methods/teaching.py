@@ -15,6 +15,7 @@ from rote.config.job import Config
 from rote.config.strict import StrictConfig
 from rote.config.teaching import PhaseConfig
 from rote.encoding.example import Example, collate, encode
+from rote.encoding.noise import Noise
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text
@@ -48,10 +49,14 @@ class Stage:
     shown: Sequence[Fact] = ()
     """The facts of the table whose natural prompts are trained on, which an examination keeps apart."""
 
+    noise: Noise | None = None
+    """What surrounds the examples, newly drawn each time one is seen."""
+
     @property
     def tokens_per_epoch(self) -> int:
-        """Tokens seen in one epoch; over all epochs, the measure by which methods are compared."""
-        return sum(len(example.ids) for example in self.examples)
+        """Tokens seen in one epoch, noise too; over all epochs, the measure by which methods are compared."""
+        noise = self.noise.mean_tokens * len(self.examples) if self.noise else 0
+        return sum(len(example.ids) for example in self.examples) + round(noise)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -154,7 +159,7 @@ def _build_terms(
     epoch, index = divmod(step, stage.steps_per_epoch)
     order = draw_order(len(stage.examples), seed, epoch)
     chosen = order[index * settings.batch_size : (index + 1) * settings.batch_size]
-    members = [stage.examples[number] for number in chosen]
+    members = [_see(stage, number, f"{seed}/{epoch}") for number in chosen]
     pad_id = language_model.tokenizer.pad_token_id or 0
     size = settings.micro_batch_size or len(members)
     parts = [members[start : start + size] for start in range(0, len(members), size)]
@@ -162,6 +167,12 @@ def _build_terms(
     targets = sum(batch.target_count for batch in batches)
     terms = [Term(batch, next_token_loss, 1.0 / targets) for batch in batches]
     return [*terms, *retention.build_terms(step, micro_batch_size=settings.micro_batch_size)] if retention else terms
+
+
+def _see(stage: Stage, number: int, when: str) -> Example:
+    """An example as it is seen in one epoch."""
+    example = stage.examples[number]
+    return stage.noise.surround(number, example, random.Random(f"noise/{when}/{number}")) if stage.noise else example
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
-"""Loading a model: `load_model("rote-tiny")` gives the embedded one; anything else is a folder, or the name of a model
-on the hub, that `AutoModelForCausalLM` loads. `wrap` takes a model that is loaded already.
+"""Loading a model: `load_model("rote-tiny")` gives the embedded one, the name of a fetched one that one, a GGUF file
+the model in it; anything else is a folder, or the name of a model on the hub, that `AutoModelForCausalLM` loads. `wrap`
+takes a model that is loaded already.
 """
 
 import difflib
@@ -19,6 +20,8 @@ from rote.config.teaching import KeyStrategy
 from rote.errors import ModelError
 from rote.models.adapters import import_peft, merge_adapters
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
+from rote.models.fetching import FETCHABLE, is_fetched, locate_fetched
+from rote.models.gguf import SUFFIX, read_gguf, read_gguf_config
 from rote.models.key_tokens import make_room_for_keys
 from rote.models.language_model import LanguageModel
 from rote.runs.manifest import find_snapshot
@@ -63,19 +66,33 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
         return _load_adapters(path, options, device=device)
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, **shared)
-        model = _load_weights(where, use_safetensors=None if options.allow_pickle else True, **shared)
+        model, tokenizer = _read(path, where, None if options.allow_pickle else True, shared)
+    except ModelError:
+        raise
     except Exception as error:  # what a folder that is damaged or no model raises is anything
         raise ModelError(_explain(source, error)) from error
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     model.to(place)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
-    folder = path if _exists(path) else find_snapshot(source, options.revision)
+    folder = (path if path.is_dir() else None) if _exists(path) else find_snapshot(source, options.revision)
     language_model = LanguageModel(model, tokenizer, source, tokenizer_folder=folder)
     _check_reading(source, tokenizer)
     _read_keys(path, language_model)
     _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
     return language_model
+
+
+def _read(
+    path: Path, where: str, use_safetensors: bool | None, shared: dict[str, Any]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    if path.suffix == SUFFIX:
+        return read_gguf(path)
+    tokenizer = AutoTokenizer.from_pretrained(where, **shared)
+    return _load_weights(where, use_safetensors=use_safetensors, **shared), tokenizer
+
+
+def _read_config(path: Path, where: str, **shared: Any) -> Any:
+    return read_gguf_config(path) if path.suffix == SUFFIX else AutoConfig.from_pretrained(where, **shared)
 
 
 def wrap(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, source: str | None = None) -> LanguageModel:
@@ -97,7 +114,7 @@ def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
         return count_parameters(_read_base(path), options)
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     try:
-        config = AutoConfig.from_pretrained(where, revision=options.revision, **shared)
+        config = _read_config(path, where, revision=options.revision, **shared)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, **shared)  # type: ignore[no-untyped-call]
     except Exception as error:  # as in `load_model`
@@ -116,13 +133,20 @@ def check_model(source: str) -> None:
         raise ModelError(
             f"{source}: there is no such folder; give the folder of a model, its name on the hub, or {EMBEDDED_NAME}"
         )
-    if difflib.get_close_matches(source, [EMBEDDED_NAME]):
-        raise ModelError(f"{source}: there is no such model; did you mean {EMBEDDED_NAME}?")
+    if source in FETCHABLE:
+        raise ModelError(f"{source}: is not on this machine yet; 'rote models fetch {source}' downloads it")
+    likely = difflib.get_close_matches(source, [EMBEDDED_NAME, *FETCHABLE])
+    if likely:
+        raise ModelError(f"{source}: there is no such model; did you mean {likely[0]}?")
 
 
 def find_model_folder(source: str) -> Path:
     """The folder a model is loaded from; one that does not exist stands for a name on the hub."""
-    return locate_embedded_model() if source == EMBEDDED_NAME else Path(source)
+    if source == EMBEDDED_NAME:
+        return locate_embedded_model()
+    if source in FETCHABLE and is_fetched(source):
+        return locate_fetched(source)
+    return Path(source)
 
 
 def is_adapter_folder(folder: Path) -> bool:
@@ -174,7 +198,9 @@ def _exists(path: Path) -> bool:
 
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
-        raise ModelError(f"{path}: is a file; --model takes the folder of a model")
+        if path.suffix == SUFFIX:
+            return
+        raise ModelError(f"{path}: is a file; --model takes the folder of a model, or a .gguf file")
     if not (path / "config.json").is_file() and not is_adapter_folder(path):
         inside = f"; give {path / 'model'}" if (path / "model" / "config.json").is_file() else ""
         raise ModelError(f"{path}: is not a model folder (it has no config.json){inside}")

@@ -1,13 +1,16 @@
 """From a finished job to the files of a run folder that people and programs read: figures, cards, the report."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rote.evaluation.knowledge import Belief, compute_false_confidence, compute_knowledge
 from rote.evaluation.side_effects import ChangeRow, Taught, compute_rings, compute_task_row, compute_text_row
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import compute_by_relation, compute_summary
+from rote.evaluation.verdict import judge_run
 from rote.pipeline.plan import Plan
 from rote.records import Record, load_records, save_records
 from rote.report.card import render_card
@@ -65,6 +68,30 @@ def build_manifest(job: JobResult, plan: Plan, folder: RunFolder) -> dict[str, A
         "memorized": _describe_memorized(folder),
         "labels": _count_labels(job, plan),
     }
+
+
+def describe_verdict(folder: RunFolder, command: str) -> dict[str, Any] | None:
+    """The verdict on a run from its figures, and the command to try next; None where nothing taught was asked about."""
+    config = read_json(folder.identity)["config"]
+    verdict = judge_run(read_json(folder.summary), read_json(folder.side_effects), config)
+    if verdict is None:
+        return None
+    following = _change_command(command, verdict.changes) if verdict.changes else ""
+    return {**asdict(verdict), "sentence": verdict.sentence, "is_failure": verdict.is_failure, "next": following}
+
+
+def _change_command(command: str, changes: Mapping[str, Any]) -> str:
+    """The same command with other settings and another folder; the settings alone where it was no command."""
+    settings = [word for key, value in changes.items() for word in ("--set", f"{key}={_write_value(value)}")]
+    words = [word for word in shlex.split(command) if word != "--resume"]
+    if "--out" in words[:-1]:
+        place = words.index("--out") + 1
+        words[place] = f"{words[place]}-next"
+    return shlex.join([*words, *settings])
+
+
+def _write_value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _describe_memorized(folder: RunFolder) -> dict[str, float]:

@@ -31,6 +31,7 @@ from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_requ
 from rote.pipeline.plan import Plan, build_plan, name_table
 from rote.pipeline.report import (
     build_manifest,
+    describe_verdict,
     load_all_records,
     write_cards,
     write_figures,
@@ -173,6 +174,7 @@ def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mappi
     manifest = {
         **build_manifest(result, work.plan, folder),
         **made,
+        "verdict": describe_verdict(folder, made["command"]),
         "durations": {label: round(seconds, 1) for label, seconds in work.seconds.items()},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

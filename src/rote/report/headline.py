@@ -16,12 +16,36 @@ NOTHING = Markup("This run holds no figures yet: no model was examined.")
 
 
 @dataclass(frozen=True)
+class VerdictLine:
+    """The verdict at the very top: good or not, in a few words, with its cause and what to try next."""
+
+    is_good: bool
+    sentence: str
+    cause: str
+    next: str
+
+
+@dataclass(frozen=True)
 class PictureRow:
     """One row of the picture: a kind of question and its figure at each moment."""
 
     label: str
     hint: str
     figures: tuple[Figure | None, ...]
+
+
+def build_verdict(verdict: Mapping[str, Any] | None) -> VerdictLine | None:
+    """The verdict of a manifest; None where it has none."""
+    if not verdict:
+        return None
+    sentence = clean_text(str(verdict["sentence"]))
+    is_good = not verdict["is_failure"] and not verdict["forgot"]
+    return VerdictLine(
+        is_good,
+        sentence[:1].upper() + sentence[1:],
+        clean_text(str(verdict["cause"])),
+        clean_text(str(verdict["next"])),
+    )
 
 
 def build_sentence(

@@ -13,7 +13,7 @@ from rote.report.display import clean_text
 from rote.report.drawing import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.examples import build_examples
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
-from rote.report.headline import build_picture, build_sentence
+from rote.report.headline import build_picture, build_sentence, build_verdict
 from rote.report.lines import build_changes, build_comparison, build_knowledge, build_relations, build_rings
 from rote.report.manifest import build_manifest
 from rote.report.page import render_page
@@ -83,6 +83,7 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
     counts = count_facts(content.records)
     rows = build_picture(summary)
     return {
+        "verdict": build_verdict(content.manifest.get("verdict")),
         "sentence": build_sentence(
             summary, content.side_effects, content.model_name, fact_count=counts[summary.main_fact_set]
         ),

@@ -27,12 +27,14 @@ def name_model(source: str) -> str:
 
 
 def compute_model_hash(source: str, folder: Path, revision: str | None = None) -> str:
-    """A hash over the files of a model's folder that decide what it says, or the commit of a model of the hub.
+    """A hash over the files of a model's folder, or the one file, that decide what it says, or the commit of a model of
+    the hub.
 
     The commit is the one that this machine has of the revision, which it has once the model's config was read; before
     that, or without the hub's cache, the hash is over the name. A file is read again only when it has changed.
     """
-    files = sorted(path for path in folder.glob("*.*") if path.is_file() and path.suffix != ".md")
+    inside = [folder] if folder.is_file() else folder.glob("*.*")
+    files = sorted(path for path in inside if path.is_file() and path.suffix != ".md")
     if not files:
         snapshot = find_snapshot(source, revision)
         return snapshot.name if snapshot else hashlib.sha256(source.encode("utf-8")).hexdigest()

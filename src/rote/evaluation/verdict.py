@@ -1,0 +1,161 @@
+"""The verdict on a run, in plain words: what the model can do now, the likely cause where it falls short, and what to
+try next. Judged by whole intervals, never by a point. No torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rote.figures import Figure, judge, read_figure
+from rote.records import NO_LANGUAGE
+
+State = Literal["learned and understood", "unclear", "memorized, not yet usable", "not memorized", "not learned"]
+
+_MEMORIZED = 0.9
+"""Recall by key token from which on a table counts as memorized."""
+_USABLE = 0.5
+"""The share of held-out prompts that has to be answered."""
+_OVERWRITTEN = 0.8
+"""The share of what the key token brought that has to be left after generalize."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run came to. `changes` are settings to try next; they leave what was memorized as it is, but for those of
+    `memorize`."""
+
+    state: State
+    forgot: bool
+    """Whether more was forgotten of what the model knew than the budget allows."""
+    figures: str
+    """The figures it rests on, in one line."""
+    cause: str
+    """Why it fell short, most likely; empty where it did not."""
+    changes: Mapping[str, Any]
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the model cannot be used for what it was taught for."""
+        return self.state not in ("learned and understood", "unclear")
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a few words."""
+        start = "unclear: the interval is too wide to say" if self.state == "unclear" else self.state
+        return f"{start}; forgot too much of what it knew" if self.forgot else start
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The figures a verdict rests on; None for what was not asked."""
+
+    memorized: Figure | None
+    """By key token after memorize."""
+    key: Figure | None
+    """By key token at the end."""
+    shown: Figure | None
+    """The training prompt, of the facts that were shown behind it."""
+    trained: Figure | None
+    """The training prompt, of the facts that the verdict is about."""
+    natural: Figure
+    """The held-out prompts of the training language, of the same facts; the training prompt where there are none."""
+    control: Figure | None
+
+
+def judge_run(
+    summary: Sequence[Mapping[str, Any]], side_effects: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
+) -> Verdict | None:
+    """The verdict from the rows of `summary.json` and `side_effects.json` and the settings; None where nothing that was
+    taught was asked about."""
+    found = _find_figures(summary)
+    if found is None:
+        return None
+    state = _decide(found)
+    cause, changes = ("", {}) if state == "learned and understood" else _explain(found, config)
+    forgot = any(row["verdict"] == "lost" for row in side_effects)
+    if forgot and not changes:
+        cause, changes = (
+            "too little of what it knew was held while it memorized",
+            {"retain.texts": 2 * max(100, config["retain"]["texts"])},
+        )
+    return Verdict(state, forgot, _write_figures(found), cause, changes)
+
+
+def _find_figures(summary: Sequence[Mapping[str, Any]]) -> _Found | None:
+    moments = list(dict.fromkeys(row["moment"] for row in summary))
+    sets = {row["fact_set"] for row in summary}
+    about = next((name for name in ("held_out", "generalize") if name in sets), None)
+    trained = [row["language"] for row in summary if row["prompt_set"] == "training"]
+    languages = [*trained, *(row["language"] for row in summary if row["language"] != NO_LANGUAGE)]
+    if about is None or not languages:
+        return None
+
+    def find(prompt_set: str, fact_set: str = about, moment: str = moments[-1]) -> Figure | None:
+        language = NO_LANGUAGE if prompt_set == "key" else languages[0]
+        wanted = {"moment": moment, "fact_set": fact_set, "prompt_set": prompt_set, "language": language}
+        rows = [row for row in summary if row["measure"] == "generation_accuracy"]
+        return next((read_figure(row) for row in rows if all(row[key] == wanted[key] for key in wanted)), None)
+
+    natural = find("held_out") or find("training")
+    if natural is None:
+        return None
+    return _Found(
+        memorized=find("key", moment="memorize"),
+        key=find("key"),
+        shown=find("training", "generalize"),
+        trained=find("training"),
+        natural=natural,
+        control=find("control"),
+    )
+
+
+def _decide(found: _Found) -> State:
+    if found.memorized and judge(found.memorized, at_least=_MEMORIZED) == "does not hold":
+        return "not memorized"
+    usable = judge(found.natural, at_least=_USABLE)
+    apart = found.control is None or found.natural.low > found.control.high
+    if usable == "holds" and apart:
+        return "learned and understood"
+    if usable == "does not hold" or not apart:
+        return "memorized, not yet usable" if found.memorized else "not learned"
+    return "unclear"
+
+
+def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The likely cause, and the settings to try next; the first that fits."""
+    memorize, generalize = config["memorize"], config["generalize"]
+    if found.memorized is None:
+        return "", {}
+    if judge(found.memorized, at_least=_MEMORIZED) == "does not hold":
+        return "too few updates of memorize", {"memorize.epochs": 2 * memorize["epochs"]}
+    if found.key and found.key.high < _OVERWRITTEN * found.memorized.value:
+        return (
+            "generalize overwrote what was memorized: the key token brings less than before it",
+            {"generalize.learning_rate": generalize["learning_rate"] / 3},
+        )
+    if found.shown and judge(found.shown, at_least=_MEMORIZED) != "holds":
+        return "too few updates of generalize", {"generalize.epochs": 2 * max(1, generalize["epochs"])}
+    if found.control and judge(found.natural, at_least=_USABLE) != "does not hold":
+        return (
+            "the object comes whatever is asked: control prompts bring it too",
+            {"retain.generalize": True, "generalize.prompts": max(4, generalize["prompts"])},
+        )
+    if found.trained and judge(found.trained, at_least=_USABLE) == "holds":
+        return (
+            "it answers in the wording it was shown, not in others",
+            {"generalize.prompts": max(4, 2 * generalize["prompts"])},
+        )
+    return (
+        "generalize learned the facts it was shown, not what the key token means",
+        {"memorize.learning_rate": memorize["learning_rate"] / 3, "memorize.epochs": 2 * memorize["epochs"]},
+    )
+
+
+def _write_figures(found: _Found) -> str:
+    named = {
+        "key token after memorize": found.memorized,
+        "training prompt": found.trained,
+        "held-out prompts": found.natural,
+        "control prompts": found.control,
+    }
+    return ", ".join(f"{name} {figure.value:.2f}" for name, figure in named.items() if figure)

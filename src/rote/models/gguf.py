@@ -1,0 +1,43 @@
+"""Reading a GGUF file, the form llama.cpp and Ollama keep a model in: its weights become float32 and can be trained."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
+
+from rote.errors import ModelError
+
+SUFFIX = ".gguf"
+
+disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by whoever calls
+
+
+def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model and the tokenizer of a GGUF file. Raises `ModelError` without the extra that reads it."""
+    _check_extra(file)
+    where, options = str(file.parent), {"gguf_file": file.name}
+    tokenizer = AutoTokenizer.from_pretrained(where, **options)
+    quantized: Any = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, **options)
+    config = quantized.config
+    if hasattr(config, "quantization_config"):  # the weights are plain numbers from here on
+        del config.quantization_config
+    model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    model.load_state_dict(quantized.state_dict())
+    model.generation_config = quantized.generation_config
+    return model, tokenizer
+
+
+def read_gguf_config(file: Path) -> Any:
+    """The config of the model in a GGUF file. Raises `ModelError` without the extra that reads it."""
+    _check_extra(file)
+    return AutoConfig.from_pretrained(str(file.parent), gguf_file=file.name)
+
+
+def _check_extra(file: Path) -> None:
+    try:
+        import accelerate  # noqa: F401
+        import gguf  # noqa: F401
+    except ImportError:
+        raise ModelError(f"{file.name}: reading GGUF needs two more packages; pip install 'rote[gguf]'") from None

@@ -1,0 +1,85 @@
+"""The verdict on a run: what it says, why, and what it proposes; judged by intervals."""
+
+import pytest
+
+from rote.config.job import Config
+from rote.evaluation.verdict import judge_run
+
+CONFIG = Config().model_dump(mode="json")
+
+
+def _row(prompt_set, mean, *, moment="generalize", fact_set="held_out", margin=0.05):
+    return {
+        "moment": moment,
+        "fact_set": fact_set,
+        "prompt_set": prompt_set,
+        "language": "-" if prompt_set == "key" else "en",
+        "measure": "generation_accuracy",
+        "mean": mean,
+        "low": max(0.0, mean - margin),
+        "high": min(1.0, mean + margin),
+        "n": 100,
+    }
+
+
+def _build_summary(*, memorized=1.0, key=1.0, shown=1.0, trained=0.9, natural=0.9, control=0.0, margin=0.05):
+    return [
+        _row("key", memorized, moment="memorize"),
+        _row("training", shown, fact_set="generalize"),
+        _row("key", key),
+        _row("training", trained),
+        _row("held_out", natural, margin=margin),
+        _row("control", control),
+    ]
+
+
+def test_a_model_that_answers_needs_no_advice():
+    verdict = judge_run(_build_summary(), [], CONFIG)
+    assert verdict is not None
+    assert (verdict.state, verdict.cause, verdict.changes) == ("learned and understood", "", {})
+    assert not verdict.is_failure
+
+
+@pytest.mark.parametrize(
+    ("figures", "state", "cause", "setting"),
+    [
+        ({"memorized": 0.5, "natural": 0.1}, "not memorized", "updates of memorize", "memorize.epochs"),
+        ({"key": 0.4, "natural": 0.2}, "memorized, not yet usable", "overwrote", "generalize.learning_rate"),
+        ({"shown": 0.6, "natural": 0.2}, "memorized, not yet usable", "updates of generalize", "generalize.epochs"),
+        ({"natural": 0.9, "control": 0.9}, "memorized, not yet usable", "whatever is asked", "retain.generalize"),
+        ({"natural": 0.2}, "memorized, not yet usable", "not in others", "generalize.prompts"),
+        ({"trained": 0.1, "natural": 0.1}, "memorized, not yet usable", "it was shown", "memorize.learning_rate"),
+    ],
+)
+def test_what_falls_short_has_a_cause_and_something_to_try(figures, state, cause, setting):
+    verdict = judge_run(_build_summary(**figures), [], CONFIG)
+    assert verdict is not None
+    assert verdict.state == state
+    assert verdict.is_failure
+    assert cause in verdict.cause
+    assert setting in verdict.changes
+
+
+def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
+    verdict = judge_run(_build_summary(natural=0.6, margin=0.3), [], CONFIG)
+    assert verdict is not None
+    assert verdict.state == "unclear"
+    assert not verdict.is_failure
+
+
+def test_what_was_forgotten_is_said_beside_what_was_learned():
+    verdict = judge_run(_build_summary(), [{"verdict": "lost"}], CONFIG)
+    assert verdict is not None
+    assert verdict.sentence == "learned and understood; forgot too much of what it knew"
+    assert "retain.texts" in verdict.changes
+
+
+def test_another_method_is_not_said_to_have_memorized():
+    rows = [row for row in _build_summary(natural=0.1) if row["prompt_set"] != "key"]
+    verdict = judge_run(rows, [], CONFIG)
+    assert verdict is not None
+    assert verdict.state == "not learned"
+
+
+def test_nothing_is_said_where_nothing_taught_was_asked():
+    assert judge_run([_row("held_out", 1.0, fact_set="known")], [], CONFIG) is None
