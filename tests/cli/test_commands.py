@@ -80,8 +80,30 @@ def test_no_row_pools_languages_without_saying_so() -> None:
     }
 
 
+NOT_LEARNED = 3
+
+
+def test_a_run_that_taught_nothing_says_so_first_and_what_to_try_next(finished_run: FinishedRun) -> None:
+    assert finished_run.outcome.code == NOT_LEARNED
+    first, cause, following, *_ = finished_run.outcome.out.splitlines()
+    assert first.startswith("verdict: not memorized (key token after memorize 0.00")
+    assert cause.split(":")[1].strip() == "too few updates of memorize"
+    command, changes = following.split("next:")[1].strip().split(" --set memorize.epochs=")
+    assert command.startswith(f"rote run {finished_run.words[1]}")
+    assert f"--out {finished_run.folder}-next" in command
+    assert int(changes) == 2 * read_epochs(finished_run)
+    page = (finished_run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Not memorized" in page
+    assert "too few updates of memorize" in page
+
+
+def read_epochs(finished_run: FinishedRun) -> int:
+    identity = json.loads((finished_run.folder / "identity.json").read_text(encoding="utf-8"))
+    return int(identity["config"]["memorize"]["epochs"])
+
+
 def test_resuming_nothing_is_a_run(finished_run: FinishedRun) -> None:
-    assert finished_run.outcome.code == 0, finished_run.outcome.err
+    assert finished_run.outcome.code == NOT_LEARNED, finished_run.outcome.err
     summary = json.loads((finished_run.folder / "summary.json").read_text(encoding="utf-8"))
     assert {row["moment"] for row in summary} == set(MOMENTS)
     assert (finished_run.folder / "model" / "config.json").is_file()
@@ -109,7 +131,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(finished_run: Finish
 def test_resuming_a_finished_run_shows_it_again_and_changes_nothing(finished_run: FinishedRun) -> None:
     before = list_tree(finished_run.folder)
     outcome = call_rote(*finished_run.words, "--resume")
-    assert (outcome.code, outcome.out, outcome.err) == (0, finished_run.outcome.out, "")
+    assert (outcome.code, outcome.out, outcome.err) == (NOT_LEARNED, finished_run.outcome.out, "")
     assert list_tree(finished_run.folder) == before
 
 
@@ -132,7 +154,7 @@ def test_the_config_kept_in_a_run_makes_the_same_run(finished_run: FinishedRun, 
     kept = finished_run.folder / "config.yaml"
     words = ("run", table, "--model", model_folder, "--out", finished_run.folder, "--config", kept, "--resume")
     outcome = call_rote(*words)
-    assert (outcome.code, outcome.out) == (0, finished_run.outcome.out)
+    assert (outcome.code, outcome.out) == (NOT_LEARNED, finished_run.outcome.out)
 
 
 def test_a_taught_model_is_examined_by_its_key_tokens_too(finished_run: FinishedRun, workplace: Path) -> None:

@@ -84,6 +84,9 @@ def _change_command(command: str, changes: Mapping[str, Any]) -> str:
     """The same command with other settings and another folder; the settings alone where it was no command."""
     settings = [word for key, value in changes.items() for word in ("--set", f"{key}={_write_value(value)}")]
     words = [word for word in shlex.split(command) if word != "--resume"]
+    for index in reversed(range(1, len(words))):
+        if words[index - 1] == "--set" and words[index].split("=")[0] in changes:
+            del words[index - 1 : index + 1]
     if "--out" in words[:-1]:
         place = words.index("--out") + 1
         words[place] = f"{words[place]}-next"
