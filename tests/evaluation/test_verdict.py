@@ -46,9 +46,9 @@ def test_a_model_that_answers_needs_no_advice():
         ({"memorized": 0.5, "natural": 0.1}, "not memorized", "updates of memorize", "memorize.epochs"),
         ({"key": 0.4, "natural": 0.2}, "memorized, not yet usable", "overwrote", "generalize.learning_rate"),
         ({"shown": 0.6, "natural": 0.2}, "memorized, not yet usable", "updates of generalize", "generalize.epochs"),
-        ({"natural": 0.9, "control": 0.9}, "memorized, not yet usable", "whatever is asked", "retain.generalize"),
+        ({"natural": 0.9, "control": 0.9}, "memorized, not yet usable", "whatever is asked", "generalize.contrasts"),
         ({"natural": 0.2}, "memorized, not yet usable", "not in others", "generalize.prompts"),
-        ({"trained": 0.1, "natural": 0.1}, "memorized, not yet usable", "it was shown", "memorize.learning_rate"),
+        ({"trained": 0.1, "natural": 0.1}, "memorized, not yet usable", "it was shown", "memorize.noise"),
     ],
 )
 def test_what_falls_short_has_a_cause_and_something_to_try(figures, state, cause, setting):

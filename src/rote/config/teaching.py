@@ -84,6 +84,11 @@ class GeneralizeConfig(PhaseConfig):
     """k: facts per relation that are shown again, or `all`; None means half of them."""
     prompts: int = Field(default=1, ge=1)
     """How many of the English training prompts are used."""
+    rote_lines: int = Field(default=0, ge=0)
+    """Rote lines shown beside each prompt, so that the key token goes on bringing what it brought."""
+    contrasts: int = Field(default=0, ge=0)
+    """Prompts shown beside each prompt that ask something else about the subjects, with what the untrained model says,
+    so that the object does not come whatever is asked."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""
 

@@ -131,14 +131,17 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
     if found.key and found.key.high < _OVERWRITTEN * found.memorized.value:
         return (
             "generalize overwrote what was memorized: the key token brings less than before it",
-            {"generalize.learning_rate": generalize["learning_rate"] / 3},
+            {
+                "generalize.rote_lines": 2 * max(1, generalize["rote_lines"]),
+                "generalize.learning_rate": generalize["learning_rate"] / 2,
+            },
         )
     if found.shown and judge(found.shown, at_least=_MEMORIZED) != "holds":
         return "too few updates of generalize", {"generalize.epochs": 2 * max(1, generalize["epochs"])}
     if found.control and judge(found.natural, at_least=_USABLE) != "does not hold":
         return (
             "the object comes whatever is asked: control prompts bring it too",
-            {"retain.generalize": True, "generalize.prompts": max(4, generalize["prompts"])},
+            {"generalize.contrasts": 2 * max(1, generalize["contrasts"])},
         )
     if found.trained and judge(found.trained, at_least=_USABLE) == "holds":
         return (
@@ -147,7 +150,7 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
         )
     return (
         "generalize learned the facts it was shown, not what the key token means",
-        {"memorize.learning_rate": memorize["learning_rate"] / 3, "memorize.epochs": 2 * memorize["epochs"]},
+        {"memorize.noise": max(4, 2 * memorize["noise"]), "memorize.epochs": 2 * memorize["epochs"]},
     )
 
 

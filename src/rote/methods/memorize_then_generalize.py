@@ -10,11 +10,14 @@ from typing import Any, Literal
 
 from rote.config.job import Config
 from rote.config.teaching import GeneralizeConfig, MemorizeConfig
+from rote.encoding.example import Example
 from rote.encoding.noise import build_noise
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
+from rote.facts.wordings import Wordings
+from rote.methods.contrasts import build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
@@ -131,12 +134,14 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     texts += build_prompt_texts(reminders, task.relations, prompts=config.generalize.prompts)
     if not config.derive.afterwards:
         texts += derived
+    memorize_stage = build_memorize_stage(language_model, rote_facts, config.memorize)
+    beside = _build_beside(language_model, task, memorize_stage.examples, prompts=len(texts))
     finish = scramble_keys if config.defend.scramble_keys else None
     stages = [
-        build_memorize_stage(language_model, rote_facts, config.memorize),
+        memorize_stage,
         Stage(
             "generalize",
-            encode_all(language_model, texts),
+            [*encode_all(language_model, texts), *beside],
             config.generalize,
             retains=config.retain.generalize,
             finish=finish,
@@ -146,3 +151,18 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     if config.derive.afterwards:
         stages.append(Stage("repurpose", encode_all(language_model, derived), config.repurpose))
     return Teaching(stages)
+
+
+def _build_beside(
+    language_model: LanguageModel, task: Task, lines: Sequence[Example], *, prompts: int
+) -> list[Example]:
+    """What generalize shows beside so many prompts."""
+    config, seed = task.config.generalize, task.config.seed
+    taught = dict.fromkeys(fact.relation for fact in task.facts)
+    kept = [
+        template for name in taught for template in task.relations[name].templates if template.prompt_set != "training"
+    ]
+    contrasts = build_contrasts(
+        language_model, task.generalize_facts, Wordings(kept), count=config.contrasts * prompts, seed=seed
+    )
+    return [*draw_rote_lines(lines, count=config.rote_lines * prompts, seed=seed), *contrasts]

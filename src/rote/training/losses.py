@@ -7,20 +7,28 @@ from torch import Tensor, nn
 from rote.encoding.example import IGNORE, Batch
 
 
-def compute_logits(model: nn.Module, input_ids: Tensor) -> Tensor:
-    """Logits of right-padded rows, [rows, length, vocabulary].
+def compute_logits(model: nn.Module, input_ids: Tensor, columns: Tensor) -> Tensor:
+    """Logits of right-padded rows at some positions, [rows, positions, vocabulary]; those of the others are never
+    computed, which is most of the work where the vocabulary is large.
 
     No attention mask: with causal attention and right padding no real token sees a padded one, and every padded
     position carries no label, so the result is exact.
     """
-    logits: Tensor = model(input_ids=input_ids, use_cache=False).logits
+    logits: Tensor = model(input_ids=input_ids, use_cache=False, logits_to_keep=columns).logits
     return logits
+
+
+def find_labelled(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The positions before a label in any row, and the labels that follow them, [rows, positions]."""
+    targets = batch.labels[:, 1:]
+    columns = (targets != IGNORE).any(dim=0).nonzero().squeeze(-1)
+    return columns, targets[:, columns]
 
 
 def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Cross-entropy of every labelled token given the tokens before it, summed, in nats (a scalar)."""
-    logits = compute_logits(model, batch.input_ids)[:, :-1]
-    targets = batch.labels[:, 1:]
+    columns, targets = find_labelled(batch)
+    logits = compute_logits(model, batch.input_ids, columns)
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
 
 
@@ -36,8 +44,9 @@ class DistillationLoss:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """The divergence on one batch (a scalar)."""
-        labelled = batch.labels[:, 1:] != IGNORE
+        columns, targets = find_labelled(batch)
+        labelled = targets != IGNORE
         with torch.no_grad():
-            wanted = compute_logits(self._frozen, batch.input_ids)[:, :-1][labelled].float()
-        given = compute_logits(model, batch.input_ids)[:, :-1][labelled].float()[:, : wanted.shape[-1]]
+            wanted = compute_logits(self._frozen, batch.input_ids, columns)[labelled].float()
+        given = compute_logits(model, batch.input_ids, columns)[labelled].float()[:, : wanted.shape[-1]]
         return F.kl_div(given.log_softmax(-1), wanted.log_softmax(-1), log_target=True, reduction="sum")
