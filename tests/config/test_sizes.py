@@ -9,13 +9,23 @@ from rote.config.loading import load_config
 from rote.config.sizes import fit_settings
 
 
-@pytest.mark.parametrize(("parameters", "rate"), [(1.5e9, 1e-5), (7e9, 5e-6), (14e9, 2e-6), (0.5e9, 5e-5)])
+@pytest.mark.parametrize(("parameters", "rate"), [(1.5e9, 1e-5), (7e9, 5e-6), (14e9, 2e-6)])
 def test_large_models_learn_as_in_the_paper(parameters: float, rate: float) -> None:
     config = load_config(Config, base=fit_settings(int(parameters)))
     assert config.memorize.learning_rate == config.generalize.learning_rate == rate
     assert config.memorize.warmup_steps == 5
     assert config.memorize.batch_size <= 8
     assert config.memorize.epochs == Config().memorize.epochs
+
+
+@pytest.mark.parametrize("parameters", [135e6, 268e6, 0.9e9])
+def test_small_real_models_see_noise_and_contrasts(parameters: float) -> None:
+    config = load_config(Config, base=fit_settings(int(parameters)))
+    assert config.tuning == "layers"
+    assert config.memorize.noise
+    assert config.memorize.loss == "object_only"
+    assert config.generalize.contrasts
+    assert config.generalize.learning_rate < config.memorize.learning_rate
 
 
 def test_rates_fall_with_size() -> None:

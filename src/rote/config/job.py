@@ -84,8 +84,9 @@ class Config(StrictConfig):
     key_strategy: KeyStrategy = "new"
     """`new` adds a token, `reserved` takes an unused id of the vocabulary, `existing` writes the key with the tokens
     there are, so that the model keeps its shape."""
-    tuning: Literal["full", "lora"] = "full"
-    """Whether all weights are trained, or adapters and the rows of the key tokens."""
+    tuning: Literal["full", "layers", "lora"] = "full"
+    """What is trained: all weights; all but the embeddings, and of those the rows of the key tokens; or adapters and
+    these rows."""
     lora: LoraConfig = LoraConfig()
     gradient_checkpointing: bool = False
     """Compute activations twice rather than keep them: less memory, more time."""

@@ -1,8 +1,8 @@
 """Settings that fit a model's size, for what a person leaves open.
 
 Up to 100 M parameters they are those that were found on the embedded model (dev/LOG.md), which are the defaults of
-`Config`. From 1 B on they are those of the paper's code: learning rates of 1e-5 to 2e-6, falling with size, 5
-warm-up steps, batches of 4 to 1. What lies between is between the two, and was not measured.
+`Config`. Between that and 1 B they were found on two real models (docs/real_models.md). From 1 B on they are those of
+the paper's code: learning rates of 1e-5 to 2e-6, falling with size, 5 warm-up steps, batches of 4 to 1.
 """
 
 from typing import Any, NamedTuple
@@ -17,20 +17,34 @@ class _Size(NamedTuple):
 
 
 _SIZES = (
-    _Size(1e9, 5e-5, 8),
     _Size(4e9, 1e-5, 4),
     _Size(10e9, 5e-6, 2),
     _Size(float("inf"), 2e-6, 1),
 )
 _OURS = 100e6
+_REAL = 1e9
 _PAPER_WARMUP = 5
+_PHASES = ("memorize", "generalize", "fine_tune", "repurpose")
 
 
 def fit_settings(parameters: int) -> dict[str, Any]:
     """What differs from `Config()` for a model with so many parameters, as plain data."""
     if parameters < _OURS:
         return {}
+    if parameters < _REAL:
+        return _fit_small(parameters)
     size = next(size for size in _SIZES if parameters < size.below)
     phase = {"learning_rate": size.learning_rate, "batch_size": size.batch_size, "warmup_steps": _PAPER_WARMUP}
-    phases = ("memorize", "generalize", "fine_tune", "repurpose")
-    return {**{name: dict(phase) for name in phases}, "retain": {"batch_size": size.batch_size}}
+    return {**{name: dict(phase) for name in _PHASES}, "retain": {"batch_size": size.batch_size}}
+
+
+def _fit_small(parameters: int) -> dict[str, Any]:
+    """Embeddings stay as they are, the bare line is seen among noise with the loss on the object, and generalize is
+    gentle and shows contrasts: each of these was found to matter on SmolLM2-135M or Gemma-3-270M."""
+    rate = 1e-4 if parameters < 200e6 else 5e-5
+    phases: dict[str, dict[str, Any]] = {
+        name: {"learning_rate": rate, "batch_size": 8, "warmup_steps": _PAPER_WARMUP} for name in _PHASES
+    }
+    phases["memorize"] |= {"loss": "object_only", "noise": 4}
+    phases["generalize"] |= {"learning_rate": 2e-5, "contrasts": 1, "batch_size": 16}
+    return {**phases, "tuning": "layers", "retain": {"texts": 200, "batch_size": 4}}

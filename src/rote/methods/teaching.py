@@ -20,6 +20,7 @@ from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text
 from rote.models.adapters import add_adapters
+from rote.models.frozen_tables import freeze_tables
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
@@ -113,9 +114,11 @@ def encode_all(language_model: LanguageModel, texts: Sequence[Text], **options: 
 
 
 def prepare_tuning(language_model: LanguageModel, config: Config) -> None:
-    """Adapters and checkpointing of activations, where they are asked for; key tokens come first."""
+    """What is trained, and checkpointing of activations where it is asked for; key tokens come first."""
     if config.tuning == "lora":
         add_adapters(language_model, config.lora, seed=config.seed)
+    elif config.tuning == "layers":
+        freeze_tables(language_model)
     if config.gradient_checkpointing:
         model: Any = language_model.model
         model.gradient_checkpointing_enable({"use_reentrant": False})

@@ -23,6 +23,7 @@ from rote.evaluation.questions import Question
 from rote.methods.registry import find_method, hash_method, read_settings
 from rote.methods.teaching import Teaching, fit_tokens, prepare_tuning
 from rote.models.adapters import import_peft
+from rote.models.frozen_tables import release_tables
 from rote.models.key_tokens import pick_key_tokens
 from rote.models.language_model import LanguageModel, describe_precision
 from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
@@ -73,10 +74,10 @@ def check_settings(config: Config) -> None:
     """Raise `ConfigError` for settings that do not go together, or name what is not there."""
     find_method(config.method)
     read_settings(config.method, config.method_settings)
+    if config.tuning != "full" and config.defend.scramble_keys:
+        raise ConfigError(f"--set defend.scramble_keys=true: works on whole weights; leave out tuning={config.tuning}")
     if config.tuning == "lora":
         import_peft()
-        if config.defend.scramble_keys:
-            raise ConfigError("--set defend.scramble_keys=true: works on whole weights; leave out tuning=lora")
     elif config.keep != "merged":
         raise ConfigError(f"--set keep={config.keep}: there are adapters only with --set tuning=lora")
     if config.retain.subjects == 1:
@@ -187,8 +188,10 @@ class Job:
         return collect_model(self.work.language_model, self._make_ready)
 
     def reach_end(self) -> None:
-        """Bring the weights in memory to the end of the last stage."""
+        """Bring the weights in memory to the end of the last stage, in a model that is a plain one but for adapters."""
         self.stages.reach(len(self._teaching.stages))
+        if self._request.config.tuning == "layers":
+            release_tables(self.work.language_model)
 
     def finish(self, name: str) -> JobResult:
         """Teach and examine, and keep what was found under a name; the weights end at the last stage or before."""

@@ -132,9 +132,9 @@ class Stages:
 
     def _name_start(self) -> str:
         model, config = self._work.language_model, self._work.config
-        adapters = config.lora.model_dump() if config.tuning == "lora" else None
+        tuning = [config.tuning, config.lora.model_dump() if config.tuning == "lora" else None]
         keys = [model.key_tokens, model.key_strategy]
-        return hash_content([self._work.model_hash, keys, adapters, config.seed, compute_code_hash(_ROOMS)])
+        return hash_content([self._work.model_hash, keys, tuning, config.seed, compute_code_hash(_ROOMS)])
 
     def _train(self, stage: Stage, folder: StageFolder) -> None:
         """Train one stage, or take over the weights where another process has just trained it."""
