@@ -64,4 +64,5 @@ def _pass_gradient(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> T
     scale = getattr(module, "embed_scale", 1.0)  # Gemma multiplies what it looks up
     is_key = (inputs[0][..., None] == module.key_ids).to(output.dtype)
     nothing = module.key_rows - module.key_rows.detach()
-    return output + (is_key @ nothing.to(output.dtype)) * scale
+    added: Tensor = (is_key @ nothing.to(output.dtype)) * scale
+    return output + added
