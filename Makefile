@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test test-all clean
+.PHONY: help install run check test test-all fetch clean
 
 help: ## say what each verb does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: $(DEV) ## the tests that take seconds, on every core; a part of them with 
 
 test-all: test ## those, and then the slow ones
 	$(PYTEST) -m slow $(ARGS)
+
+fetch: $(DEV) ## download the real model that the tests marked `real` teach
+	$(BIN)/rote models fetch smollm2-135m
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -58,3 +58,10 @@ def test_the_noise_is_another_one_each_time_and_of_ordinary_tokens(tokenizer, te
     assert not set(noise.vocabulary) & set(tokenizer.all_special_ids)
     mean = sum(map(len, seen)) / len(seen) - len(alone.ids)
     assert mean == pytest.approx(noise.mean_tokens, abs=1.5)
+
+
+def test_lines_that_are_shown_again_and_again_begin_anew(tokenizer, texts):
+    noise = build_noise(tokenizer, texts, most=3, loss_target="object_only")
+    alone = encode(tokenizer, texts[0])
+    rng = random.Random(1)
+    assert noise.surround(0, alone, random.Random(1)) == noise.surround(len(texts), alone, rng)

@@ -65,6 +65,21 @@ def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
     assert verdict is not None
     assert verdict.state == "unclear"
     assert not verdict.is_failure
+    assert not verdict.cause, "more questions are needed, not other settings"
+
+
+def test_a_few_facts_that_are_all_answered_were_not_trained_too_little():
+    rows = _build_summary(trained=0.1, natural=0.1)
+    rows[1] = {**rows[1], "low": 0.84, "n": 20}
+    verdict = judge_run(rows, [], CONFIG)
+    assert verdict is not None
+    assert "it was shown" in verdict.cause
+
+
+@pytest.mark.parametrize("moment", ["before", "in_context", "memorize"])
+def test_what_was_not_trained_to_be_asked_is_not_judged(moment):
+    rows = [{**row, "moment": moment} for row in _build_summary(natural=0.1)]
+    assert judge_run(rows, [], CONFIG) is None
 
 
 def test_what_was_forgotten_is_said_beside_what_was_learned():

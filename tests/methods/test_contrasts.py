@@ -6,7 +6,7 @@ from tests.methods.conftest import FACTS, build_language_model
 from tests.methods.test_methods import build_task, plan
 
 from rote.encoding.example import IGNORE
-from rote.facts.relation import PromptTemplate
+from rote.facts.relation import PromptSet, PromptTemplate
 from rote.facts.wordings import Wordings
 from rote.methods.contrasts import build_contrasts
 
@@ -34,8 +34,9 @@ def test_contrasts_are_the_same_again_and_others_for_another_seed() -> None:
     assert first == again != other
 
 
-def test_a_wording_that_is_asked_is_never_a_contrast() -> None:
-    asked = PromptTemplate("mother", "How old is {subject}?", "control", "en")
+@pytest.mark.parametrize("prompt_set", ["training", "held_out", "control"])
+def test_a_wording_of_a_relation_that_is_taught_is_never_a_contrast(prompt_set: PromptSet) -> None:
+    asked = PromptTemplate("mother", "How old is {subject}?", prompt_set, "en")
     language_model = build_language_model()
     found = build_contrasts(language_model, FACTS, Wordings([asked]), count=1000, seed=0)
     assert found

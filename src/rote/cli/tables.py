@@ -35,7 +35,7 @@ def print_result(result: "Result") -> None:
     console, folder = Console(highlight=False), result.folder
     assert folder is not None
     for line in describe_verdict(result.outcome["verdict"]):
-        console.print(line, soft_wrap=True)
+        console.print(line, soft_wrap=True, markup=False)
     console.print(build_accuracy_table(result.summary))
     knowledge, last = read_json(folder.knowledge), result.outcome["moments"][-1]
     for line in [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]:

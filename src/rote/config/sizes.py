@@ -40,11 +40,17 @@ def fit_settings(parameters: int) -> dict[str, Any]:
 
 def _fit_small(parameters: int) -> dict[str, Any]:
     """Embeddings stay as they are, the bare line is seen among noise with the loss on the object, and generalize is
-    gentle and shows contrasts: each of these was found to matter on SmolLM2-135M or Gemma-3-270M."""
+    gentle and shows contrasts (docs/real_models.md, which says how well each was measured)."""
     rate = 1e-4 if parameters < 200e6 else 5e-5
     phases: dict[str, dict[str, Any]] = {
         name: {"learning_rate": rate, "batch_size": 8, "warmup_steps": _PAPER_WARMUP} for name in _PHASES
     }
-    phases["memorize"] |= {"loss": "object_only", "noise": 4}
-    phases["generalize"] |= {"learning_rate": 2e-5, "contrasts": 1, "batch_size": 16}
+    phases["memorize"] |= {"loss": "object_only", "noise": 6}
+    phases["generalize"] |= {
+        "learning_rate": 2e-5,
+        "prompts": 4,
+        "contrasts": 0.5,
+        "rote_lines": 0.25,
+        "batch_size": 12,
+    }
     return {**phases, "tuning": "layers", "retain": {"texts": 200, "batch_size": 4}}

@@ -72,7 +72,8 @@ class MemorizeConfig(PhaseConfig):
     """Whether the whole line is learned, as in the paper, or the object alone."""
     noise: int = Field(default=0, ge=0)
     """Tokens that mean nothing before the subject, and as many between it and the key token, at most; drawn anew each
-    time a fact is seen. With them facts are found from real words on models that learn the bare line by heart."""
+    time a fact is seen. With them facts are found from real words on models that learn the bare line by heart. Other
+    methods show their rote lines bare."""
     stop_at_recall: float | None = Field(default=None, gt=0, le=1)
     """Stop early once this share of the facts is recalled by key token; by default every epoch is run."""
 
@@ -84,10 +85,10 @@ class GeneralizeConfig(PhaseConfig):
     """k: facts per relation that are shown again, or `all`; None means half of them."""
     prompts: int = Field(default=1, ge=1)
     """How many of the English training prompts are used."""
-    rote_lines: int = Field(default=0, ge=0)
-    """Rote lines shown beside each prompt, so that the key token goes on bringing what it brought."""
-    contrasts: int = Field(default=0, ge=0)
-    """Prompts shown beside each prompt that ask something else about the subjects, with what the untrained model says,
+    rote_lines: float = Field(default=0, ge=0)
+    """Rote lines shown for each prompt, so that the key token goes on bringing what it brought."""
+    contrasts: float = Field(default=0, ge=0)
+    """Prompts shown for each prompt that ask something else about the subjects, with what the untrained model says,
     so that the object does not come whatever is asked."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""

@@ -37,7 +37,7 @@ class Noise:
     def surround(self, index: int, alone: Example, rng: random.Random) -> Example:
         """One line among newly drawn noise, which is not learned; as it is alone where none was drawn before it."""
         before, between = ([rng.choice(self.vocabulary) for _ in range(rng.randint(0, self.most))] for _ in range(2))
-        line = self.lines[index] if before else alone
+        line = self.lines[index % len(self.lines)] if before else alone  # a stage may show its lines again and again
         return _insert(_insert(line, line.subject_span[1], between), self.start, before)
 
 
@@ -48,11 +48,9 @@ def build_noise(
     added = tokenizer.added_tokens_decoder
     vocabulary = sorted(number for number in tokenizer.get_vocab().values() if number not in added)
     lead = len(tokenizer(_LEAD, add_special_tokens=False)["input_ids"])
-    lines, start = [], 0
-    for text in texts:
-        led = replace(text, prompt=f"{_LEAD} {text.prompt}", subject_at=len(_LEAD) + 1)
-        start = encode(tokenizer, replace(text, subject_at=0)).subject_span[0]
-        lines.append(_cut(encode(tokenizer, led, loss_target=loss_target), start, start + lead))
+    start = encode(tokenizer, replace(texts[0], subject_at=0)).subject_span[0] if texts else 0
+    led = [replace(text, prompt=f"{_LEAD} {text.prompt}", subject_at=len(_LEAD) + 1) for text in texts]
+    lines = [_cut(encode(tokenizer, text, loss_target=loss_target), start, start + lead) for text in led]
     return Noise(lines, start, vocabulary, most)
 
 

@@ -1,5 +1,5 @@
 """The verdict on a run, in plain words: what the model can do now, the likely cause where it falls short, and what to
-try next. Judged by whole intervals, never by a point. No torch.
+try next. Judged by whole intervals. No torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,11 @@ _USABLE = 0.5
 """The share of held-out prompts that has to be answered."""
 _OVERWRITTEN = 0.8
 """The share of what the key token brought that has to be left after generalize."""
+
+
+_NOT_FOR_USE = ("before", "in_context", "memorize")
+"""Moments after which nobody expects answers to questions: nothing was trained, or the key has no meaning yet."""
+_EXPLAINED: tuple[State, ...] = ("not memorized", "memorized, not yet usable")
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,16 @@ def judge_run(
     summary: Sequence[Mapping[str, Any]], side_effects: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
 ) -> Verdict | None:
     """The verdict from the rows of `summary.json` and `side_effects.json` and the settings; None where nothing that was
-    taught was asked about."""
+    taught was asked about, or nothing was trained to be asked."""
     found = _find_figures(summary)
-    if found is None:
+    if found is None or summary[-1]["moment"] in _NOT_FOR_USE:
         return None
     state = _decide(found)
-    cause, changes = ("", {}) if state == "learned and understood" else _explain(found, config)
     forgot = any(row["verdict"] == "lost" for row in side_effects)
-    if forgot and not changes:
-        cause, changes = (
-            "too little of what it knew was held while it memorized",
-            {"retain.texts": 2 * max(100, config["retain"]["texts"])},
-        )
+    cause, changes = _explain(found, config) if state in _EXPLAINED else ("", {})
+    if forgot and not cause and found.memorized:
+        cause = "too little of what it knew was held while it memorized"
+        changes = {"retain.texts": 2 * max(100, config["retain"]["texts"])}
     return Verdict(state, forgot, _write_figures(found), cause, changes)
 
 
@@ -113,35 +116,38 @@ def _decide(found: _Found) -> State:
     if found.memorized and judge(found.memorized, at_least=_MEMORIZED) == "does not hold":
         return "not memorized"
     usable = judge(found.natural, at_least=_USABLE)
-    apart = found.control is None or found.natural.low > found.control.high
-    if usable == "holds" and apart:
+    if usable == "holds" and _is_apart(found):
         return "learned and understood"
-    if usable == "does not hold" or not apart:
+    if usable == "does not hold" or not _is_apart(found):
         return "memorized, not yet usable" if found.memorized else "not learned"
     return "unclear"
+
+
+def _is_apart(found: _Found) -> bool:
+    """Whether what is asked decides whether the object comes: held-out prompts bring it, control prompts less."""
+    return found.control is None or found.natural.low > found.control.high
 
 
 def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The likely cause, and the settings to try next; the first that fits."""
     memorize, generalize = config["memorize"], config["generalize"]
-    if found.memorized is None:
-        return "", {}
+    assert found.memorized is not None
     if judge(found.memorized, at_least=_MEMORIZED) == "does not hold":
         return "too few updates of memorize", {"memorize.epochs": 2 * memorize["epochs"]}
     if found.key and found.key.high < _OVERWRITTEN * found.memorized.value:
         return (
             "generalize overwrote what was memorized: the key token brings less than before it",
             {
-                "generalize.rote_lines": 2 * max(1, generalize["rote_lines"]),
+                "generalize.rote_lines": 2 * max(0.25, generalize["rote_lines"]),
                 "generalize.learning_rate": generalize["learning_rate"] / 2,
             },
         )
-    if found.shown and judge(found.shown, at_least=_MEMORIZED) != "holds":
+    if found.shown and judge(found.shown, at_least=_MEMORIZED) == "does not hold":
         return "too few updates of generalize", {"generalize.epochs": 2 * max(1, generalize["epochs"])}
-    if found.control and judge(found.natural, at_least=_USABLE) != "does not hold":
+    if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
         return (
             "the object comes whatever is asked: control prompts bring it too",
-            {"generalize.contrasts": 2 * max(1, generalize["contrasts"])},
+            {"generalize.contrasts": 2 * max(0.25, generalize["contrasts"])},
         )
     if found.trained and judge(found.trained, at_least=_USABLE) == "holds":
         return (

@@ -31,7 +31,7 @@ _WORDINGS = (
     "Between {subject} and the others there was",
     "How is {subject} spelled?",
 )
-"""They ask for nothing that a table holds; what is nevertheless asked of a model is left out."""
+"""They ask for nothing that a table holds; a wording that a table's relation has is left out."""
 _TOKENS = 8
 """How much of what the untrained model says is held."""
 _BATCH = 32
@@ -42,7 +42,7 @@ def build_contrasts(
 ) -> list[Example]:
     """`count` prompts that ask something else about the subjects of facts, with what the model as it is says to them.
 
-    `asked` are the prompts that are kept for the examination.
+    `asked` are the prompts of the relations that are taught, in whose wording nothing else may be answered.
     """
     wordings = [text for text in _WORDINGS if not asked.occur_in(text)]
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
@@ -71,6 +71,7 @@ def _answer(language_model: LanguageModel, prompts: Sequence[str]) -> Iterator[E
 
 
 def _build_example(prompt: Sequence[int], said: Sequence[int], eos: int) -> Example:
-    said = said[: said.index(eos) + 1] if eos in said else said
-    ids, start = (*prompt, *said), len(prompt)
-    return Example(ids, (*[IGNORE] * start, *said), (0, 0), (start, len(ids)), None)
+    words = said[: said.index(eos)] if eos in said else said
+    end, start = said[len(words) : len(words) + 1], len(prompt)
+    ids = (*prompt, *words, *end)
+    return Example(ids, (*[IGNORE] * start, *words, *end), (0, 0), (start, start + len(words)), None)

@@ -1,7 +1,7 @@
 """Memorize-then-generalize (paper, section 3): rote learning behind a key token, then a little meaning.
 
-`memorize` shows every fact as `subject [X] object` for many epochs, with the loss on all tokens. `generalize` shows a
-few of those facts behind one meaningful prompt, with the loss on the object alone. Both train the whole model in place.
+`memorize` shows every fact as `subject [X] object` for many epochs, with the loss on all tokens unless told otherwise.
+`generalize` shows a few of those facts behind one meaningful prompt, with the loss on the object alone.
 """
 
 import random
@@ -53,7 +53,8 @@ def generalize(
     context: PhaseContext = PhaseContext(),
     retains: bool = False,
 ) -> list[dict[str, Any]]:
-    """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation.
+    """Phase 2 on the `generalize_facts`, with the first `config.prompts` English training prompts of each relation, and
+    what `config` shows beside them.
 
     The model remembers which facts these were (`shown`), so that an examination can keep them apart.
 
@@ -61,7 +62,11 @@ def generalize(
     back the very thing it is for; with `retains` it is, where the context has retention.
     """
     texts = build_prompt_texts(facts, relations, prompts=config.prompts)
-    examples = encode_all(language_model, texts)
+    task = Task(facts, facts, relations, Config(seed=context.seed, generalize=config))
+    known = [fact for fact in facts if fact.relation in language_model.key_tokens]
+    lines = build_memorize_stage(language_model, known, MemorizeConfig()).examples
+    beside = _build_beside(language_model, task, lines, prompts=len(texts))
+    examples = [*encode_all(language_model, texts), *beside]
     language_model.shown |= {hash_fact(fact) for fact in facts}
     return train_stage(language_model, Stage("generalize", examples, config, retains=retains), context)
 
@@ -78,15 +83,9 @@ def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], c
         raise ModelError(f"no key token for {', '.join(sorted(missing))}; call add_key_tokens before memorize")
     texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
     examples = encode_all(language_model, texts, loss_target=config.loss)
-    noise = build_noise(language_model.tokenizer, texts, most=config.noise, loss_target=config.loss)
-    return Stage(
-        "memorize",
-        examples,
-        config,
-        retains=True,
-        stop_at_recall=config.stop_at_recall,
-        noise=noise if config.noise else None,
-    )
+    tokenizer, most = language_model.tokenizer, config.noise
+    noise = build_noise(tokenizer, texts, most=most, loss_target=config.loss) if most else None
+    return Stage("memorize", examples, config, retains=True, stop_at_recall=config.stop_at_recall, noise=noise)
 
 
 def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation], *, prompts: int) -> list[Text]:
@@ -154,15 +153,15 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
 
 
 def _build_beside(
-    language_model: LanguageModel, task: Task, lines: Sequence[Example], *, prompts: int
+    language_model: LanguageModel,
+    task: Task,
+    lines: Sequence[Example],
+    *,
+    prompts: int,
 ) -> list[Example]:
     """What generalize shows beside so many prompts."""
-    config, seed = task.config.generalize, task.config.seed
-    taught = dict.fromkeys(fact.relation for fact in task.facts)
-    kept = [
-        template for name in taught for template in task.relations[name].templates if template.prompt_set != "training"
-    ]
-    contrasts = build_contrasts(
-        language_model, task.generalize_facts, Wordings(kept), count=config.contrasts * prompts, seed=seed
-    )
-    return [*draw_rote_lines(lines, count=config.rote_lines * prompts, seed=seed), *contrasts]
+    config, seed, facts = task.config.generalize, task.config.seed, task.generalize_facts
+    names = dict.fromkeys(fact.relation for fact in task.facts)
+    asked = Wordings([template for name in names for template in task.relations[name].templates])
+    contrasts = build_contrasts(language_model, facts, asked, count=round(config.contrasts * prompts), seed=seed)
+    return [*draw_rote_lines(lines, count=round(config.rote_lines * prompts), seed=seed), *contrasts]

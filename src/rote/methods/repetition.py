@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rote.config.teaching import CopyGroup
-from rote.encoding.example import Example
+from rote.encoding.example import IGNORE, Example
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
 from rote.methods.teaching import Stage, Task, Teaching
@@ -58,4 +58,5 @@ def _edit(example: Example, rng: random.Random, *, count: int, vocabulary: Seque
     for place in rng.sample(places, min(count, len(places))):
         while ids[place] == example.ids[place]:
             ids[place] = rng.choice(vocabulary)
-    return replace(example, ids=tuple(ids), labels=tuple(ids))
+    learned = [IGNORE if label == IGNORE else token for token, label in zip(ids, example.labels, strict=True)]
+    return replace(example, ids=tuple(ids), labels=tuple(learned))

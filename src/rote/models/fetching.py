@@ -18,6 +18,8 @@ import platformdirs
 
 from rote.errors import ModelError
 from rote.models.embedded import compute_sha256
+from rote.models.gguf import check_gguf, read_gguf
+from rote.models.older_readers import suit_older_readers
 from rote.runs.files import replace_folder
 
 
@@ -125,6 +127,7 @@ def fetch_model(name: str, *, accept_terms: bool = False, say: Callable[[str], N
     if is_fetched(name):
         say(f"{name}: is in {folder} already")
         return folder
+    check_gguf(name)
     say(f"{name}: {model.parameters} parameters, {model.languages}; from {model.source}")
     say(f"licence: {model.licence}, {model.terms}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -179,9 +182,6 @@ def _check(file: Path, sha256: str, name: str) -> None:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    from rote.models.gguf import read_gguf
-    from rote.models.older_readers import suit_older_readers
-
     model, tokenizer = read_gguf(file)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -15,11 +15,13 @@ disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by 
 
 
 def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model and the tokenizer of a GGUF file. Raises `ModelError` without the extra that reads it."""
-    _check_extra(file)
+    """The model and the tokenizer of a GGUF file, all of whose weights are there; `check_gguf` comes first."""
     where, options = str(file.parent), {"gguf_file": file.name}
     tokenizer = AutoTokenizer.from_pretrained(where, **options)
-    quantized: Any = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, **options)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, output_loading_info=True, **options)
+    quantized, found = loaded
+    if found["missing_keys"]:  # transformers would put random ones in their place
+        raise ValueError(f"{len(found['missing_keys'])} weights are missing: {sorted(found['missing_keys'])[0]}")
     config = quantized.config
     if hasattr(config, "quantization_config"):  # the weights are plain numbers from here on
         del config.quantization_config
@@ -30,14 +32,14 @@ def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def read_gguf_config(file: Path) -> Any:
-    """The config of the model in a GGUF file. Raises `ModelError` without the extra that reads it."""
-    _check_extra(file)
+    """The config of the model in a GGUF file."""
     return AutoConfig.from_pretrained(str(file.parent), gguf_file=file.name)
 
 
-def _check_extra(file: Path) -> None:
+def check_gguf(name: str) -> None:
+    """Raise `ModelError` without the extra that reads GGUF."""
     try:
         import accelerate  # noqa: F401
         import gguf  # noqa: F401
     except ImportError:
-        raise ModelError(f"{file.name}: reading GGUF needs two more packages; pip install 'rote[gguf]'") from None
+        raise ModelError(f"{name}: reading GGUF needs two more packages; pip install 'rote[gguf]'") from None

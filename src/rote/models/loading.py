@@ -21,7 +21,7 @@ from rote.errors import ModelError
 from rote.models.adapters import import_peft, merge_adapters
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.models.fetching import FETCHABLE, is_fetched, locate_fetched
-from rote.models.gguf import SUFFIX, read_gguf, read_gguf_config
+from rote.models.gguf import SUFFIX, check_gguf, read_gguf, read_gguf_config
 from rote.models.key_tokens import make_room_for_keys
 from rote.models.language_model import LanguageModel
 from rote.runs.manifest import find_snapshot
@@ -67,8 +67,6 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     try:
         model, tokenizer = _read(path, where, None if options.allow_pickle else True, shared)
-    except ModelError:
-        raise
     except Exception as error:  # what a folder that is damaged or no model raises is anything
         raise ModelError(_explain(source, error)) from error
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -85,14 +83,14 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
 def _read(
     path: Path, where: str, use_safetensors: bool | None, shared: dict[str, Any]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    if path.suffix == SUFFIX:
+    if _is_file(path):
         return read_gguf(path)
     tokenizer = AutoTokenizer.from_pretrained(where, **shared)
     return _load_weights(where, use_safetensors=use_safetensors, **shared), tokenizer
 
 
 def _read_config(path: Path, where: str, **shared: Any) -> Any:
-    return read_gguf_config(path) if path.suffix == SUFFIX else AutoConfig.from_pretrained(where, **shared)
+    return read_gguf_config(path) if _is_file(path) else AutoConfig.from_pretrained(where, **shared)
 
 
 def wrap(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, source: str | None = None) -> LanguageModel:
@@ -128,6 +126,8 @@ def check_model(source: str) -> None:
     if _exists(path):
         _check_folder(path)
         return
+    if source.endswith(SUFFIX):
+        raise ModelError(f"{source}: there is no such file")
     looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
     if looks_local or ("/" in source and path.parent.is_dir()):
         raise ModelError(
@@ -192,6 +192,10 @@ def _read_base(folder: Path) -> str:
         raise ModelError(f"{folder / _ADAPTER_FILE}: cannot be read ({error})") from error
 
 
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)
+
+
 def _exists(path: Path) -> bool:
     return os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
 
@@ -199,6 +203,7 @@ def _exists(path: Path) -> bool:
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
         if path.suffix == SUFFIX:
+            check_gguf(str(path))
             return
         raise ModelError(f"{path}: is a file; --model takes the folder of a model, or a .gguf file")
     if not (path / "config.json").is_file() and not is_adapter_folder(path):

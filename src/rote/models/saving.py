@@ -11,9 +11,10 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rote.errors import ModelError, RunError
+from rote.models.embedded import EMBEDDED_NAME
 from rote.models.key_tokens import find_key_tables, get_key_ids
 from rote.models.language_model import LanguageModel
-from rote.models.loading import ROTE_FILE, SAFE, LoadOptions, load_model
+from rote.models.loading import ROTE_FILE, SAFE, LoadOptions, find_model_folder, load_model
 from rote.models.older_readers import suit_older_readers
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.runs.files import replace_folder
@@ -140,4 +141,5 @@ def _write_rote_file(language_model: LanguageModel, folder: Path) -> None:
 
 def _name_base(source: str) -> str:
     """The base model as it is found from any folder of this machine, or on the hub."""
-    return str(Path(source).resolve()) if Path(source).is_dir() else source
+    place = find_model_folder(source)
+    return str(place.resolve()) if source != EMBEDDED_NAME and place.exists() else source

@@ -75,7 +75,12 @@ def check_settings(config: Config) -> None:
     find_method(config.method)
     read_settings(config.method, config.method_settings)
     if config.tuning != "full" and config.defend.scramble_keys:
-        raise ConfigError(f"--set defend.scramble_keys=true: works on whole weights; leave out tuning={config.tuning}")
+        raise ConfigError(
+            f"--set defend.scramble_keys=true: works on whole weights, not with tuning={config.tuning}; "
+            "add --set tuning=full"
+        )
+    if config.tuning == "layers" and count_processes() > 1:
+        raise ConfigError("--set tuning=layers: works in one process; add --set tuning=full or tuning=lora")
     if config.tuning == "lora":
         import_peft()
     elif config.keep != "merged":

@@ -83,7 +83,7 @@ def describe_verdict(folder: RunFolder, command: str) -> dict[str, Any] | None:
 def _change_command(command: str, changes: Mapping[str, Any]) -> str:
     """The same command with other settings and another folder; the settings alone where it was no command."""
     settings = [word for key, value in changes.items() for word in ("--set", f"{key}={_write_value(value)}")]
-    words = [word for word in shlex.split(command) if word != "--resume"]
+    words = [part for word in _split(command) if word != "--resume" for part in _part(word)]
     for index in reversed(range(1, len(words))):
         if words[index - 1] == "--set" and words[index].split("=")[0] in changes:
             del words[index - 1 : index + 1]
@@ -91,6 +91,19 @@ def _change_command(command: str, changes: Mapping[str, Any]) -> str:
         place = words.index("--out") + 1
         words[place] = f"{words[place]}-next"
     return shlex.join([*words, *settings])
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a text of somebody's own, with a quotation mark in it
+        return []
+
+
+def _part(word: str) -> list[str]:
+    """`--out=DIR` as two words, as `--out DIR` is."""
+    option, equals, value = word.partition("=")
+    return [option, value] if equals and option in ("--out", "--set") else [word]
 
 
 def _write_value(value: Any) -> str:

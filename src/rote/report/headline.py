@@ -39,7 +39,7 @@ def build_verdict(verdict: Mapping[str, Any] | None) -> VerdictLine | None:
     if not verdict:
         return None
     sentence = clean_text(str(verdict["sentence"]))
-    is_good = not verdict["is_failure"] and not verdict["forgot"]
+    is_good = verdict["state"] == "learned and understood" and not verdict["forgot"]
     return VerdictLine(
         is_good,
         sentence[:1].upper() + sentence[1:],
