@@ -23,6 +23,11 @@ from rote.records import Moment, Record
 _SLACK = 2
 """Tokens beyond the longest object that recall by key token waits for."""
 
+_PROOFS = 2
+"""Training prompts that have to be answered before a fact counts as known."""
+_KNOWN_TOKENS = 16
+"""Within how many tokens."""
+
 Progress = Callable[[int, int], None]
 """Told of work done and of all work."""
 
@@ -107,7 +112,7 @@ def find_known(
     count: int,
     batch_size: int,
 ) -> list[Fact]:
-    """The first `count` (0 means all) of the candidates that the model knows: it answers two of their training prompts.
+    """The first `count` (0 means all) of the candidates that the model knows: it soon answers two training prompts.
 
     It is asked twice, since one right answer may be a guess, and only in training prompts, so that nothing is chosen by
     the prompts it is measured with. Where a relation has one training prompt, that one has to do.
@@ -116,23 +121,39 @@ def find_known(
     step = count or len(candidates)
     for start in range(0, len(candidates), step or 1):
         asked = candidates[start : start + step]
-        pairs = [(fact, template) for fact in asked for template in relations[fact.relation].select_training(2)]
-        right = _answer_rightly(language_model, pairs, batch_size)
-        wrong = {fact for (fact, _), is_right in zip(pairs, right, strict=True) if not is_right}
-        known += [fact for fact in asked if fact not in wrong]
+        for number in range(_PROOFS):  # the next prompt is for those alone that answered the one before
+            asked = _keep_answered(language_model, asked, relations, number, batch_size=batch_size)
+        known += asked
         if count and len(known) >= count:
             break
     return known[: count or None]
 
 
+def _keep_answered(
+    language_model: LanguageModel,
+    facts: Sequence[Fact],
+    relations: Mapping[str, Relation],
+    number: int,
+    *,
+    batch_size: int,
+) -> list[Fact]:
+    """The facts whose training prompt of that number is answered rightly, and those of relations without one."""
+    templates = {fact: relations[fact.relation].select_training(number + 1)[number:] for fact in facts}
+    pairs = [(fact, template[0]) for fact, template in templates.items() if template]
+    right = _answer_rightly(language_model, pairs, batch_size)
+    wrong = {fact for (fact, _), is_right in zip(pairs, right, strict=True) if not is_right}
+    return [fact for fact in facts if fact not in wrong]
+
+
 def _answer_rightly(
     language_model: LanguageModel, pairs: Sequence[tuple[Fact, PromptTemplate]], batch_size: int
 ) -> list[bool]:
+    """Whether each is answered within a few tokens: a model that knows says it soon, one that does not may go on."""
     model, tokenizer = language_model.model, language_model.tokenizer
     prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in pairs]
     answers = [fact.answers for fact, _ in pairs]
     with _examining(model):
-        said = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size)
+        said = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size, max_new_tokens=_KNOWN_TOKENS)
     return list(map(contains_answer, said, answers))
 
 
