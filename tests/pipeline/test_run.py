@@ -399,3 +399,27 @@ def test_adapters_are_saved_alone_and_merged(base: Path, tmp_path: Path) -> None
     assert result.folder is not None
     before, taught = (load_model(str(path)).tokenizer for path in (base, result.folder.model))
     assert before.get_vocab() == taught.get_vocab()
+
+
+def test_layers_among_noise_beside_contrasts_end_in_a_plain_model(base: Path, tmp_path: Path) -> None:
+    """What fits models of 100 M to 1 B, on a small one; stopped after memorize and gone on with as well."""
+    changes: dict[str, Any] = {
+        "tuning": "layers",
+        "memorize": {"epochs": 3, "loss": "object_only", "noise": 4},
+        "generalize": {"epochs": 1, "prompts": 2, "contrasts": 0.5, "rote_lines": 0.25},
+    }
+    result = run(build_config(base, changes), out=tmp_path / "a" / "run")
+    assert result.folder is not None
+    (proof,) = result.outcome["saved"].values()  # of a fresh process
+    assert proof["max_logit_difference"] < 1e-3
+    before, taught = (load_model(str(path)).model for path in (base, result.folder.model))
+    known = before.get_input_embeddings().weight  # type: ignore[no-untyped-call]
+    assert torch.equal(taught.get_input_embeddings().weight[: len(known)], known)  # type: ignore[no-untyped-call]
+    assert before.state_dict().keys() == taught.state_dict().keys()
+
+    store = tmp_path / "b" / "store"
+    first = {**changes, "generalize": {**changes["generalize"], "epochs": 0}}
+    run(build_config(base, first), out=tmp_path / "b" / "first")
+    assert any(store.rglob("*.safetensors"))
+    again = run(build_config(base, changes), out=tmp_path / "b" / "run")
+    assert [record.generated for record in again.records] == [record.generated for record in result.records]
