@@ -22,7 +22,7 @@ def run(finished_run: FinishedRun, tmp_path: Path) -> FinishedRun:
 def test_it_ends_in_one_table_one_file_and_one_report(run: FinishedRun) -> None:
     before = (run.folder / "report.html").read_text(encoding="utf-8")
     outcome = call_rote(*run.words, "--against", "fine_tuning,in_context")
-    assert outcome.code == 0, outcome.err
+    assert outcome.code == 3, outcome.err
     assert outcome.out.count("generation accuracy at the end") == 1
     comparison = json.loads((run.folder / "comparison.json").read_text(encoding="utf-8"))
     ours, fine_tuning, in_context = comparison["methods"]
