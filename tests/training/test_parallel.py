@@ -64,8 +64,10 @@ def start(base: Path, out: Path, *more: str, processes: int) -> subprocess.Popen
 
 
 def finish(begun: subprocess.Popen[str]) -> str:
+    """What it printed. These runs teach too little for a good verdict, which is exit code 3; torchrun makes 1 of it."""
     out, err = begun.communicate(timeout=400)
-    assert begun.returncode == 0, err[-4000:]
+    expected = 1 if "torch.distributed.run" in str(begun.args) else 3
+    assert begun.returncode == expected, err[-4000:]
     return out
 
 
