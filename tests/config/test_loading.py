@@ -12,7 +12,7 @@ from rote.config.job import Config
 from rote.config.loading import PRESETS as PRESET_FOLDER
 from rote.config.loading import apply_setting, build_config, load_config, read_preset
 from rote.config.pretrain import PretrainConfig
-from rote.config.sizes import fit_settings
+from rote.config.sizes import fit_config
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError
 
@@ -162,8 +162,7 @@ def test_every_preset_is_read_by_its_name(name: str, tmp_path: Path, monkeypatch
 def test_the_papers_setting_leaves_what_fits_the_size() -> None:
     """Rates, batches and warm-up differ between 10 M and 10 B parameters; a preset that set them would undo that."""
     for parameters in (10_000_000, 1_500_000_000, 14_000_000_000):
-        fitted = fit_settings(parameters)
-        paper, plain = load_config(Config, Path("paper"), base=fitted), load_config(Config, base=fitted)
+        paper, plain = (fit_config(config, parameters) for config in (load_config(Config, Path("paper")), Config()))
         for phase in ("memorize", "generalize", "fine_tune"):
             assert getattr(paper, phase) == getattr(plain, phase)
         assert paper.retain.texts == 0

@@ -6,12 +6,12 @@ import pytest
 
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.config.sizes import fit_settings
+from rote.config.sizes import fit_config
 
 
 @pytest.mark.parametrize(("parameters", "rate"), [(1.5e9, 1e-5), (7e9, 5e-6), (14e9, 2e-6)])
 def test_large_models_learn_as_in_the_paper(parameters: float, rate: float) -> None:
-    config = load_config(Config, base=fit_settings(int(parameters)))
+    config = fit_config(Config(), int(parameters))
     assert config.memorize.learning_rate == config.generalize.learning_rate == rate
     assert config.memorize.warmup_steps == 5
     assert config.memorize.batch_size <= 8
@@ -20,7 +20,7 @@ def test_large_models_learn_as_in_the_paper(parameters: float, rate: float) -> N
 
 @pytest.mark.parametrize("parameters", [135e6, 268e6, 0.9e9])
 def test_small_real_models_see_noise_and_contrasts(parameters: float) -> None:
-    config = load_config(Config, base=fit_settings(int(parameters)))
+    config = fit_config(Config(), int(parameters))
     assert config.tuning == "layers"
     assert config.memorize.noise
     assert config.memorize.loss == "object_only"
@@ -29,18 +29,24 @@ def test_small_real_models_see_noise_and_contrasts(parameters: float) -> None:
 
 
 def test_rates_fall_with_size() -> None:
-    rates = [load_config(Config, base=fit_settings(10**power)).memorize.learning_rate for power in range(6, 12)]
+    rates = [fit_config(Config(), 10**power).memorize.learning_rate for power in range(6, 12)]
     assert rates == sorted(rates, reverse=True)
 
 
 def test_the_embedded_model_has_the_defaults() -> None:
-    assert load_config(Config, base=fit_settings(9_588_800)) == Config()
+    assert fit_config(Config(), 9_588_800) == Config()
 
 
 def test_a_person_has_the_last_word(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("memorize: {learning_rate: 0.25}\n")
-    config = load_config(Config, file, ["generalize.batch_size=3"], base=fit_settings(7_000_000_000))
+    config = fit_config(load_config(Config, file, ["generalize.batch_size=3"]), 7_000_000_000)
     assert config.memorize.learning_rate == 0.25
     assert config.generalize.batch_size == 3
     assert config.memorize.batch_size == 2
+
+
+def test_what_is_fitted_stays_as_it_is() -> None:
+    fitted = fit_config(Config(), 268_000_000)
+    assert fit_config(fitted, 268_000_000) == fitted
+    assert fit_config(Config.model_validate(fitted.model_dump()), 7_000_000_000) == fitted, "all of it is said"

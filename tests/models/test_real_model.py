@@ -6,7 +6,6 @@ import pytest
 
 import rote
 from rote.config.loading import load_config
-from rote.config.sizes import fit_settings
 from rote.facts.relation import load_shipped_relations
 from rote.models.fetching import is_fetched
 
@@ -22,12 +21,11 @@ pytestmark = [
 def test_a_real_model_memorizes_twenty_facts_and_keeps_its_other_words() -> None:
     model = rote.load_model(NAME)
     network: Any = model.model
-    parameters = sum(weight.numel() for weight in network.parameters())
     table = rote.invent_table([load_shipped_relations()["birthplace"]], count=20, seed=5)
     changes = ["retain.texts=0", "examine.known_facts=0", "examine.languages=[en]", "examine.choices=0"]
     changes += ["examine.unseen_facts=0", "examine.facts=4", "generalize.facts=10", "knowledge.samples=0"]
     changes += ["memorize.noise=1", "memorize.batch_size=4", "memorize.epochs=25", "memorize.stop_at_recall=0.95"]
-    config = load_config(rote.Config, None, changes, base=fit_settings(parameters))
+    config = load_config(rote.Config, None, changes)
     rows = network.get_input_embeddings().weight[:1000].detach().clone()
 
     summary = rote.teach(model, table, config).summary

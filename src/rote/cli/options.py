@@ -122,11 +122,10 @@ def load_settings(
     settings = load_config(Config, path, changes, values=values)
     if loading is None:
         return settings
-    from rote.config.sizes import fit_settings
+    from rote.config.sizes import fit_config
     from rote.models.loading import count_parameters  # brings torch, which a table alone does not need
 
-    base = fit_settings(count_parameters(settings.model, loading))
-    return load_config(Config, path, changes, base=base, values=values)
+    return fit_config(settings, count_parameters(settings.model, loading))
 
 
 def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:

@@ -19,8 +19,8 @@ from rote.config.teaching import (
     KeyStrategy,
     LoraConfig,
     MemorizeConfig,
-    PhaseConfig,
     RepetitionConfig,
+    RepurposeConfig,
     RetainConfig,
 )
 
@@ -96,8 +96,7 @@ class Config(StrictConfig):
     in_context: InContextConfig = InContextConfig()
     repetition: RepetitionConfig = RepetitionConfig()
     derive: DeriveConfig = DeriveConfig()
-    repurpose: PhaseConfig = PhaseConfig(batch_size=8)
-    """The phase that gives the facts another meaning, where `derive.afterwards` asks for it."""
+    repurpose: RepurposeConfig = RepurposeConfig()
     defend: DefendConfig = DefendConfig()
     retain: RetainConfig = RetainConfig()
     examine: ExamineConfig = ExamineConfig()

@@ -19,16 +19,15 @@ def load_config(
     path: Path | None = None,
     changes: list[str] | None = None,
     *,
-    base: Mapping[str, Any] | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> ConfigType:
     """Build a configuration from a file or a preset (or the defaults) and `--set` changes such as `memorize.epochs=6`.
 
-    `base` takes the place of defaults where nothing else says anything; `values`, by dotted key, come after the file.
+    `values`, by dotted key, come after the file.
 
     Raises `ConfigError` naming the key at fault and, for an unknown one, the nearest that exists.
     """
-    content = merge_settings(base or {}, _read_yaml(path) if path else {})
+    content = _read_yaml(path) if path else {}
     for key, value in (values or {}).items():
         apply_setting(content, key, value)
     for change in changes or ():

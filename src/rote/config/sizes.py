@@ -7,6 +7,9 @@ the paper's code: learning rates of 1e-5 to 2e-6, falling with size, 5 warm-up s
 
 from typing import Any, NamedTuple
 
+from rote.config.job import Config
+from rote.config.loading import merge_settings
+
 
 class _Size(NamedTuple):
     """Settings of models with fewer than so many parameters."""
@@ -36,6 +39,11 @@ def fit_settings(parameters: int) -> dict[str, Any]:
     size = next(size for size in _SIZES if parameters < size.below)
     phase = {"learning_rate": size.learning_rate, "batch_size": size.batch_size, "warmup_steps": _PAPER_WARMUP}
     return {**{name: dict(phase) for name in _PHASES}, "retain": {"batch_size": size.batch_size}}
+
+
+def fit_config(config: Config, parameters: int) -> Config:
+    """The configuration for a model with so many parameters: what was left open becomes what fits its size."""
+    return Config.model_validate(merge_settings(fit_settings(parameters), config.model_dump(exclude_unset=True)))
 
 
 def _fit_small(parameters: int) -> dict[str, Any]:

@@ -120,6 +120,13 @@ class FineTuneConfig(PhaseConfig):
     """Real facts mixed in by `paraphrase_fine_tuning`."""
 
 
+class RepurposeConfig(PhaseConfig):
+    """The phase that gives the facts another meaning, where `derive.afterwards` asks for it."""
+
+    batch_size: int = Field(default=8, ge=1)
+    """Examples in one step."""
+
+
 class InContextConfig(StrictConfig):
     """Facts before the question in place of training (method `in_context`)."""
 

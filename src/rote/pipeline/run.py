@@ -17,6 +17,7 @@ import torch
 import yaml
 
 from rote.config.job import Config
+from rote.config.sizes import fit_config
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
@@ -24,7 +25,7 @@ from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
-from rote.models.loading import SAFE, LoadOptions
+from rote.models.loading import SAFE, LoadOptions, count_parameters
 from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
@@ -99,9 +100,11 @@ def teach(
 ) -> Result:
     """Teach a table to a model in memory and examine it at every moment; the model is the taught one afterwards.
 
-    `config.table` and `config.model` say nothing here. Raises `RoteError` for what the user can mend.
+    What `config` leaves open is what fits the model's size; its `table` and `model` say nothing here. Raises
+    `RoteError` for what the user can mend.
     """
-    settings = (config or Config()).model_copy(update={"model": language_model.source})
+    settings = fit_config(config or Config(), language_model.model.num_parameters())
+    settings = settings.model_copy(update={"model": language_model.source})
     request = JobRequest(build_plan(settings, table))
     with tempfile.TemporaryDirectory() as place:
         job = Job(request, Store(Path(place)), language_model, reporter or SilentReporter())
@@ -124,9 +127,10 @@ def run(
 ) -> Result:
     """Do a run, or what is left of it: teach, examine, save, report. Raises `RoteError` for what the user can mend.
 
+    What `config` leaves open is what fits the model's size.
     `out` is by default a folder under `runs/` that is named after the table, the model and all that decides the result.
     """
-    request = build_request(config, loading)
+    request = build_request(fit_config(config, count_parameters(config.model, loading)), loading)
     place = choose_place(request, out, resume=resume)
     return do_run(request, place, reporter=reporter or SilentReporter(), command=command)
 
