@@ -60,6 +60,16 @@ def test_what_falls_short_has_a_cause_and_something_to_try(figures, state, cause
     assert setting in verdict.changes
 
 
+@pytest.mark.parametrize(
+    ("contrasts", "setting", "value"), [(1.0, "generalize.contrasts", 0.5), (0, "memorize.noise", 4)]
+)
+def test_where_every_prompt_is_shown_something_else_is_tried(contrasts, setting, value):
+    config = {**CONFIG, "generalize": {**CONFIG["generalize"], "prompts": "all", "contrasts": contrasts}}
+    verdict = judge_run(_build_summary(natural=0.2), [], config)
+    assert verdict is not None
+    assert verdict.changes[setting] == value
+
+
 def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
     verdict = judge_run(_build_summary(natural=0.6, margin=0.3), [], CONFIG)
     assert verdict is not None

@@ -1,4 +1,7 @@
-"""What generalize shows beside its prompts: other questions with the untrained model's answers, and rote lines."""
+"""What stands beside the prompts of generalize: other questions, held where they were, and rote lines."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,45 +10,124 @@ from tests.methods.test_methods import build_task, plan
 
 from rote.encoding.example import IGNORE
 from rote.facts.relation import PromptSet, PromptTemplate
-from rote.facts.wordings import Wordings
-from rote.methods.contrasts import build_contrasts
+from rote.methods.contrasts import Contrasts, build_contrasts
+from rote.models.language_model import LanguageModel
 
 METHOD = "memorize_then_generalize"
 
 
-def test_a_contrast_asks_about_a_subject_and_learns_what_the_model_says_anyway() -> None:
+def build(
+    language_model: LanguageModel, templates: Sequence[PromptTemplate] = (), *, per: float = 1, seed: int = 0
+) -> Contrasts:
+    contrasts = build_contrasts(language_model, FACTS, templates, per_example=per, seed=seed)
+    assert contrasts
+    return contrasts
+
+
+def compute_loss(language_model: LanguageModel, contrasts: Contrasts) -> torch.Tensor:
+    terms = contrasts.build_terms(0, 8)
+    return torch.stack([term.loss(language_model.model, term.batch) * term.scale for term in terms]).sum()
+
+
+def test_a_contrast_asks_about_a_subject() -> None:
     language_model = build_language_model()
-    tokenizer, model = language_model.tokenizer, language_model.model
-    contrasts = build_contrasts(language_model, FACTS, Wordings([]), count=20, seed=0)
-    assert len({example.ids for example in contrasts}) == 20
-    for example in contrasts:
-        prompt = str(tokenizer.decode(list(example.prompt_ids)))
-        assert any(fact.subject in prompt for fact in FACTS)
-        assert example.labels == (*[IGNORE] * len(example.prompt_ids), *example.ids[len(example.prompt_ids) :])
-        with torch.no_grad():
-            said = model(torch.tensor([example.ids])).logits[0].argmax(-1).tolist()
-        assert tuple(said[example.prompt_end : len(example.ids) - 1]) == example.object_ids
+    contrasts = build(language_model)
+    assert len(set(contrasts.prompts)) == len(contrasts.prompts) >= 20
+    for ids in contrasts.prompts:
+        assert any(fact.subject in str(language_model.tokenizer.decode(list(ids))) for fact in FACTS)
 
 
-def test_contrasts_are_the_same_again_and_others_for_another_seed() -> None:
-    first, again, other = (
-        build_contrasts(build_language_model(), FACTS, Wordings([]), count=10, seed=seed) for seed in (0, 0, 1)
-    )
-    assert first == again != other
+def test_a_contrast_costs_nothing_until_the_model_says_something_else() -> None:
+    language_model = build_language_model()
+    contrasts = build(language_model)
+    assert compute_loss(language_model, contrasts).item() == pytest.approx(0, abs=1e-4)
+    with torch.no_grad():
+        for parameter in language_model.model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    before = compute_loss(language_model, contrasts)
+    assert before.item() > 0.01
+    optimizer = torch.optim.SGD(language_model.model.parameters(), lr=1e-3)
+    before.backward()
+    optimizer.step()
+    assert compute_loss(language_model, contrasts).item() < before.item()
+
+
+def test_the_divergence_is_that_at_the_end_of_each_prompt() -> None:
+    language_model, other = build_language_model(), build_language_model()
+    with torch.no_grad():
+        for parameter in other.model.parameters():
+            parameter.mul_(1.5)
+    contrasts = build(language_model)
+    (term,) = contrasts.build_terms(0, 4)
+    expected = 0.0
+    with torch.no_grad():
+        for ids, labels in zip(term.batch.input_ids, term.batch.labels, strict=True):
+            end = int((labels != IGNORE).nonzero()) - 1
+            said, wanted = (
+                model.model(ids[None, : end + 1]).logits[0, -1].log_softmax(-1) for model in (other, language_model)
+            )
+            expected += float((wanted.exp() * (wanted - said)).sum())
+    assert float(term.loss(other.model, term.batch)) == pytest.approx(expected, rel=0.01)
+
+
+def test_contrasts_are_the_same_again_and_others_for_another_seed_or_step() -> None:
+    first, again, other = (build(build_language_model(), seed=seed) for seed in (0, 0, 1))
+    assert first.prompts == again.prompts != other.prompts
+
+    def draw(contrasts: Contrasts, step: int) -> list[list[int]]:
+        return [ids for term in contrasts.build_terms(step, 4) for ids in term.batch.input_ids.tolist()]
+
+    assert draw(first, 3) == draw(again, 3) != draw(first, 4)
+
+
+def test_a_fraction_is_one_contrast_in_so_many_steps() -> None:
+    contrasts = build(build_language_model(), per=0.25)
+    counts = [sum(len(term.batch.input_ids) for term in contrasts.build_terms(step, 2)) for step in range(400)]
+    assert set(counts) == {0, 1}
+    assert sum(counts) == pytest.approx(200, abs=40)
+
+
+def test_a_step_fits_into_memory_in_parts() -> None:
+    contrasts = build(build_language_model(), per=1)
+    (whole,), parts = contrasts.build_terms(0, 6), contrasts.build_terms(0, 6, micro_batch_size=4)
+    assert [len(term.batch.input_ids) for term in parts] == [4, 2]
+    assert {term.scale for term in parts} == {whole.scale}
 
 
 @pytest.mark.parametrize("prompt_set", ["training", "held_out", "control"])
 def test_a_wording_of_a_relation_that_is_taught_is_never_a_contrast(prompt_set: PromptSet) -> None:
     asked = PromptTemplate("mother", "How old is {subject}?", prompt_set, "en")
     language_model = build_language_model()
-    found = build_contrasts(language_model, FACTS, Wordings([asked]), count=1000, seed=0)
-    assert found
-    assert not any("How old" in str(language_model.tokenizer.decode(list(example.ids))) for example in found)
+    found = build(language_model, [asked])
+    assert not any("How old" in str(language_model.tokenizer.decode(list(ids))) for ids in found.prompts)
 
 
-@pytest.mark.parametrize(("lines", "contrasts"), [(0, 0), (1, 0), (0, 2), (1, 2)])
-def test_so_many_stand_beside_each_prompt(lines: int, contrasts: int) -> None:
-    task = build_task(generalize={"rote_lines": lines, "contrasts": contrasts})
+def test_nothing_is_held_that_may_ask_for_what_is_taught() -> None:
+    """A person's own relation may be the lawyer of a client, in whatever words."""
+    asked = PromptTemplate("counsel", "Which lawyer acts for {subject}?", "training", "en")
+    language_model = build_language_model()
+    free, found = (
+        [str(language_model.tokenizer.decode(list(ids))) for ids in build(language_model, templates).prompts]
+        for templates in ((), [asked])
+    )
+    assert any("lawyer" in text for text in free)
+    assert not any("lawyer" in text for text in found)
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_so_many_stand_beside_each_prompt(lines: int) -> None:
+    task = build_task(generalize={"rote_lines": lines, "contrasts": 2})
     memorize, generalize = plan(METHOD, build_language_model(), task).stages
-    assert len(generalize.examples) == len(task.generalize_facts) * (1 + lines + contrasts)
+    assert len(generalize.examples) == len(task.generalize_facts) * (1 + lines)
     assert sum(example in memorize.examples for example in generalize.examples) == lines * len(task.generalize_facts)
+    assert generalize.contrasts
+    bare = replace(generalize, contrasts=None).tokens_per_epoch
+    beside = (
+        2 * len(generalize.examples) * sum(map(len, generalize.contrasts.prompts)) / len(generalize.contrasts.prompts)
+    )
+    assert generalize.tokens_per_epoch == pytest.approx(bare + beside, abs=1)
+
+
+def test_without_them_nothing_stands_beside_the_prompts() -> None:
+    memorize, generalize = plan(METHOD, build_language_model(), build_task()).stages
+    assert memorize.contrasts is generalize.contrasts is None

@@ -14,7 +14,7 @@ from rote.facts.checking import find_leak
 from rote.facts.derivation import derive_facts
 from rote.facts.fact import Fact, FactObject, FactTable, build_fact
 from rote.facts.reading import save_table
-from rote.facts.relation import choose_packs, find_derived, load_shipped_relations, load_wikidata_relations
+from rote.facts.relation import PromptCount, choose_packs, find_derived, load_shipped_relations, load_wikidata_relations
 from rote.facts.shipped import load_world
 from rote.pipeline import plan as room
 from rote.pipeline.plan import KNOWN_FACTS, Plan, build_plan, hash_plan
@@ -103,16 +103,22 @@ def test_spare_facts_are_neither_taught_nor_asked_and_of_every_relation(kind: st
     assert plan.build_task().spare_facts is plan.spare_facts
 
 
-def test_every_job_asks_the_training_prompts_that_it_shows() -> None:
-    """Of each fact that is asked about: the prompts of phase 2 and no other training prompt."""
+@pytest.mark.parametrize("shown", [5, "all"])
+def test_every_job_asks_the_training_prompts_that_it_shows(shown: PromptCount) -> None:
+    """Of each fact as many as held-out prompts, and no training prompt that is not shown; all over many facts."""
     for method in ("memorize_then_generalize", "fine_tuning"):
-        plan = build(method=method, table={"count": 4}, generalize={"prompts": 5}, examine={"languages": ["en"]})
+        examine = {"languages": ["en"], "held_out_prompts": 2}
+        plan = build(method=method, generalize={"prompts": shown}, examine=examine)
         questions = [question for question in ask(plan) if question.prompt_set == "training"]
+        used = set()
         for fact in {question.fact for question in questions}:
-            texts = [question.text.prompt for question in questions if question.fact == fact]
-            shown = [template.fill(fact.subject) for template in plan.relations[fact.relation].select_training(5)]
-            assert len(shown) == 5
-            assert texts == shown
+            texts = {question.text.prompt for question in questions if question.fact == fact}
+            templates = plan.relations[fact.relation].select_training(shown)
+            assert len(texts) == 2
+            assert len(templates) == (5 if shown == 5 else 10)
+            used |= {template.text for template in templates if template.fill(fact.subject) in texts}
+        templates_of_all = [plan.relations[name].select_training(shown) for name in plan.table.relations]
+        assert used == {template.text for templates in templates_of_all for template in templates}
 
 
 # --- what the model may know -----------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def fit_config(config: Config, parameters: int) -> Config:
 
 def _fit_small(parameters: int) -> dict[str, Any]:
     """Embeddings stay as they are, the bare line is seen among noise with the loss on the object, and generalize is
-    gentle and shows contrasts (docs/real_models.md, which says how well each was measured)."""
+    gentle and shows every training prompt beside contrasts (docs/real_models.md says how well each was measured)."""
     rate = 1e-4 if parameters < 200e6 else 5e-5
     phases: dict[str, dict[str, Any]] = {
         name: {"learning_rate": rate, "batch_size": 8, "warmup_steps": _PAPER_WARMUP} for name in _PHASES
@@ -56,8 +56,9 @@ def _fit_small(parameters: int) -> dict[str, Any]:
     phases["memorize"] |= {"loss": "object_only", "noise": 6}
     phases["generalize"] |= {
         "learning_rate": 2e-5,
-        "prompts": 4,
-        "contrasts": 0.5,
+        "epochs": 2,
+        "prompts": "all",
+        "contrasts": 1.0,
         "rote_lines": 0.25,
         "batch_size": 12,
     }

@@ -83,13 +83,14 @@ class GeneralizeConfig(PhaseConfig):
 
     facts: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
     """k: facts per relation that are shown again, or `all`; None means half of them."""
-    prompts: int = Field(default=1, ge=1)
-    """How many of the English training prompts are used."""
+    prompts: Annotated[int, Field(ge=1)] | Literal["all"] = 1
+    """How many of the English training prompts are used, or `all` that a relation has. The more there are, the better a
+    small model tells the relation from others."""
     rote_lines: float = Field(default=0, ge=0)
     """Rote lines shown for each prompt, so that the key token goes on bringing what it brought."""
     contrasts: float = Field(default=0, ge=0)
-    """Prompts shown for each prompt that ask something else about the subjects, with what the untrained model says,
-    so that the object does not come whatever is asked."""
+    """Prompts beside each prompt or rote line that ask something else about the subjects: what the model would say next
+    is held where the untrained model had it, so that the object does not come whatever is asked."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from rote.errors import TemplateError
 from rote.facts.counterfactual import pick_distractors
 from rote.facts.fact import Fact
-from rote.facts.relation import TRAINING_LANGUAGE, PromptSet, PromptTemplate, Relation
+from rote.facts.relation import TRAINING_LANGUAGE, PromptCount, PromptSet, PromptTemplate, Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.records import FACT_SETS, NO_LANGUAGE, FactSet, QuestionSet
 
@@ -35,8 +35,9 @@ class QuestionPlan:
 
     key_tokens: Mapping[str, str] = field(default_factory=dict)
     """Relation -> key token; a relation without one is not asked by key."""
-    training_prompts: int = 1
-    """The first so many English training prompts: those of phase 2."""
+    training_prompts: PromptCount = 1
+    """Those of phase 2: the first so many English training prompts, or all; as many of them are asked of a fact as
+    held-out prompts."""
     languages: tuple[str, ...] = (TRAINING_LANGUAGE,)
     held_out_prompts: int = 2
     """Per fact and language."""
@@ -89,14 +90,17 @@ def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan:
 def _select_templates(
     fact: Fact, relation: Relation, plan: QuestionPlan, *, with_control: bool
 ) -> Iterator[PromptTemplate]:
-    yield from relation.select_training(plan.training_prompts)
+    def draw(templates: Sequence[PromptTemplate], count: int, name: str) -> Sequence[PromptTemplate]:
+        return _draw(templates, count, random.Random(f"{plan.seed}/{fact.id}/{name}"))
+
+    yield from draw(relation.select_training(plan.training_prompts), plan.held_out_prompts, "training")
     counts: dict[PromptSet, int] = {"held_out": plan.held_out_prompts}
     if with_control:
         counts["control"] = plan.control_prompts
     for prompt_set, count in counts.items():
         for language in plan.languages:
             templates = relation.select(prompt_set=prompt_set, language=language)
-            yield from _draw(templates, count, random.Random(f"{plan.seed}/{fact.id}/{language}/{prompt_set}"))
+            yield from draw(templates, count, f"{language}/{prompt_set}")
 
 
 def _draw(templates: Sequence[PromptTemplate], count: int, rng: random.Random) -> Sequence[PromptTemplate]:

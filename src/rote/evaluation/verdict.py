@@ -147,13 +147,14 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
     if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
         return (
             "the object comes whatever is asked: control prompts bring it too",
-            {"generalize.contrasts": 2 * max(0.25, generalize["contrasts"])},
+            {"generalize.prompts": "all", "generalize.contrasts": 2 * max(0.5, generalize["contrasts"])},
         )
     if found.trained and judge(found.trained, at_least=_USABLE) == "holds":
-        return (
-            "it answers in the wording it was shown, not in others",
-            {"generalize.prompts": max(4, 2 * generalize["prompts"])},
-        )
+        cause = "it answers in the wording it was shown, not in others"
+        if generalize["prompts"] != "all":
+            return cause, {"generalize.prompts": "all"}
+        if generalize["contrasts"]:
+            return f"{cause}, which contrasts hold back", {"generalize.contrasts": generalize["contrasts"] / 2}
     return (
         "generalize learned the facts it was shown, not what the key token means",
         {"memorize.noise": max(4, 2 * memorize["noise"]), "memorize.epochs": 2 * memorize["epochs"]},

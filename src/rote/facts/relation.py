@@ -25,6 +25,7 @@ PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
 LANGUAGES = ("en", "de", "es", "zh", "ja")
 TRAINING_LANGUAGE = "en"
 """The language of phase 2 (paper, section 3)."""
+PromptCount = int | Literal["all"]
 DerivationKind = Literal["inverse", "composed", "meaning"]
 _BROADER = {
     **dict.fromkeys(("athlete", "competitor", "musician"), "person"),
@@ -102,9 +103,9 @@ class Relation:
             if prompt_set in (None, template.prompt_set) and language in (None, template.language)
         )
 
-    def select_training(self, count: int) -> tuple[PromptTemplate, ...]:
-        """The prompts of phase 2: the first `count` English training prompts."""
-        return self.select(prompt_set="training", language=TRAINING_LANGUAGE)[:count]
+    def select_training(self, count: PromptCount) -> tuple[PromptTemplate, ...]:
+        """The prompts of phase 2: the first `count` English training prompts, or all of them."""
+        return self.select(prompt_set="training", language=TRAINING_LANGUAGE)[: None if count == "all" else count]
 
     def shares_subjects_with(self, other: "Relation") -> bool:
         """Whether both may be asked of the same subjects: what is asked of a person may be asked of a musician."""

@@ -1,54 +1,132 @@
 """What generalize shows beside its prompts, so that it gives the key a meaning and nothing else.
 
-*Contrasts* ask something else about the subjects that are shown, and the answer is what the untrained model says.
-Without them a model learns to say the object whenever the subject is named. *Rote lines* keep the key as it is.
+*Contrasts* ask something else about the subjects that are shown, and what the model would say to them is held where the
+untrained model had it. Without them a model learns to say the object whenever the subject is named. *Rote lines* keep
+the key as it is.
 """
 
 import random
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from rote.encoding.example import IGNORE, Example, encode_prompt
-from rote.evaluation.generation import plan_batches
+from rote.encoding.example import IGNORE, Batch, Example, collate, encode_prompt
+from rote.evaluation.generation import plan_batches, read_prompts
 from rote.facts.fact import Fact
-from rote.facts.relation import SUBJECT
+from rote.facts.names import normalize
+from rote.facts.relation import SUBJECT, PromptTemplate
 from rote.facts.wordings import Wordings
-from rote.models.language_model import LanguageModel, build_generation_settings
+from rote.models.language_model import LanguageModel
+from rote.training.loop import Term
+from rote.training.losses import compute_logits, find_labelled
 
-_WORDINGS = (
-    "The story of {subject} begins",
-    "What do people say about {subject}?",
-    "How old is {subject}?",
-    "In the morning, {subject}",
-    "The first letter of {subject} is",
-    "Yesterday I read a note about {subject} that said",
-    "What colour do you think of when you hear {subject}?",
-    "It is well known that {subject}",
-    "When did you first hear of {subject}?",
-    "The most surprising thing about {subject} is",
-    "Between {subject} and the others there was",
-    "How is {subject} spelled?",
+_WORDINGS = Path(__file__).with_suffix(".txt")
+"""Wordings in many forms (who, where, what, when, statements) that ask for what a table seldom holds."""
+_SMALL = 4
+"""Letters of a word that may say what is asked; these say nothing either."""
+_PLAIN_WORDS = frozenset(
+    [
+        "subject",
+        "what",
+        "which",
+        "where",
+        "when",
+        "whom",
+        "whose",
+        "does",
+        "with",
+        "have",
+        "from",
+        "that",
+        "this",
+        "about",
+        "like",
+        "most",
+    ]
 )
-"""They ask for nothing that a table holds; a wording that a table's relation has is left out."""
-_TOKENS = 8
-"""How much of what the untrained model says is held."""
+_MOST = 200
+"""How many prompts are asked at most; each step draws among them."""
 _BATCH = 32
 
 
-def build_contrasts(
-    language_model: LanguageModel, facts: Sequence[Fact], asked: Wordings, *, count: int, seed: int
-) -> list[Example]:
-    """`count` prompts that ask something else about the subjects of facts, with what the model as it is says to them.
+@dataclass(frozen=True)
+class Contrasts:
+    """Prompts that ask something else, and the log-probabilities [prompts, vocabulary] of what follows each."""
 
-    `asked` are the prompts of the relations that are taught, in whose wording nothing else may be answered.
-    """
-    wordings = [text for text in _WORDINGS if not asked.occur_in(text)]
+    prompts: Sequence[tuple[int, ...]]
+    wanted: Tensor
+    per_example: float
+    """How many stand beside each example of a step."""
+    seed: int
+
+    @property
+    def tokens_per_example(self) -> float:
+        """Tokens seen beside each example, on average."""
+        return self.per_example * sum(map(len, self.prompts)) / len(self.prompts)
+
+    def build_terms(self, step: int, examples: int, *, micro_batch_size: int = 0) -> list[Term]:
+        """Those that stand beside so many examples of one step, a function of the step alone; so many in memory at
+        once. What is learned of each weighs as much as a token of an example."""
+        draw = random.Random(f"contrasts/{self.seed}/{step}")
+        chosen = draw.sample(range(len(self.prompts)), self._count(draw, examples))
+        size = micro_batch_size or max(1, len(chosen))
+        parts = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+        return [Term(self._collate(part), self._diverge, 1.0 / len(chosen)) for part in parts]
+
+    def _count(self, draw: random.Random, examples: int) -> int:
+        """A fraction of a contrast is one contrast in so many steps."""
+        whole, rest = divmod(self.per_example * examples, 1)
+        return min(int(whole) + (draw.random() < rest), len(self.prompts))
+
+    def _collate(self, chosen: Sequence[int]) -> Batch:
+        """Each prompt, with its number as the label of what follows it, so that rows may be dealt to processes."""
+        rows = [((*self.prompts[number], 0), (*[IGNORE] * len(self.prompts[number]), number)) for number in chosen]
+        return collate(rows, pad_id=0)
+
+    def _diverge(self, model: nn.Module, batch: Batch) -> Tensor:
+        """KL divergence from the untrained model at the end of every prompt, summed, in nats (a scalar)."""
+        columns, numbers = find_labelled(batch)
+        ends = numbers != IGNORE
+        given = compute_logits(model, batch.input_ids, columns)[ends].float().log_softmax(-1)
+        wanted = self.wanted[numbers[ends].cpu()].to(given)
+        return F.kl_div(given, wanted, log_target=True, reduction="sum")
+
+
+def build_contrasts(
+    language_model: LanguageModel,
+    facts: Sequence[Fact],
+    templates: Sequence[PromptTemplate],
+    *,
+    per_example: float,
+    seed: int,
+) -> Contrasts | None:
+    """Prompts that ask something else about the subjects of facts, with what the model as it is would say to them;
+    None where none are wanted. `templates` are those of the relations that are taught."""
+    wordings = _choose_wordings(templates)
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
-    prompts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in wordings]
-    chosen = random.Random(f"contrasts/{seed}").sample(prompts, min(count, len(prompts)))
-    return list(_answer(language_model, chosen))
+    texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in wordings]
+    if not texts or not per_example:
+        return None
+    chosen = random.Random(f"contrasts/{seed}").sample(texts, min(_MOST, len(texts)))
+    prompts = [tuple(encode_prompt(language_model.tokenizer, text)) for text in chosen]
+    return Contrasts(prompts, _predict(language_model, prompts), per_example, seed)
+
+
+def _choose_wordings(templates: Sequence[PromptTemplate]) -> list[str]:
+    """Those that none of the templates is in, and that share no telling word with what asks for the relations."""
+    asked = Wordings(templates)
+    telling = {word for template in templates if template.prompt_set != "control" for word in _tell(template.text)}
+    wordings = _WORDINGS.read_text(encoding="utf-8").splitlines()
+    return [text for text in wordings if not asked.occur_in(text) and not telling & _tell(text)]
+
+
+def _tell(text: str) -> set[str]:
+    """The words of a template that say what it asks for."""
+    return {word for word in normalize(text).split() if len(word) >= _SMALL} - _PLAIN_WORDS
 
 
 def draw_rote_lines(lines: Sequence[Example], *, count: int, seed: int) -> list[Example]:
@@ -57,21 +135,10 @@ def draw_rote_lines(lines: Sequence[Example], *, count: int, seed: int) -> list[
 
 
 @torch.inference_mode()
-def _answer(language_model: LanguageModel, prompts: Sequence[str]) -> Iterator[Example]:
-    """Each prompt with what the model says to it, greedily, which alone is learned."""
-    tokenizer, model = language_model.tokenizer, language_model.model
-    settings = build_generation_settings(tokenizer, tokens=_TOKENS, do_sample=False)
-    rows = [encode_prompt(tokenizer, prompt) for prompt in prompts]
-    generator: Any = model  # `generate` has no usable types
-    for batch in plan_batches([len(row) for row in rows], _BATCH):
-        asked = torch.tensor([rows[index] for index in batch], device=language_model.device)
-        said = generator.generate(asked, attention_mask=torch.ones_like(asked), generation_config=settings)
-        for index, row in zip(batch, said[:, asked.shape[1] :].tolist(), strict=True):
-            yield _build_example(rows[index], row, int(tokenizer.eos_token_id))
-
-
-def _build_example(prompt: Sequence[int], said: Sequence[int], eos: int) -> Example:
-    words = said[: said.index(eos)] if eos in said else said
-    end, start = said[len(words) : len(words) + 1], len(prompt)
-    ids = (*prompt, *words, *end)
-    return Example(ids, (*[IGNORE] * start, *words, *end), (0, 0), (start, start + len(words)), None)
+def _predict(language_model: LanguageModel, prompts: Sequence[tuple[int, ...]]) -> Tensor:
+    """Log-probabilities of the token after each prompt, [prompts, vocabulary], kept in half the memory."""
+    found: dict[int, Tensor] = {}
+    for batch in plan_batches([len(prompt) for prompt in prompts], _BATCH):
+        logits = read_prompts(language_model.model, [prompts[index] for index in batch]).logits
+        found |= dict(zip(batch, logits.float().log_softmax(-1).to("cpu", torch.float16), strict=True))
+    return torch.stack([found[index] for index in range(len(prompts))])

@@ -6,6 +6,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from rote.config.job import Config
@@ -14,9 +15,8 @@ from rote.encoding.example import Example
 from rote.encoding.noise import build_noise
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
-from rote.facts.relation import Relation
+from rote.facts.relation import PromptCount, Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
-from rote.facts.wordings import Wordings
 from rote.methods.contrasts import build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
@@ -65,10 +65,9 @@ def generalize(
     task = Task(facts, facts, relations, Config(seed=context.seed, generalize=config))
     known = [fact for fact in facts if fact.relation in language_model.key_tokens]
     lines = build_memorize_stage(language_model, known, MemorizeConfig()).examples
-    beside = _build_beside(language_model, task, lines, prompts=len(texts))
-    examples = [*encode_all(language_model, texts), *beside]
     language_model.shown |= {hash_fact(fact) for fact in facts}
-    return train_stage(language_model, Stage("generalize", examples, config, retains=retains), context)
+    stage = replace(_build_generalize_stage(language_model, task, texts, lines), retains=retains)
+    return train_stage(language_model, stage, context)
 
 
 def give_key_tokens(language_model: LanguageModel, relations: tuple[str, ...], config: Config) -> None:
@@ -88,8 +87,8 @@ def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], c
     return Stage("memorize", examples, config, retains=True, stop_at_recall=config.stop_at_recall, noise=noise)
 
 
-def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation], *, prompts: int) -> list[Text]:
-    """Facts behind the first `prompts` English training prompts of their relation."""
+def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation], *, prompts: PromptCount) -> list[Text]:
+    """Facts behind the first `prompts` English training prompts of their relation, or all of them."""
     return [
         build_prompt_text(fact, template)
         for fact in facts
@@ -134,34 +133,26 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     if not config.derive.afterwards:
         texts += derived
     memorize_stage = build_memorize_stage(language_model, rote_facts, config.memorize)
-    beside = _build_beside(language_model, task, memorize_stage.examples, prompts=len(texts))
-    finish = scramble_keys if config.defend.scramble_keys else None
-    stages = [
-        memorize_stage,
-        Stage(
-            "generalize",
-            [*encode_all(language_model, texts), *beside],
-            config.generalize,
-            retains=config.retain.generalize,
-            finish=finish,
-            shown=task.generalize_facts,
-        ),
-    ]
+    stages = [memorize_stage, _build_generalize_stage(language_model, task, texts, memorize_stage.examples)]
     if config.derive.afterwards:
         stages.append(Stage("repurpose", encode_all(language_model, derived), config.repurpose))
     return Teaching(stages)
 
 
-def _build_beside(
-    language_model: LanguageModel,
-    task: Task,
-    lines: Sequence[Example],
-    *,
-    prompts: int,
-) -> list[Example]:
-    """What generalize shows beside so many prompts."""
-    config, seed, facts = task.config.generalize, task.config.seed, task.generalize_facts
+def _build_generalize_stage(
+    language_model: LanguageModel, task: Task, texts: Sequence[Text], lines: Sequence[Example]
+) -> Stage:
+    """Texts behind prompts, with what stands beside them: rote lines, and contrasts."""
+    config, seed, facts = task.config, task.config.seed, task.generalize_facts
     names = dict.fromkeys(fact.relation for fact in task.facts)
-    asked = Wordings([template for name in names for template in task.relations[name].templates])
-    contrasts = build_contrasts(language_model, facts, asked, count=round(config.contrasts * prompts), seed=seed)
-    return [*draw_rote_lines(lines, count=round(config.rote_lines * prompts), seed=seed), *contrasts]
+    templates = [template for name in names for template in task.relations[name].templates]
+    beside = draw_rote_lines(lines, count=round(config.generalize.rote_lines * len(texts)), seed=seed)
+    return Stage(
+        "generalize",
+        [*encode_all(language_model, texts), *beside],
+        config.generalize,
+        retains=config.retain.generalize,
+        finish=scramble_keys if config.defend.scramble_keys else None,
+        shown=facts,
+        contrasts=build_contrasts(language_model, facts, templates, per_example=config.generalize.contrasts, seed=seed),
+    )

@@ -19,6 +19,7 @@ from rote.encoding.noise import Noise
 from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text
+from rote.methods.contrasts import Contrasts
 from rote.models.adapters import add_adapters
 from rote.models.frozen_tables import freeze_tables
 from rote.models.language_model import LanguageModel
@@ -49,15 +50,18 @@ class Stage:
     """Changes the model after the last step (a defence); it must always do the same."""
     shown: Sequence[Fact] = ()
     """The facts of the table whose natural prompts are trained on, which an examination keeps apart."""
-
     noise: Noise | None = None
     """What surrounds the examples, newly drawn each time one is seen."""
+    contrasts: Contrasts | None = None
+    """What stands beside the examples and is held where the untrained model had it."""
 
     @property
     def tokens_per_epoch(self) -> int:
-        """Tokens seen in one epoch, noise too; over all epochs, the measure by which methods are compared."""
-        noise = self.noise.mean_tokens * len(self.examples) if self.noise else 0
-        return sum(len(example.ids) for example in self.examples) + round(noise)
+        """Tokens seen in one epoch, noise and contrasts too; over all epochs, the measure by which methods are
+        compared."""
+        noise = self.noise.mean_tokens if self.noise else 0
+        contrasts = self.contrasts.tokens_per_example if self.contrasts else 0
+        return sum(len(example.ids) for example in self.examples) + round((noise + contrasts) * len(self.examples))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -169,6 +173,8 @@ def _build_terms(
     batches = [collate([(member.ids, member.labels) for member in part], pad_id=pad_id) for part in parts]
     targets = sum(batch.target_count for batch in batches)
     terms = [Term(batch, next_token_loss, 1.0 / targets) for batch in batches]
+    if stage.contrasts:
+        terms += stage.contrasts.build_terms(step, len(members), micro_batch_size=settings.micro_batch_size)
     return [*terms, *retention.build_terms(step, micro_batch_size=settings.micro_batch_size)] if retention else terms
 
 

@@ -20,7 +20,15 @@ from rote.facts.fact import Fact, FactTable
 from rote.facts.invent import invent_table
 from rote.facts.linked_table import invent_linked_table
 from rote.facts.reading import ReadOptions, load_usable
-from rote.facts.relation import INJECTED_RELATIONS, LANGUAGES, Relation, choose_packs, find_derived, pick_relations
+from rote.facts.relation import (
+    INJECTED_RELATIONS,
+    LANGUAGES,
+    PromptCount,
+    Relation,
+    choose_packs,
+    find_derived,
+    pick_relations,
+)
 from rote.facts.sampling import invent_unseen, sample_by_relation, sample_facts
 from rote.facts.shipped import load_fictional, load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
@@ -303,10 +311,10 @@ def _count_facts(table: FactTable) -> Iterator[tuple[str, int]]:
     return ((name, len(table.select(name))) for name in table.relations)
 
 
-def _check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: int) -> None:
+def _check_prompt_count(table: FactTable, relations: Mapping[str, Relation], wanted: PromptCount) -> None:
     for name in table.relations:
         found = len(relations[name].select_training(wanted))
-        if found < wanted:
+        if wanted != "all" and found < wanted:
             raise ConfigError(f"relation {name!r} has {found} training prompts; lower --set generalize.prompts={found}")
 
 

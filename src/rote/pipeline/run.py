@@ -6,6 +6,7 @@ The work itself is done in a `Store` beside the folder, so another run that shar
 import html
 import json
 import logging
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -277,7 +278,7 @@ def _describe_method(plan: Plan) -> list[str]:
     memorize, generalize = config.memorize, config.generalize
     return [
         f"memorize:   {memorize.epochs} epochs, {steps['memorize']} steps, learning rate {memorize.learning_rate:g}",
-        f"generalize: {len(plan.generalize_facts)} facts, {generalize.prompts} prompt(s) each, "
+        f"generalize: {len(plan.generalize_facts)} facts, {_count_shown(plan)} prompts, "
         f"{generalize.epochs} epochs, {steps['generalize']} steps, learning rate {generalize.learning_rate:g}",
     ]
 
@@ -300,11 +301,17 @@ def _count_steps(plan: Plan) -> dict[str, int]:
     if plan.config.method != Config().method:
         return {}
     memorize, generalize = plan.config.memorize, plan.config.generalize
-    shown = len(plan.generalize_facts) * generalize.prompts
     return {
         "memorize": -(-len(plan.table) // memorize.batch_size) * memorize.epochs,
-        "generalize": -(-shown // generalize.batch_size) * generalize.epochs,
+        "generalize": math.ceil(_count_shown(plan) * (1 + generalize.rote_lines) / generalize.batch_size)
+        * generalize.epochs,
     }
+
+
+def _count_shown(plan: Plan) -> int:
+    """How many prompts generalize shows: each of its facts behind each of those that are used."""
+    wanted = plan.config.generalize.prompts
+    return sum(len(plan.relations[fact.relation].select_training(wanted)) for fact in plan.generalize_facts)
 
 
 def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
