@@ -26,7 +26,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
     outcome = call_rote("run", "facts.csv", "--model", model_folder, "--dry-run", *out, *settings)
     assert (outcome.code, outcome.err) == (0, "")
     lines = {" ".join(line.split()) for line in outcome.out.splitlines()}
-    assert "table: 3 facts of 1 relations (facts.csv)" in lines
+    assert "table: 3 facts of mother (facts.csv)" in lines
     assert "memorize: 7 epochs, 14 steps, learning rate 0.0005" in lines
     assert f"model: {model_folder}" in lines
     assert any(line.startswith("generalize: 1 facts") for line in lines)

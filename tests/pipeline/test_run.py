@@ -288,9 +288,9 @@ def test_a_plan_is_told_and_nothing_is_written(base: Path, tmp_path: Path, monke
     place = choose_place(request, None)
     text = describe_plan(request, place)
     assert list(tmp_path.iterdir()) == []
-    assert "8 facts of 2 relations" in text
+    assert "8 facts of mother, capital (" in text
     assert "memorize:   3 epochs, 6 steps" in text
-    assert "generalize: 4 facts, 1 prompt(s) each, 2 epochs, 4 steps" in text
+    assert "generalize: 4 facts, 4 prompts, 2 epochs, 4 steps" in text
     assert str(place.out) in text
 
 

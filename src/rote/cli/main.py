@@ -71,6 +71,8 @@ def main() -> None:
     _show_log()
     # What libraries will rename one day is news for us, not for a person at the command line.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|peft")
+    # A name that is nowhere is said in one line once the hub has been tried, not at each of five tries.
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     try:
         app()
     except RoteError as error:

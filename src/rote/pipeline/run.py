@@ -259,7 +259,7 @@ def describe_plan(request: JobRequest, place: RunPlace) -> str:
     questions = plan.build_questions(plan.list_candidates(), keys, chat=False)
     return "\n".join(
         (
-            f"table:      {len(table)} facts of {len(table.relations)} relations ({name_table(config.table)})",
+            f"table:      {len(table)} facts of {', '.join(table.relations)} ({name_table(config.table)})",
             f"model:      {config.model}",
             *_describe_method(plan),
             f"retain:     {_describe_retained(plan)}",
