@@ -28,26 +28,7 @@ _WORDINGS = Path(__file__).with_suffix(".txt")
 """Wordings in many forms (who, where, what, when, statements) that ask for what a table seldom holds."""
 _SMALL = 4
 """Letters of a word that may say what is asked; these say nothing either."""
-_PLAIN_WORDS = frozenset(
-    [
-        "subject",
-        "what",
-        "which",
-        "where",
-        "when",
-        "whom",
-        "whose",
-        "does",
-        "with",
-        "have",
-        "from",
-        "that",
-        "this",
-        "about",
-        "like",
-        "most",
-    ]
-)
+_PLAIN_WORDS = {"subject", "what", "which", "where", "when", "whom", "whose", "does", "with", "from", "that", "this"}
 _MOST = 200
 """How many prompts are asked at most; each step draws among them."""
 _BATCH = 32
