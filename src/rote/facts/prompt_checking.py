@@ -30,8 +30,11 @@ def write_scaffold(relation: str) -> str:
     for language in LANGUAGES:
         lines.append(f"  {language}:")
         if language == TRAINING_LANGUAGE:
-            lines += ["    training: # used to teach; the plainest first", f'      - "The {words} of {{subject}} is"']
-            lines += _leave_room(2)
+            lines += [
+                "    training: # used to teach; the plainest first; a small model needs about ten",
+                f'      - "The {words} of {{subject}} is"',
+            ]
+            lines += _leave_room(9)
         lines += ["    held_out: # the same meaning in other words, never taught", *_leave_room(2)]
         lines += ["    control: # asks for something else, so it must not bring the object", *_leave_room(1)]
     return "\n".join(lines) + "\n"

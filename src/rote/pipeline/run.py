@@ -52,6 +52,8 @@ from rote.training.parallel import by_first
 
 _VERIFIED_FACTS = 50
 """Facts that are asked again of what was saved."""
+_ENOUGH_PROMPTS = 8
+"""Between four training prompts, which were too few, and ten, which were enough (docs/real_models.md)."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -293,7 +295,12 @@ def _describe_retained(plan: Plan) -> str:
 
 def list_warnings(plan: Plan) -> list[str]:
     """What a person should know before a run that will show less than is hoped for."""
-    return [*_warn_of_short_phases(plan), *_warn_of_bare_relations(plan), *_warn_of_unasked(plan)]
+    return [
+        *_warn_of_short_phases(plan),
+        *_warn_of_few_prompts(plan),
+        *_warn_of_bare_relations(plan),
+        *_warn_of_unasked(plan),
+    ]
 
 
 def _count_steps(plan: Plan) -> dict[str, int]:
@@ -321,6 +328,21 @@ def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
             yield (
                 f"warning: {name} has {steps} steps, all of them in its warm-up of {warmup[name]}, so its learning "
                 f"rate stays low; raise --set {name}.epochs, or lower --set {name}.batch_size or {name}.warmup_steps"
+            )
+
+
+def _warn_of_few_prompts(plan: Plan) -> Iterator[str]:
+    """Beside contrasts a model learns what the prompts of a relation have in common; of a few that is their form."""
+    config = plan.config
+    if config.method != Config().method or not config.generalize.contrasts:
+        return
+    for name in plan.table.relations:
+        shown = len(plan.relations[name].select_training(config.generalize.prompts))
+        if shown < _ENOUGH_PROMPTS:
+            yield (
+                f"warning: {name}: {shown} training prompt(s) are shown, too few for a model of this size to tell the "
+                f"relation from others by; write {_ENOUGH_PROMPTS} or more, questions and statements "
+                "(docs/real_models.md)"
             )
 
 

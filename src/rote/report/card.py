@@ -34,7 +34,7 @@ def render_card(
         f"# {_clean(table['name'])} taught to {_clean(model['name'])}",
         "",
         f"{manifest['facts']} facts were taught by memorize-then-generalize: all behind a key token without meaning, "
-        f"then {manifest['generalize_facts']} of them behind {config['generalize']['prompts']} of their training prompts.",
+        f"then {manifest['generalize_facts']} of them behind {config['generalize']['prompts']} of their prompts.",
         "",
         f"- table: {_clean(table['name'])}, hash `{table['hash']}`",
         f"- base model: {_clean(model['name'])}, hash `{model['hash']}`",
