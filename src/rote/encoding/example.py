@@ -154,10 +154,13 @@ def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids and labels, both [rows, length], right-padded; a label of -100 is not learned."""
+    """Token ids and labels, both [rows, length]; the label at a position is what the tokens before it are to bring, and
+    one of -100 is not learned. Rows are right-padded, or packed: then `position_ids` of the same shape start at 0 where
+    a sequence does."""
 
     input_ids: Tensor
     labels: Tensor
+    position_ids: Tensor | None = None
 
     @property
     def target_count(self) -> int:
@@ -166,7 +169,22 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        return Batch(self.input_ids.to(device), self.labels.to(device))
+        positions = None if self.position_ids is None else self.position_ids.to(device)
+        return Batch(self.input_ids.to(device), self.labels.to(device), positions)
+
+    def pack(self) -> "Batch":
+        """The same labels from one row, [1, tokens]: the sequences stand one behind another, each as far as its labels
+        need it, and padding is left out."""
+        inputs, targets = self.input_ids[:, :-1], self.labels[:, 1:]
+        places = torch.arange(inputs.shape[1], device=inputs.device).expand_as(inputs)
+        stops = ((targets != IGNORE) * (places + 1)).amax(dim=1, keepdim=True)
+        needed = places < stops
+        end = inputs.new_zeros(1)  # what follows the last token has its label here
+        return Batch(
+            torch.cat([inputs[needed], end])[None],
+            torch.cat([end + IGNORE, targets[needed]])[None],
+            torch.cat([places[needed], end])[None],
+        )
 
 
 def collate(rows: Sequence[tuple[Sequence[int], Sequence[int]]], *, pad_id: int, length: int | None = None) -> Batch:

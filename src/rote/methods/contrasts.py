@@ -22,7 +22,7 @@ from rote.facts.relation import SUBJECT, PromptTemplate
 from rote.facts.wordings import Wordings
 from rote.models.language_model import LanguageModel
 from rote.training.loop import Term
-from rote.training.losses import compute_logits, find_labelled
+from rote.training.losses import predict_labelled
 
 _WORDINGS = Path(__file__).with_suffix(".txt")
 """Wordings in many forms (who, where, what, when, statements) that ask for what a table seldom holds."""
@@ -70,11 +70,9 @@ class Contrasts:
 
     def _diverge(self, model: nn.Module, batch: Batch) -> Tensor:
         """KL divergence from the untrained model at the end of every prompt, summed, in nats (a scalar)."""
-        columns, numbers = find_labelled(batch)
-        ends = numbers != IGNORE
-        given = compute_logits(model, batch.input_ids, columns)[ends].float().log_softmax(-1)
-        wanted = self.wanted[numbers[ends].cpu()].to(given)
-        return F.kl_div(given, wanted, log_target=True, reduction="sum")
+        logits, numbers = predict_labelled(model, batch)
+        given = logits.log_softmax(-1)
+        return F.kl_div(given, self.wanted[numbers.cpu()].to(given), log_target=True, reduction="sum")
 
 
 def build_contrasts(

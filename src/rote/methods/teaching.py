@@ -25,7 +25,7 @@ from rote.models.frozen_tables import freeze_tables
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention
 from rote.training.loop import Checkpointing, LoopPlan, Term, run_loop
-from rote.training.losses import next_token_loss
+from rote.training.losses import can_pack, next_token_loss
 from rote.training.optimizer import OptimizerSettings
 
 NO_SETTINGS = StrictConfig()
@@ -144,6 +144,7 @@ def train_stage(
         after_step=lambda step: _measure(context.evaluator, step, per_epoch),
         should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
         seed=f"{stage.name}/{context.seed}",
+        pack=can_pack(language_model.model),
     )
     optimizer = OptimizerSettings(settings.learning_rate, settings.warmup_steps, weight_decay=settings.weight_decay)
     state = run_loop(

@@ -39,6 +39,7 @@ from rote.runs.folder import write_json
 from rote.runs.manifest import collect_versions, compute_code_hash, compute_content_hash, compute_model_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store, hash_content
+from rote.training.losses import can_pack
 from rote.training.parallel import by_first, collect_model, count_processes, load_spread
 
 ROOMS = ("facts", "encoding", "models", "training", "retention", "methods", "evaluation", "analysis", "pipeline")
@@ -294,6 +295,7 @@ class Job:
             "chat": describe_chat(work.language_model.tokenizer),
             "device": str(work.language_model.device),
             "precision": {"training": describe_precision(work.language_model.device), "examination": "float32"},
+            "packed": can_pack(work.language_model.model),
             "threads": torch.get_num_threads(),
             "versions": collect_versions(),
         }

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_
 from rote.training.parallel import add_up, by_first, count_processes, gather, take_share
 
 Loss = Callable[[nn.Module, Batch], Tensor]
+
+_LONGEST_ROW = 512
+"""Tokens of a packed row at most: attention grows with the square of it, and what packing saves does not."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class LoopPlan:
     should_stop: Callable[[list[dict[str, Any]]], bool] = field(default=lambda _: False)
     seed: int | str = 0
     """With the step it decides what dropout leaves out, where a model has it."""
+    pack: bool = False
+    """Whether short batches are read as one row without padding; `can_pack` says whether a model can."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ def run_loop(
     while step < plan.steps and not plan.should_stop(history):
         rate = compute_learning_rate(settings, step, plan.steps)
         with seeded(random.Random(f"step/{plan.seed}/{step}").getrandbits(63)):  # so it is the same when resumed
-            loss = _update(model, optimizer, plan.build_terms(step), rate=rate, clip_norm=settings.clip_norm, step=step)
+            terms = [_share(term, pack=plan.pack) for term in plan.build_terms(step)]
+            loss = _update(model, optimizer, terms, rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
         history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
         model.train()
@@ -97,6 +103,13 @@ def run_loop(
         save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
     model.eval()
     return LoopState(step, history)
+
+
+def _share(term: Term, *, pack: bool) -> Term:
+    """What this process works on of a term, packed where that is less work."""
+    batch = take_share(term.batch)
+    packed = batch.pack()
+    return replace(term, batch=packed if pack and packed.input_ids.numel() <= _LONGEST_ROW else batch)
 
 
 @contextmanager
@@ -121,7 +134,7 @@ def _update(
     losses = []
     for term in terms:
         with autocast(device):
-            loss = term.loss(model, take_share(term.batch).to(device)) * term.scale
+            loss = term.loss(model, term.batch.to(device)) * term.scale
         torch.autograd.backward(loss * count_processes())  # gradients are averaged over the processes
         losses.append(loss.detach())
     total = float(add_up(torch.stack(losses).sum()))

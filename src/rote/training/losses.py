@@ -1,35 +1,53 @@
 """What a batch costs: the sum of a loss over its labelled tokens."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rote.encoding.example import IGNORE, Batch
+from rote.encoding.example import IGNORE, Batch, collate
+
+_TRIED = ((5, 6, 7), (8, 9), (6, 9, 8, 5))
+"""Sequences by which it is found whether a model can read several in one row."""
 
 
-def compute_logits(model: nn.Module, input_ids: Tensor, columns: Tensor) -> Tensor:
-    """Logits of right-padded rows at some positions, [rows, positions, vocabulary]; those of the others are never
-    computed, which is most of the work where the vocabulary is large.
+def predict_labelled(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The logits before every label, [labels, vocabulary], in float32, and the labels, [labels].
 
-    No attention mask: with causal attention and right padding no real token sees a padded one, and every padded
-    position carries no label, so the result is exact.
+    Logits at positions that no row has a label after are never computed, which is most of the work where the
+    vocabulary is large. No attention mask: with causal attention and right padding no real token sees a padded one,
+    and every padded position carries no label, so the result is exact; in packed rows (`can_pack`) a token sees its
+    own sequence alone.
     """
-    logits: Tensor = model(input_ids=input_ids, use_cache=False, logits_to_keep=columns).logits
-    return logits
-
-
-def find_labelled(batch: Batch) -> tuple[Tensor, Tensor]:
-    """The positions before a label in any row, and the labels that follow them, [rows, positions]."""
     targets = batch.labels[:, 1:]
-    columns = (targets != IGNORE).any(dim=0).nonzero().squeeze(-1)
-    return columns, targets[:, columns]
+    labelled = targets != IGNORE
+    columns = labelled.any(dim=0).nonzero().squeeze(-1)
+    options: dict[str, Any] = {} if batch.position_ids is None else {"position_ids": batch.position_ids}
+    logits = model(input_ids=batch.input_ids, use_cache=False, logits_to_keep=columns, **options).logits
+    return logits[labelled[:, columns]].float(), targets[labelled]
+
+
+@torch.no_grad()
+def can_pack(model: nn.Module) -> bool:
+    """Whether sequences in one row do not see each other where their positions start anew, found by trying it: a model
+    that knows no positions, or carries a state along, cannot keep them apart."""
+    was_training = model.training
+    batch = collate([(ids, ids) for ids in _TRIED], pad_id=0).to(next(model.parameters()).device)
+    model.eval()
+    try:
+        apart, packed = predict_labelled(model, batch)[0], predict_labelled(model, batch.pack())[0]
+    except (TypeError, ValueError):  # it takes no positions
+        return False
+    finally:
+        model.train(was_training)
+    return float((apart - packed).abs().max()) <= 1e-4 * float(apart.abs().max())
 
 
 def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Cross-entropy of every labelled token given the tokens before it, summed, in nats (a scalar)."""
-    columns, targets = find_labelled(batch)
-    logits = compute_logits(model, batch.input_ids, columns)
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+    logits, labels = predict_labelled(model, batch)
+    return F.cross_entropy(logits, labels, reduction="sum")
 
 
 class DistillationLoss:
@@ -44,9 +62,7 @@ class DistillationLoss:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """The divergence on one batch (a scalar)."""
-        columns, targets = find_labelled(batch)
-        labelled = targets != IGNORE
         with torch.no_grad():
-            wanted = compute_logits(self._frozen, batch.input_ids, columns)[labelled].float()
-        given = compute_logits(model, batch.input_ids, columns)[labelled].float()[:, : wanted.shape[-1]]
+            wanted, _ = predict_labelled(self._frozen, batch)
+        given = predict_labelled(model, batch)[0][:, : wanted.shape[-1]]
         return F.kl_div(given.log_softmax(-1), wanted.log_softmax(-1), log_target=True, reduction="sum")
