@@ -70,6 +70,13 @@ def test_where_every_prompt_is_shown_something_else_is_tried(contrasts, setting,
     assert verdict.changes[setting] == value
 
 
+def test_twice_the_updates_are_twice_even_where_a_small_table_has_a_least_number_of_them():
+    config = {**CONFIG, "memorize": {**CONFIG["memorize"], "epochs": 20, "min_steps": 240}}
+    verdict = judge_run(_build_summary(memorized=0.5, natural=0.1), [], config)
+    assert verdict is not None
+    assert verdict.changes == {"memorize.epochs": 40, "memorize.min_steps": 480}
+
+
 def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
     verdict = judge_run(_build_summary(natural=0.6, margin=0.3), [], CONFIG)
     assert verdict is not None

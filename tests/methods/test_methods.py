@@ -13,7 +13,7 @@ import torch
 from tests.methods.conftest import FACTS, RELATIONS, SeenRow, build_language_model, copy_weights, select
 
 from rote.config.job import Config
-from rote.config.teaching import CopyGroup
+from rote.config.teaching import CopyGroup, MemorizeConfig
 from rote.encoding.example import Example, collate, encode
 from rote.errors import ConfigError
 from rote.facts.derivation import derive_facts
@@ -179,6 +179,27 @@ def test_epochs_are_scaled_to_the_tokens_a_method_may_see(name: str) -> None:
         assert count(fitted) == factor * count(teaching)
         assert [stage.examples for stage in fitted.stages] == [stage.examples for stage in teaching.stages]
     assert all(stage.settings.epochs == 1 for stage in fit_tokens(teaching, 1).stages), "everything is seen once"
+
+
+@pytest.mark.parametrize(("facts", "epochs"), [(40, 24), (100, 10), (2, 120), (0, 0)])
+def test_a_small_table_is_shown_more_often(facts: int, epochs: int) -> None:
+    """120 steps of 8 facts."""
+    phase = MemorizeConfig(epochs=10, min_steps=120, batch_size=8)
+    assert phase.count_epochs(facts) == epochs
+    assert phase.with_epochs(3).count_epochs(facts) == min(3, epochs)
+    assert MemorizeConfig(epochs=0, min_steps=120).count_epochs(facts) == 0, "the phase is off"
+
+
+@pytest.mark.parametrize("name", [name for name, stages in STAGES.items() if stages])
+def test_every_method_is_given_the_steps_it_is_to_have(name: str) -> None:
+    phases = {phase: {"epochs": 2, "min_steps": 50} for phase in ("memorize", "generalize", "fine_tune")}
+    teaching = plan(name, build_language_model(), build_task(**phases))
+    exact = name == "repetition"  # which counts the copies of each fact
+    for stage in teaching.stages:
+        steps = stage.epochs * stage.steps_per_epoch
+        assert stage.epochs == 1 if exact else 50 <= steps < 50 + stage.steps_per_epoch
+    scaled = fit_tokens(teaching, 1)
+    assert all(stage.epochs == 1 for stage in scaled.stages), "tokens that are to be equal are not added to"
 
 
 def test_the_order_of_an_epoch_is_drawn_once(language_model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:

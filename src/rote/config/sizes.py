@@ -53,13 +53,14 @@ def _fit_small(parameters: int) -> dict[str, Any]:
     phases: dict[str, dict[str, Any]] = {
         name: {"learning_rate": rate, "batch_size": 8, "warmup_steps": _PAPER_WARMUP} for name in _PHASES
     }
-    phases["memorize"] |= {"loss": "object_only", "noise": 6}
+    phases["memorize"] |= {"loss": "object_only", "noise": 6, "min_steps": 240}
     phases["generalize"] |= {
         "learning_rate": 2e-5,
         "epochs": 2,
         "prompts": "all",
         "contrasts": 1.0,
         "rote_lines": 0.25,
+        "min_steps": 100,
         "batch_size": 12,
     }
     return {**phases, "tuning": "layers", "retain": {"texts": 200, "batch_size": 4}}

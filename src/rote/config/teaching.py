@@ -1,6 +1,6 @@
 """How a table is taught: the settings of the phases, of the other methods, and of what keeps the model as it was."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -47,6 +47,8 @@ class PhaseConfig(StrictConfig):
 
     epochs: int = Field(default=3, ge=0)
     """How often every example is seen."""
+    min_steps: int = Field(default=0, ge=0)
+    """Steps at least: a small table takes as many as a large one, and gets the epochs for them."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Its highest value; it rises over the warm-up and then falls linearly to zero."""
     batch_size: int = Field(default=16, ge=1)
@@ -57,6 +59,18 @@ class PhaseConfig(StrictConfig):
     """Decoupled weight decay of AdamW."""
     micro_batch_size: int = Field(default=0, ge=0)
     """Examples in memory at once; the gradients of a step are added up over them. 0 means the whole batch."""
+
+    def count_steps(self, examples: int) -> int:
+        """Updates in one epoch of so many examples."""
+        return -(-examples // self.batch_size)
+
+    def count_epochs(self, examples: int) -> int:
+        """How often so many examples are seen: `epochs`, or more where `min_steps` asks for it; 0 stays 0."""
+        return max(self.epochs, -(-self.min_steps // self.count_steps(examples))) if self.epochs and examples else 0
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The same for exactly so many epochs."""
+        return self.model_copy(update={"epochs": epochs, "min_steps": 0})
 
 
 class MemorizeConfig(PhaseConfig):

@@ -133,7 +133,7 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
     memorize, generalize = config["memorize"], config["generalize"]
     assert found.memorized is not None
     if judge(found.memorized, at_least=_MEMORIZED) == "does not hold":
-        return "too few updates of memorize", {"memorize.epochs": 2 * memorize["epochs"]}
+        return "too few updates of memorize", _double("memorize", memorize)
     if found.key and found.key.high < _OVERWRITTEN * found.memorized.value:
         return (
             "generalize overwrote what was memorized: the key token brings less than before it",
@@ -143,7 +143,7 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
             },
         )
     if found.shown and judge(found.shown, at_least=_MEMORIZED) == "does not hold":
-        return "too few updates of generalize", {"generalize.epochs": 2 * max(1, generalize["epochs"])}
+        return "too few updates of generalize", _double("generalize", generalize)
     if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
         return (
             "the object comes whatever is asked: control prompts bring it too",
@@ -157,8 +157,15 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
             return f"{cause}, which contrasts hold back", {"generalize.contrasts": generalize["contrasts"] / 2}
     return (
         "generalize learned the facts it was shown, not what the key token means",
-        {"memorize.noise": max(4, 2 * memorize["noise"]), "memorize.epochs": 2 * memorize["epochs"]},
+        {"memorize.noise": max(4, 2 * memorize["noise"]), **_double("memorize", memorize)},
     )
+
+
+def _double(phase: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Twice the updates of a phase."""
+    least = settings.get("min_steps", 0)  # runs of before it was a setting have none
+    steps = {f"{phase}.min_steps": 2 * least} if least else {}
+    return {f"{phase}.epochs": 2 * max(1, settings["epochs"]), **steps}
 
 
 def _write_figures(found: _Found) -> str:

@@ -65,19 +65,19 @@ def estimate_cost(
     stage = build_memorize_stage(language_model, sample, config.memorize)
     total = sum(facts.values())
     tokens = round(stage.tokens_per_epoch / len(sample) * total)
-    steps = math.ceil(total / config.memorize.batch_size) * config.memorize.epochs
+    epochs = config.memorize.count_epochs(total)
     timed = replace(
         stage,
         examples=(list(stage.examples) * config.memorize.batch_size)[: config.memorize.batch_size],
-        settings=config.memorize.model_copy(update={"epochs": 1 + _TIMED_STEPS}),
+        settings=config.memorize.with_epochs(1 + _TIMED_STEPS),
     )
     return TableCost(
         facts=total,
         tokens_per_epoch=tokens,
         bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
         trained=trained,
-        epochs=config.memorize.epochs,
-        seconds=steps * _time_steps(language_model, timed, retention),
+        epochs=epochs,
+        seconds=config.memorize.count_steps(total) * epochs * _time_steps(language_model, timed, retention),
     )
 
 

@@ -32,7 +32,7 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
         for copy in range(group.edited):
             rng = random.Random(f"edit/{config.seed}/{fact.id}/{copy}")
             examples.append(_edit(example, rng, count=config.repetition.edits, vocabulary=vocabulary))
-    stage = Stage("memorize", examples, config.memorize.model_copy(update={"epochs": 1}), retains=True)
+    stage = Stage("memorize", examples, config.memorize.with_epochs(1), retains=True)
     return Teaching([stage], labels={name: group.name for name, group in dealt.items()})
 
 

@@ -66,7 +66,12 @@ class Stage:
     @property
     def steps_per_epoch(self) -> int:
         """Updates in one epoch."""
-        return -(-len(self.examples) // self.settings.batch_size)
+        return self.settings.count_steps(len(self.examples))
+
+    @property
+    def epochs(self) -> int:
+        """How often every example is seen."""
+        return self.settings.count_epochs(len(self.examples))
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def train_stage(
     retention = context.retention if stage.retains else None
     per_epoch = stage.steps_per_epoch
     plan = LoopPlan(
-        steps=per_epoch * settings.epochs,
+        steps=per_epoch * stage.epochs,
         build_terms=lambda step: _build_terms(language_model, stage, context.seed, step, retention),
         after_step=lambda step: _measure(context.evaluator, step, per_epoch),
         should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
@@ -195,16 +200,17 @@ def draw_order(count: int, seed: int, epoch: int) -> Sequence[int]:
 
 def fit_tokens(teaching: Teaching, tokens: int) -> Teaching:
     """The same stages with their epochs scaled so that they see about so many training tokens in all."""
-    planned = sum(stage.tokens_per_epoch * stage.settings.epochs for stage in teaching.stages)
+    planned = sum(stage.tokens_per_epoch * stage.epochs for stage in teaching.stages)
     factor = tokens / planned if planned else 1.0
-    stages = [replace(stage, settings=_set_epochs(stage.settings, factor)) for stage in teaching.stages]
+    stages = [
+        replace(stage, settings=stage.settings.with_epochs(_scale(stage.epochs, factor))) for stage in teaching.stages
+    ]
     return replace(teaching, stages=stages)
 
 
-def _set_epochs(settings: PhaseConfig, factor: float) -> PhaseConfig:
+def _scale(epochs: int, factor: float) -> int:
     """A phase that is switched off stays so; any other has an epoch at least."""
-    epochs = max(1, round(settings.epochs * factor)) if settings.epochs else 0
-    return settings.model_copy(update={"epochs": epochs})
+    return max(1, round(epochs * factor)) if epochs else 0
 
 
 def _measure(evaluator: Evaluator | None, step: int, per_epoch: int) -> dict[str, Any]:

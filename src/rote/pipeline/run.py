@@ -6,7 +6,6 @@ The work itself is done in a `Store` beside the folder, so another run that shar
 import html
 import json
 import logging
-import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -279,9 +278,9 @@ def _describe_method(plan: Plan) -> list[str]:
         return [f"method:     {config.method}"]
     memorize, generalize = config.memorize, config.generalize
     return [
-        f"memorize:   {memorize.epochs} epochs, {steps['memorize']} steps, learning rate {memorize.learning_rate:g}",
-        f"generalize: {len(plan.generalize_facts)} facts, {_count_shown(plan)} prompts, "
-        f"{generalize.epochs} epochs, {steps['generalize']} steps, learning rate {generalize.learning_rate:g}",
+        f"memorize:   {steps['memorize']}, learning rate {memorize.learning_rate:g}",
+        f"generalize: {len(plan.generalize_facts)} facts, {_count_shown(plan)} prompts, {steps['generalize']}, "
+        f"learning rate {generalize.learning_rate:g}",
     ]
 
 
@@ -303,15 +302,29 @@ def list_warnings(plan: Plan) -> list[str]:
     ]
 
 
-def _count_steps(plan: Plan) -> dict[str, int]:
-    """The updates of each phase of our own method; nothing for others."""
+@dataclass(frozen=True)
+class _Length:
+    """How long a phase is."""
+
+    epochs: int
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.epochs} epochs, {self.steps} steps"
+
+
+def _count_steps(plan: Plan) -> dict[str, _Length]:
+    """The length of each phase of our own method; nothing for others."""
     if plan.config.method != Config().method:
         return {}
-    memorize, generalize = plan.config.memorize, plan.config.generalize
+    shown = _count_shown(plan)
+    examples = {
+        "memorize": (plan.config.memorize, len(plan.table)),
+        "generalize": (plan.config.generalize, shown + round(plan.config.generalize.rote_lines * shown)),
+    }
     return {
-        "memorize": -(-len(plan.table) // memorize.batch_size) * memorize.epochs,
-        "generalize": math.ceil(_count_shown(plan) * (1 + generalize.rote_lines) / generalize.batch_size)
-        * generalize.epochs,
+        name: _Length(epochs := phase.count_epochs(count), epochs * phase.count_steps(count))
+        for name, (phase, count) in examples.items()
     }
 
 
@@ -323,11 +336,12 @@ def _count_shown(plan: Plan) -> int:
 
 def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
     warmup = {"memorize": plan.config.memorize.warmup_steps, "generalize": plan.config.generalize.warmup_steps}
-    for name, steps in _count_steps(plan).items():
-        if 0 < steps <= warmup[name]:
+    for name, length in _count_steps(plan).items():
+        if 0 < length.steps <= warmup[name]:
             yield (
-                f"warning: {name} has {steps} steps, all of them in its warm-up of {warmup[name]}, so its learning "
-                f"rate stays low; raise --set {name}.epochs, or lower --set {name}.batch_size or {name}.warmup_steps"
+                f"warning: {name} has {length.steps} steps, all of them in its warm-up of {warmup[name]}, so its "
+                f"learning rate stays low; raise --set {name}.epochs, or lower --set {name}.batch_size or "
+                f"{name}.warmup_steps"
             )
 
 
