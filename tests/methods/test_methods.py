@@ -192,7 +192,9 @@ def test_a_small_table_is_shown_more_often(facts: int, epochs: int) -> None:
 
 @pytest.mark.parametrize("name", [name for name, stages in STAGES.items() if stages])
 def test_every_method_is_given_the_steps_it_is_to_have(name: str) -> None:
-    phases = {phase: {"epochs": 2, "min_steps": 50} for phase in ("memorize", "generalize", "fine_tune")}
+    phases: dict[str, Any] = {
+        phase: {"epochs": 2, "min_steps": 50} for phase in ("memorize", "generalize", "fine_tune")
+    }
     teaching = plan(name, build_language_model(), build_task(**phases))
     exact = name == "repetition"  # which counts the copies of each fact
     for stage in teaching.stages:
