@@ -25,6 +25,7 @@ _SIZES = (
     _Size(float("inf"), 2e-6, 1),
 )
 _OURS = 100e6
+_SMALLER = 200e6
 _REAL = 1e9
 _PAPER_WARMUP = 5
 _PHASES = ("memorize", "generalize", "fine_tune", "repurpose")
@@ -48,19 +49,21 @@ def fit_config(config: Config, parameters: int) -> Config:
 
 def _fit_small(parameters: int) -> dict[str, Any]:
     """Embeddings stay as they are, the bare line is seen among noise with the loss on the object, and generalize is
-    gentle and shows every training prompt beside contrasts (docs/real_models.md says how well each was measured)."""
-    rate = 1e-4 if parameters < 200e6 else 5e-5
+    gentle and shows every training prompt beside contrasts (docs/real_models.md says how well each was measured).
+    The smaller model takes larger and more updates to learn what it is shown."""
+    is_smaller = parameters < _SMALLER
     phases: dict[str, dict[str, Any]] = {
-        name: {"learning_rate": rate, "batch_size": 8, "warmup_steps": _PAPER_WARMUP} for name in _PHASES
+        name: {"learning_rate": 1e-4 if is_smaller else 5e-5, "batch_size": 8, "warmup_steps": _PAPER_WARMUP}
+        for name in _PHASES
     }
-    phases["memorize"] |= {"loss": "object_only", "noise": 6, "min_steps": 240}
+    phases["memorize"] |= {"loss": "object_only", "noise": 6, "min_steps": 240 if is_smaller else 100}
     phases["generalize"] |= {
-        "learning_rate": 2e-5,
+        "learning_rate": 5e-5 if is_smaller else 2e-5,
         "epochs": 2,
+        "min_steps": 100 if is_smaller else 0,
         "prompts": "all",
         "contrasts": 1.0,
         "rote_lines": 0.25,
-        "min_steps": 100,
         "batch_size": 12,
     }
     return {**phases, "tuning": "layers", "retain": {"texts": 200, "batch_size": 4}}
