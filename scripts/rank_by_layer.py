@@ -63,7 +63,7 @@ def rank_by_layer(model: LanguageModel, probes: Sequence[Example], candidates: S
     decoder = network.get_decoder()
     norm = getattr(decoder, "norm", None) or decoder.ln_f
     head = network.get_output_embeddings().weight[torch.tensor(candidates)]
-    states = torch.from_numpy(read_hidden_states(network, [probe.ids[: probe.prompt_end] for probe in probes]))
+    states = torch.from_numpy(read_hidden_states(network, [probe.prompt_ids for probe in probes]))
     right = torch.tensor([candidates.index(first_token(probe)) for probe in probes])
     medians = []
     for layer in range(1, states.shape[1]):
@@ -79,7 +79,7 @@ def rank_by_layer(model: LanguageModel, probes: Sequence[Example], candidates: S
 def show_ranks(when: str, model: LanguageModel, probes: Probes, candidates: Sequence[int]) -> None:
     for name, each in probes.items():
         medians = rank_by_layer(model, each, candidates)
-        shown = np.linspace(0, len(medians) - 1, LAYERS).round().astype(int)
+        shown = sorted({round(place) for place in np.linspace(0, len(medians) - 1, LAYERS)})
         if when == "before" and name == "key":
             print(f"{'median rank':<24}{'prompts':<10}" + "".join(f"{f'layer {layer + 1}':>9}" for layer in shown))
         print(f"{when:<24}{name:<10}" + "".join(f"{medians[layer]:>9.0f}" for layer in shown), flush=True)

@@ -9,8 +9,10 @@ from tests.methods.conftest import FACTS, build_language_model
 from tests.methods.test_methods import build_task, plan
 
 from rote.encoding.example import IGNORE
-from rote.facts.relation import PromptSet, PromptTemplate
+from rote.facts.relation import PromptSet, PromptTemplate, load_shipped_relations
+from rote.facts.shipped import load_world
 from rote.methods.contrasts import Contrasts, build_contrasts
+from rote.methods.teaching import Task
 from rote.models.language_model import LanguageModel
 
 METHOD = "memorize_then_generalize"
@@ -112,6 +114,29 @@ def test_nothing_is_held_that_may_ask_for_what_is_taught() -> None:
     )
     assert any("lawyer" in text for text in free)
     assert not any("lawyer" in text for text in found)
+
+
+def test_what_is_asked_about_other_subjects_is_held_as_well() -> None:
+    """In training prompts of relations that are not taught; held-out prompts are for what is asked afterwards."""
+    language_model, task = build_language_model(), build_task(generalize={"contrasts": 1})
+    taught = {fact.relation for fact in task.facts}
+    for fact in (fact for fact in task.spare_facts if fact.relation in taught):
+        assert not find_held(language_model, task, fact.subject), "a relation that is taught"
+    others = [fact for fact in load_world() if fact.relation == "continent"][:8]
+    task = replace(task, spare_facts=others, relations={**task.relations, **load_shipped_relations()})
+    training = task.relations["continent"].select_training("all")
+    for fact in others:
+        assert set(find_held(language_model, task, fact.subject)) <= {prompt.fill(fact.subject) for prompt in training}
+    assert len([text for fact in others for text in find_held(language_model, task, fact.subject)]) == len(others)
+
+
+def find_held(language_model: LanguageModel, task: Task, subject: str) -> list[str]:
+    """The contrasts that name a subject."""
+    contrasts = plan(METHOD, language_model, task).stages[1].contrasts
+    assert contrasts
+    decode = language_model.tokenizer.decode
+    texts = [str(decode(list(ids), skip_special_tokens=True)).strip() for ids in contrasts.prompts]
+    return [text for text in texts if subject in text]
 
 
 @pytest.mark.parametrize("lines", [0, 1])

@@ -56,8 +56,7 @@ def _fit_small(parameters: int) -> dict[str, Any]:
         name: {"learning_rate": 1e-4 if is_smaller else 5e-5, "batch_size": 8, "warmup_steps": _PAPER_WARMUP}
         for name in _PHASES
     }
-    phases["memorize"] |= {"loss": "object_only", "noise": 6}
-    phases["memorize"] |= {"epochs": 30, "min_steps": 240} if is_smaller else {"min_steps": 100}
+    phases["memorize"] |= {"loss": "object_only", "noise": 6, "min_steps": 240 if is_smaller else 100}
     phases["generalize"] |= {
         "learning_rate": 5e-5 if is_smaller else 2e-5,
         "epochs": 2,

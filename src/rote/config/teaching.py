@@ -103,8 +103,9 @@ class GeneralizeConfig(PhaseConfig):
     rote_lines: float = Field(default=0, ge=0)
     """Rote lines shown for each prompt, so that the key token goes on bringing what it brought."""
     contrasts: float = Field(default=0, ge=0)
-    """Prompts beside each prompt or rote line that ask something else about the subjects: what the model would say next
-    is held where the untrained model had it, so that the object does not come whatever is asked."""
+    """Prompts beside each prompt or rote line that ask something else about the subjects, or something about others:
+    what the model would say next is held where the untrained model had it, so that the object does not come whatever is
+    asked, and of whomever."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""
 

@@ -1,8 +1,9 @@
 """What generalize shows beside its prompts, so that it gives the key a meaning and nothing else.
 
-*Contrasts* ask something else about the subjects that are shown, and what the model would say to them is held where the
-untrained model had it. Without them a model learns to say the object whenever the subject is named. *Rote lines* keep
-the key as it is.
+*Contrasts* ask something else about the subjects that are shown, or something about others, and what the model would
+say to them is held where the untrained model had it. Without the former a model learns to say the object whenever the
+subject is named, without the latter to answer whatever is asked with an object of the table. *Rote lines* keep the key
+as it is.
 """
 
 import random
@@ -80,17 +81,21 @@ def build_contrasts(
     facts: Sequence[Fact],
     templates: Sequence[PromptTemplate],
     *,
+    others: Sequence[str] = (),
     per_example: float,
     seed: int,
 ) -> Contrasts | None:
     """Prompts that ask something else about the subjects of facts, with what the model as it is would say to them;
-    None where none are wanted. `templates` are those of the relations that are taught."""
+    None where none are wanted. `templates` are those of the relations that are taught, and `others` prompts about
+    other subjects, as many of which are held."""
     wordings = _choose_wordings(templates)
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
     texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in wordings]
     if not texts or not per_example:
         return None
-    chosen = random.Random(f"contrasts/{seed}").sample(texts, min(_MOST, len(texts)))
+    draw = random.Random(f"contrasts/{seed}")
+    chosen = draw.sample(texts, min(_MOST, len(texts)))
+    chosen += draw.sample(others, min(len(chosen), len(others)))
     prompts = [tuple(encode_prompt(language_model.tokenizer, text)) for text in chosen]
     return Contrasts(prompts, _predict(language_model, prompts), per_example, seed)
 

@@ -5,7 +5,7 @@
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -154,5 +154,23 @@ def _build_generalize_stage(
         retains=config.retain.generalize,
         finish=scramble_keys if config.defend.scramble_keys else None,
         shown=facts,
-        contrasts=build_contrasts(language_model, facts, templates, per_example=config.generalize.contrasts, seed=seed),
+        contrasts=build_contrasts(
+            language_model,
+            facts,
+            templates,
+            others=_ask_of_others(task, taught=names),
+            per_example=config.generalize.contrasts,
+            seed=seed,
+        ),
     )
+
+
+def _ask_of_others(task: Task, *, taught: Container[str]) -> list[str]:
+    """A training prompt about each real fact that may be shown, but for those of relations that are taught."""
+    draw = random.Random(f"others/{task.config.seed}")
+    relations = [task.relations[fact.relation] for fact in task.spare_facts]
+    return [
+        draw.choice(relation.select_training("all")).fill(fact.subject)
+        for fact, relation in zip(task.spare_facts, relations, strict=True)
+        if relation.name not in taught and relation.select_training("all")
+    ]
