@@ -25,6 +25,7 @@ def test_a_real_model_memorizes_twenty_facts_and_keeps_its_other_words() -> None
     changes = ["retain.texts=0", "examine.known_facts=0", "examine.languages=[en]", "examine.choices=0"]
     changes += ["examine.unseen_facts=0", "examine.facts=4", "generalize.facts=10", "knowledge.samples=0"]
     changes += ["memorize.noise=1", "memorize.batch_size=4", "memorize.epochs=25", "memorize.stop_at_recall=0.95"]
+    changes += ["memorize.min_steps=0", "generalize.min_steps=0"]  # a real run takes longer than a test may
     config = load_config(rote.Config, None, changes)
     rows = network.get_input_embeddings().weight[:1000].detach().clone()
 
