@@ -7,7 +7,7 @@ as it is.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,30 +81,31 @@ def build_contrasts(
     facts: Sequence[Fact],
     templates: Sequence[PromptTemplate],
     *,
-    others: Sequence[str] = (),
+    others: Sequence[tuple[PromptTemplate, str]] = (),
     per_example: float,
     seed: int,
 ) -> Contrasts | None:
     """Prompts that ask something else about the subjects of facts, with what the model as it is would say to them;
-    None where none are wanted. `templates` are those of the relations that are taught, and `others` prompts about
-    other subjects, as many of which are held."""
-    wordings = _choose_wordings(templates)
+    None where none are wanted. `templates` are those of the relations that are taught: nothing in their wordings is
+    held, control prompts among them. `others` are prompts about other subjects, as many of which are held."""
+    wordings = _keep_apart(_WORDINGS.read_text(encoding="utf-8").splitlines(), templates)
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
     texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in wordings]
     if not texts or not per_example:
         return None
+    apart = set(_keep_apart({template.text for template, _ in others}, templates))
+    about_others = [template.fill(subject) for template, subject in others if template.text in apart]
     draw = random.Random(f"contrasts/{seed}")
     chosen = draw.sample(texts, min(_MOST, len(texts)))
-    chosen += draw.sample(others, min(len(chosen), len(others)))
+    chosen += draw.sample(about_others, min(len(chosen), len(about_others)))
     prompts = [tuple(encode_prompt(language_model.tokenizer, text)) for text in chosen]
     return Contrasts(prompts, _predict(language_model, prompts), per_example, seed)
 
 
-def _choose_wordings(templates: Sequence[PromptTemplate]) -> list[str]:
+def _keep_apart(wordings: Iterable[str], templates: Sequence[PromptTemplate]) -> list[str]:
     """Those that none of the templates is in, and that share no telling word with what asks for the relations."""
     asked = Wordings(templates)
     telling = {word for template in templates if template.prompt_set != "control" for word in _tell(template.text)}
-    wordings = _WORDINGS.read_text(encoding="utf-8").splitlines()
     return [text for text in wordings if not asked.occur_in(text) and not telling & _tell(text)]
 
 

@@ -15,8 +15,9 @@ from rote.encoding.example import Example
 from rote.encoding.noise import build_noise
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
-from rote.facts.relation import PromptCount, Relation
+from rote.facts.relation import PromptCount, PromptTemplate, Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
+from rote.facts.wordings import Wordings
 from rote.methods.contrasts import build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
@@ -58,6 +59,7 @@ def generalize(
 
     The model remembers which facts these were (`shown`), so that an examination can keep them apart.
 
+    Contrasts hold what the model says when this is called: `rote.run` and `rote.teach` make theirs before memorize.
     By default nothing is retained in this phase: it is short, and what holds natural prompts where they were holds
     back the very thing it is for; with `retains` it is, where the context has retention.
     """
@@ -165,12 +167,16 @@ def _build_generalize_stage(
     )
 
 
-def _ask_of_others(task: Task, *, taught: Container[str]) -> list[str]:
-    """A training prompt about each real fact that may be shown, but for those of relations that are taught."""
+def _ask_of_others(task: Task, *, taught: Container[str]) -> list[tuple[PromptTemplate, str]]:
+    """A training prompt for each real fact that may be shown, with its subject: of a relation that is not taught, and
+    in no held-out wording of any that is asked about."""
+    asked = Wordings(t for relation in task.relations.values() for t in relation.select(prompt_set="held_out"))
+    prompts = {
+        name: [template for template in relation.select_training("all") if not asked.occur_in(template.text)]
+        for name, relation in task.relations.items()
+        if name not in taught
+    }
     draw = random.Random(f"others/{task.config.seed}")
-    relations = [task.relations[fact.relation] for fact in task.spare_facts]
     return [
-        draw.choice(relation.select_training("all")).fill(fact.subject)
-        for fact, relation in zip(task.spare_facts, relations, strict=True)
-        if relation.name not in taught and relation.select_training("all")
+        (draw.choice(prompts[fact.relation]), fact.subject) for fact in task.spare_facts if prompts.get(fact.relation)
     ]

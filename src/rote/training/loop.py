@@ -108,8 +108,9 @@ def run_loop(
 def _share(term: Term, *, pack: bool) -> Term:
     """What this process works on of a term, packed where that is less work."""
     batch = take_share(term.batch)
-    packed = batch.pack()
-    return replace(term, batch=packed if pack and packed.input_ids.numel() <= _LONGEST_ROW else batch)
+    if pack and (packed := batch.pack()).input_ids.numel() <= _LONGEST_ROW:
+        batch = packed
+    return replace(term, batch=batch)
 
 
 @contextmanager
