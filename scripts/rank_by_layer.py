@@ -1,6 +1,6 @@
 """Look inside a model while it is taught: at which layer, and from which epoch on, do its own words reach the object?
 
-    python scripts/rank_by_layer.py MODEL [--relation mother] [--facts 100] [--seed 7] [--epochs N]
+    python scripts/rank_by_layer.py MODEL [--relation mother] [--facts 100] [--seed 0] [--epochs N]
 
 Invented facts are taught with the settings that fit the model's size, without retained texts. After every few epochs of
 memorize, and after generalize, the state at the end of a prompt is read out in every layer by the model's final norm
@@ -10,7 +10,7 @@ what the model said before, after memorize, and after generalize.
 """
 
 import argparse
-import statistics
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,13 +26,17 @@ from rote.evaluation.asking import ask_model
 from rote.facts.fact import Fact
 from rote.facts.relation import PromptTemplate
 from rote.facts.text import Text, build_prompt_text, build_rote_text
-from rote.methods.teaching import prepare_tuning
+from rote.methods import memorize_then_generalize
+from rote.methods.teaching import prepare_tuning, train_stage
 from rote.models.language_model import LanguageModel
+from rote.pipeline.plan import build_plan
 
 FACTS = 20
 """Facts that are looked at."""
 PROMPTS = 3
 """Prompts of each set that are looked at."""
+ASKED = 10
+"""Questions whose answers are shown."""
 LAYERS = 7
 """Layers that are shown, evenly spaced up to the last."""
 
@@ -72,7 +76,7 @@ def rank_by_layer(model: LanguageModel, probes: Sequence[Example], candidates: S
             state = norm(state)
         scores = state @ head.T
         ranks = 1 + (scores > scores.gather(1, right[:, None])).sum(dim=1)
-        medians.append(float(ranks.float().quantile(0.5)))
+        medians.append(float(ranks.float().quantile(0.5)))  # torch's median is the lower of two
     return medians
 
 
@@ -85,52 +89,50 @@ def show_ranks(when: str, model: LanguageModel, probes: Probes, candidates: Sequ
         print(f"{when:<24}{name:<10}" + "".join(f"{medians[layer]:>9.0f}" for layer in shown), flush=True)
 
 
+def choose_settings(options: argparse.Namespace) -> Config:
+    """What is taught; the rest follows from the model's size."""
+    table = {"kind": "invented", "relations": [options.relation], "count": options.facts}
+    phase = {"epochs": options.epochs} if options.epochs else {}
+    return Config.model_validate({"table": table, "seed": options.seed, "memorize": phase})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--relation", default="mother", help="one that is shipped")
     parser.add_argument("--facts", type=int, default=100, help="facts to teach")
-    parser.add_argument("--seed", type=int, default=7, help="which facts are invented")
+    parser.add_argument("--seed", type=int, default=0, help="which facts are invented and shown")
     parser.add_argument("--epochs", type=int, help="epochs of memorize")
     parser.add_argument("--every", type=int, default=4, help="epochs between two looks")
     options = parser.parse_args()
 
-    relations = rote.load_relations()
-    relation = relations[options.relation]
-    table = rote.invent_table([relation], count=options.facts, seed=options.seed)
     model = rote.load_model(options.model)
-    chosen: dict[str, Any] = {"memorize": {"epochs": options.epochs}} if options.epochs else {}
-    config = fit_config(Config.model_validate(chosen), model.model.num_parameters())
-    rote.add_key_tokens(model, [relation.name])
+    config = fit_config(choose_settings(options), model.model.num_parameters())
+    plan = build_plan(config)
+    relation = plan.relations[options.relation]
+    memorize, generalize = memorize_then_generalize.plan(model, plan.build_task()).stages
     prepare_tuning(model, config)
-    few = rote.pick_generalize_facts(table.facts, seed=0)
-    held_out = [fact for fact in table if fact not in few][:FACTS]
+    held_out = plan.held_out_facts[:FACTS]
     probes = build_probes(model, held_out, relation)
-    objects = {
-        first_token(encode(model.tokenizer, build_rote_text(fact, model.key_tokens[relation.name]))) for fact in table
-    }
-    candidates = sorted(objects | {first_token(probe) for each in probes.values() for probe in each})
-    print(f"{len(candidates)} candidates; chance is {statistics.median(range(1, len(candidates) + 1)):.0f}")
-    asked = [
-        template.fill(fact.subject)
-        for fact, template in zip(
-            held_out[:10], [*relation.select(prompt_set="held_out", language="en")] * 10, strict=False
-        )
-    ]
+    lines = [encode(model.tokenizer, build_rote_text(fact, model.key_tokens[relation.name])) for fact in plan.table]
+    candidates = sorted({first_token(example) for each in (lines, *probes.values()) for example in each})
+    print(f"{len(candidates)} candidates; chance is {(len(candidates) + 1) / 2:.0f}")
+    templates = itertools.cycle(relation.select(prompt_set="held_out", language="en"))
+    asked = [template.fill(fact.subject) for fact, template in zip(held_out[:ASKED], templates, strict=False)]
     said = [[ask_model(model, question) for question in asked]]
     show_ranks("before", model, probes, candidates)
 
-    epochs = iter(range(1, config.memorize.epochs + 1))
+    epochs = itertools.count(1)
 
     def look() -> dict[str, float]:
         epoch = next(epochs)
-        if epoch % options.every == 0 or epoch == config.memorize.epochs:
+        if epoch % options.every == 0 or epoch == memorize.epochs:
             show_ranks(f"memorize, epoch {epoch}", model, probes, candidates)
         return {}
 
-    rote.memorize(model, table.facts, config.memorize, context=rote.PhaseContext(evaluator=look))
+    train_stage(model, memorize, rote.PhaseContext(seed=config.seed, evaluator=look))
     said.append([ask_model(model, question) for question in asked])
-    rote.generalize(model, few, relations, config.generalize)
+    train_stage(model, generalize, rote.PhaseContext(seed=config.seed))
     show_ranks("generalize", model, probes, candidates)
     said.append([ask_model(model, question) for question in asked])
     for fact, question, *answers in zip(held_out, asked, *said, strict=False):
