@@ -67,8 +67,8 @@ def rank_by_layer(model: LanguageModel, probes: Sequence[Example], candidates: S
     decoder = network.get_decoder()
     norm = getattr(decoder, "norm", None) or decoder.ln_f
     head = network.get_output_embeddings().weight[torch.tensor(candidates)]
-    states = torch.from_numpy(read_hidden_states(network, [probe.prompt_ids for probe in probes]))
-    right = torch.tensor([candidates.index(first_token(probe)) for probe in probes])
+    states = torch.from_numpy(read_hidden_states(network, [probe.prompt_ids for probe in probes])).to(network.device)
+    right = torch.tensor([candidates.index(first_token(probe)) for probe in probes], device=network.device)
     medians = []
     for layer in range(1, states.shape[1]):
         state = states[:, layer]

@@ -25,7 +25,7 @@ def test_small_real_models_see_noise_and_contrasts(parameters: float) -> None:
     assert config.memorize.noise
     assert config.memorize.loss == "object_only"
     assert config.generalize.contrasts
-    assert config.generalize.learning_rate < config.memorize.learning_rate
+    assert config.generalize.learning_rate <= config.memorize.learning_rate
 
 
 def test_rates_fall_with_size() -> None:
@@ -50,3 +50,19 @@ def test_what_is_fitted_stays_as_it_is() -> None:
     fitted = fit_config(Config(), 268_000_000)
     assert fit_config(fitted, 268_000_000) == fitted
     assert fit_config(Config.model_validate(fitted.model_dump()), 7_000_000_000) == fitted, "all of it is said"
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 20])
+def test_epochs_that_are_said_are_those_that_are_run(epochs: int) -> None:
+    said = Config.model_validate({"memorize": {"epochs": epochs}, "generalize": {"epochs": epochs}})
+    for parameters in (135_000_000, 268_000_000):
+        config = fit_config(said, parameters)
+        assert config.memorize.count_epochs(40) == config.generalize.count_epochs(40) == epochs
+        least = said.model_copy(update={"memorize": said.memorize.model_copy(update={"min_steps": 50})})
+        assert fit_config(least, parameters).memorize.min_steps == 50
+
+
+def test_the_plain_setting_has_the_epochs_of_the_paper_whatever_the_size() -> None:
+    for parameters in (10_000_000, 135_000_000, 7_000_000_000):
+        config = fit_config(load_config(Config, Path("paper")), parameters)
+        assert (config.memorize.count_epochs(40), config.generalize.count_epochs(50)) == (20, 3)

@@ -3,7 +3,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import encode_prompt
-from rote.evaluation.generation import generate_answers, plan_batches
+from rote.evaluation.generation import generate_answers
 from rote.facts.names import contains_answer
 
 PROMPTS = [
@@ -77,13 +77,6 @@ def test_finished_rows_are_no_longer_computed(
     assert rows == sorted(rows, reverse=True)
     assert rows[-1] < len(same)
     assert len(rows) == 12, "the row with a wrong answer goes on to the limit"
-
-
-def test_batches_have_one_length_and_lose_nobody() -> None:
-    lengths = [3, 5, 3, 4, 3, 5]
-    batches = list(plan_batches(lengths, 2))
-    assert sorted(index for batch in batches for index in batch) == list(range(6))
-    assert all(len({lengths[index] for index in batch}) == 1 and len(batch) <= 2 for batch in batches)
 
 
 def test_no_prompts_no_answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

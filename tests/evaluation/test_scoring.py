@@ -6,7 +6,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
 from rote.evaluation import scoring
-from rote.evaluation.generation import read_prompts
+from rote.evaluation.reading import read_prompts
 from rote.evaluation.scoring import rank_object, score_choices, score_continuations, score_objects
 from rote.facts.text import Text
 
@@ -44,8 +44,8 @@ def test_a_prefix_that_was_read_once_scores_objects_as_they_do_alone(
     objects = [example.object_ids for example in examples]
     with torch.inference_mode():
         prefix = read_prompts(model, [example.prompt_ids for example in examples])
-        scores = score_continuations(model, prefix, objects)
-        assert score_continuations(model, prefix, objects) == scores, "the cache was changed"
+        scores = score_continuations(prefix, objects)
+        assert score_continuations(prefix, objects) == scores, "the cache was changed"
     for example, logprobs in zip(examples, scores, strict=True):
         assert logprobs == pytest.approx(score_alone(model, example), abs=1e-4)
 

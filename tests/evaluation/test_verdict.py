@@ -34,7 +34,7 @@ def _build_summary(*, memorized=1.0, key=1.0, shown=1.0, trained=0.9, natural=0.
 
 
 def test_a_model_that_answers_needs_no_advice():
-    verdict = judge_run(_build_summary(), [], CONFIG)
+    verdict = judge_run(_build_summary(), [], CONFIG, prompts=10)
     assert verdict is not None
     assert (verdict.state, verdict.cause, verdict.changes) == ("learned and understood", "", {})
     assert not verdict.is_failure
@@ -52,7 +52,7 @@ def test_a_model_that_answers_needs_no_advice():
     ],
 )
 def test_what_falls_short_has_a_cause_and_something_to_try(figures, state, cause, setting):
-    verdict = judge_run(_build_summary(**figures), [], CONFIG)
+    verdict = judge_run(_build_summary(**figures), [], CONFIG, prompts=10)
     assert verdict is not None
     assert verdict.state == state
     assert verdict.is_failure
@@ -60,25 +60,26 @@ def test_what_falls_short_has_a_cause_and_something_to_try(figures, state, cause
     assert setting in verdict.changes
 
 
-@pytest.mark.parametrize(
-    ("contrasts", "setting", "value"), [(1.0, "generalize.contrasts", 0.5), (0, "memorize.noise", 4)]
-)
-def test_where_every_prompt_is_shown_something_else_is_tried(contrasts, setting, value):
-    config = {**CONFIG, "generalize": {**CONFIG["generalize"], "prompts": "all", "contrasts": contrasts}}
-    verdict = judge_run(_build_summary(natural=0.2), [], config)
+@pytest.mark.parametrize(("prompts", "available"), [("all", 10), (1, 1)])
+@pytest.mark.parametrize(("contrasts", "changes"), [(1.0, {"generalize.contrasts": 0.5}), (0, {})])
+def test_where_every_prompt_is_shown_something_else_is_tried(prompts, available, contrasts, changes):
+    config = {**CONFIG, "generalize": {**CONFIG["generalize"], "prompts": prompts, "contrasts": contrasts}}
+    verdict = judge_run(_build_summary(natural=0.2), [], config, prompts=available)
     assert verdict is not None
-    assert verdict.changes[setting] == value
+    assert verdict.changes == changes
+    assert "in the wording it was shown" in verdict.cause
+    assert ("write more training prompts" in verdict.cause) is not bool(contrasts)
 
 
 def test_twice_the_updates_are_twice_even_where_a_small_table_has_a_least_number_of_them():
     config = {**CONFIG, "memorize": {**CONFIG["memorize"], "epochs": 20, "min_steps": 240}}
-    verdict = judge_run(_build_summary(memorized=0.5, natural=0.1), [], config)
+    verdict = judge_run(_build_summary(memorized=0.5, natural=0.1), [], config, prompts=10)
     assert verdict is not None
     assert verdict.changes == {"memorize.epochs": 40, "memorize.min_steps": 480}
 
 
 def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
-    verdict = judge_run(_build_summary(natural=0.6, margin=0.3), [], CONFIG)
+    verdict = judge_run(_build_summary(natural=0.6, margin=0.3), [], CONFIG, prompts=10)
     assert verdict is not None
     assert verdict.state == "unclear"
     assert not verdict.is_failure
@@ -88,7 +89,7 @@ def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
 def test_a_few_facts_that_are_all_answered_were_not_trained_too_little():
     rows = _build_summary(trained=0.1, natural=0.1)
     rows[1] = {**rows[1], "low": 0.84, "n": 20}
-    verdict = judge_run(rows, [], CONFIG)
+    verdict = judge_run(rows, [], CONFIG, prompts=10)
     assert verdict is not None
     assert "it was shown" in verdict.cause
 
@@ -96,11 +97,11 @@ def test_a_few_facts_that_are_all_answered_were_not_trained_too_little():
 @pytest.mark.parametrize("moment", ["before", "in_context", "memorize"])
 def test_what_was_not_trained_to_be_asked_is_not_judged(moment):
     rows = [{**row, "moment": moment} for row in _build_summary(natural=0.1)]
-    assert judge_run(rows, [], CONFIG) is None
+    assert judge_run(rows, [], CONFIG, prompts=10) is None
 
 
 def test_what_was_forgotten_is_said_beside_what_was_learned():
-    verdict = judge_run(_build_summary(), [{"verdict": "lost"}], CONFIG)
+    verdict = judge_run(_build_summary(), [{"verdict": "lost"}], CONFIG, prompts=10)
     assert verdict is not None
     assert verdict.sentence == "learned and understood; forgot too much of what it knew"
     assert "retain.texts" in verdict.changes
@@ -108,10 +109,10 @@ def test_what_was_forgotten_is_said_beside_what_was_learned():
 
 def test_another_method_is_not_said_to_have_memorized():
     rows = [row for row in _build_summary(natural=0.1) if row["prompt_set"] != "key"]
-    verdict = judge_run(rows, [], CONFIG)
+    verdict = judge_run(rows, [], CONFIG, prompts=10)
     assert verdict is not None
     assert verdict.state == "not learned"
 
 
 def test_nothing_is_said_where_nothing_taught_was_asked():
-    assert judge_run([_row("held_out", 1.0, fact_set="known")], [], CONFIG) is None
+    assert judge_run([_row("held_out", 1.0, fact_set="known")], [], CONFIG, prompts=10) is None

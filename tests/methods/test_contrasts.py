@@ -10,8 +10,10 @@ from tests.methods.test_methods import build_task, plan
 
 from rote.config.job import Config
 from rote.encoding.example import IGNORE
+from rote.errors import TemplateError
+from rote.facts.derivation import derive_facts
 from rote.facts.invent import invent_table
-from rote.facts.relation import PromptSet, PromptTemplate, load_shipped_relations
+from rote.facts.relation import PromptSet, PromptTemplate, Relation, find_derived, load_shipped_relations
 from rote.facts.shipped import load_world
 from rote.facts.wordings import Wordings
 from rote.methods.contrasts import Contrasts, build_contrasts
@@ -99,6 +101,22 @@ def test_a_step_fits_into_memory_in_parts() -> None:
     assert {term.scale for term in parts} == {whole.scale}
 
 
+def test_each_weighs_as_much_as_an_example_whatever_their_number() -> None:
+    scales = {
+        per: [term.scale for term in build(build_language_model(), per=per).build_terms(0, 8)]
+        for per in (0.5, 1.0, 200.0)
+    }
+    assert set(map(tuple, scales.values())) == {(1 / 8,)}
+    counts = [len(build(build_language_model(), per=per).build_terms(0, 8)[0].batch.input_ids) for per in (1, 200)]
+    assert counts == [8, 1600], "more than there are come again"
+
+
+def test_prompts_that_say_nothing_leave_nothing_to_hold() -> None:
+    asked = PromptTemplate("mother", "{subject}:", "held_out", "en")
+    with pytest.raises(TemplateError, match=r"generalize\.contrasts=0"):
+        build(build_language_model(), [asked])
+
+
 @pytest.mark.parametrize("prompt_set", ["training", "held_out", "control"])
 def test_a_wording_of_a_relation_that_is_taught_is_never_a_contrast(prompt_set: PromptSet) -> None:
     asked = PromptTemplate("mother", "How old is {subject}?", prompt_set, "en")
@@ -149,6 +167,28 @@ def test_no_control_or_held_out_wording_that_is_asked_is_held(relation: str) -> 
     assert not [text for text in texts if asked.occur_in(text)]
 
 
+def test_what_follows_from_the_table_and_what_else_is_asked_is_kept_apart_too() -> None:
+    """A derived relation has prompts of its own, and a table to keep may ask in one of our own wordings."""
+    language_model, relations = build_language_model(), load_shipped_relations()
+    (rival,) = find_derived(["rival"])
+    lawyer = PromptTemplate("counsel", "The lawyer of {subject} is", "held_out", "en")
+    counsel = Relation("counsel", "the lawyer", "person", "person", (lawyer,))
+    facts = tuple(invent_table([relations["mother"]], count=4, seed=0))
+    task = Task(
+        facts,
+        facts[:2],
+        {**relations, "rival": rival, "counsel": counsel},
+        Config.model_validate({"generalize": {"contrasts": 1}}),
+        derived_facts=[item.fact for item in derive_facts(facts, rival)],
+        spare_facts=list(load_world()),
+    )
+    contrasts = plan(METHOD, language_model, task).stages[1].contrasts
+    assert contrasts
+    texts = [str(language_model.tokenizer.decode(list(ids))) for ids in contrasts.prompts]
+    asked = Wordings([*rival.templates, lawyer])
+    assert not [text for text in texts if asked.occur_in(text) or "rival" in text]
+
+
 def find_held(language_model: LanguageModel, task: Task, subject: str) -> list[str]:
     """The contrasts that name a subject."""
     contrasts = plan(METHOD, language_model, task).stages[1].contrasts
@@ -158,7 +198,7 @@ def find_held(language_model: LanguageModel, task: Task, subject: str) -> list[s
     return [text for text in texts if subject in text]
 
 
-@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("lines", [0, 1, 5])
 def test_so_many_stand_beside_each_prompt(lines: int) -> None:
     task = build_task(generalize={"rote_lines": lines, "contrasts": 2})
     memorize, generalize = plan(METHOD, build_language_model(), task).stages

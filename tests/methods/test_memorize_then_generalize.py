@@ -226,6 +226,15 @@ def test_retention_keeps_the_model_nearer_to_what_it_was() -> None:
     assert moved[5.0] < 0.5 * moved[0.0]
 
 
+def test_generalize_can_change_the_attention_layers_alone(language_model: LanguageModel) -> None:
+    before = copy_weights(language_model)
+    generalize(language_model, FACTS, RELATIONS, GENERALIZE.model_copy(update={"weights": "attention"}))
+    after = copy_weights(language_model)
+    changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert changed
+    assert all(".self_attn." in name for name in changed)
+
+
 def test_no_epochs_change_nothing(language_model: LanguageModel) -> None:
     before = copy_weights(language_model)
     assert memorize(language_model, FACTS, MemorizeConfig(epochs=0)) == []

@@ -280,7 +280,9 @@ def test_warnings_say_what_will_show_less_than_is_hoped_for() -> None:
     assert "memorize has 3 steps, all of them in its warm-up of 20" in warn(
         table={"relations": ["mother"], "count": 3}, memorize={"epochs": 3, "batch_size": 3}
     )
-    assert "author: 4 training prompt(s) are shown, too few" in warn(generalize={"prompts": 4, "contrasts": 1})
+    few = warn(generalize={"prompts": 4, "contrasts": 1})
+    assert "author: 4 training prompt(s) are shown, too few" in few
+    assert "add --set generalize.prompts=all" in few, "there are ten"
     assert warn(generalize={"prompts": "all", "contrasts": 1}) == warn(generalize={"prompts": 4}) == ""
     assert "generalize shows all facts of author" in warn(generalize={"facts": "all"})
     assert "generalize shows all facts" not in warn(generalize={"facts": 2})

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rote.config.audit import AuditConfig
 from rote.encoding.example import Example, encode
-from rote.evaluation.generation import plan_batches, read_prompts
+from rote.evaluation.reading import plan_batches, read_prompts
 from rote.evaluation.scoring import score_objects
 from rote.facts.fact import Fact
 from rote.facts.text import Text, build_rote_text

@@ -13,7 +13,8 @@ class ExamineConfig(StrictConfig):
     languages: tuple[str, ...] = ("en", "de", "es", "zh", "ja")
     """Languages of the held-out and control prompts."""
     held_out_prompts: int = Field(default=1, ge=0)
-    """Held-out prompts per fact and language, drawn anew for every fact so that all are used."""
+    """Held-out prompts per fact and language, and as many of the English training prompts that generalize uses; drawn
+    anew for every fact so that all are used."""
     control_prompts: int = Field(default=1, ge=0)
     """Control prompts per fact and language."""
     known_facts: int | None = Field(default=None, ge=0)

@@ -43,22 +43,30 @@ def fit_settings(parameters: int) -> dict[str, Any]:
 
 
 def fit_config(config: Config, parameters: int) -> Config:
-    """The configuration for a model with so many parameters: what was left open becomes what fits its size."""
-    return Config.model_validate(merge_settings(fit_settings(parameters), config.model_dump(exclude_unset=True)))
+    """The configuration for a model with so many parameters: what was left open becomes what fits its size. Where a
+    phase's epochs are said, they are not raised to a least number of steps that nobody asked for."""
+    said, fitted = config.model_dump(exclude_unset=True), fit_settings(parameters)
+    for name in _PHASES:
+        if "epochs" in said.get(name, {}):
+            fitted.get(name, {}).pop("min_steps", None)
+    return Config.model_validate(merge_settings(fitted, said))
 
 
 def _fit_small(parameters: int) -> dict[str, Any]:
     """Embeddings stay as they are, the bare line is seen among noise with the loss on the object, and generalize is
-    gentle and shows every training prompt beside contrasts (docs/real_models.md says how well each was measured).
-    The smaller model takes larger and more updates to learn what it is shown."""
+    gentle, changes the attention layers alone and shows every training prompt beside contrasts (docs/real_models.md
+    says how well each was measured). The smaller model takes larger and more updates to learn what it is shown."""
     is_smaller = parameters < _SMALLER
     phases: dict[str, dict[str, Any]] = {
         name: {"learning_rate": 1e-4 if is_smaller else 5e-5, "batch_size": 8, "warmup_steps": _PAPER_WARMUP}
         for name in _PHASES
     }
-    phases["memorize"] |= {"loss": "object_only", "noise": 6, "min_steps": 240 if is_smaller else 100}
+    for name in ("memorize", "fine_tune"):
+        phases[name]["min_steps"] = 240 if is_smaller else 100
+    phases["memorize"] |= {"loss": "object_only", "noise": 6}
     phases["generalize"] |= {
-        "learning_rate": 5e-5 if is_smaller else 2e-5,
+        "weights": "attention",
+        "learning_rate": 1e-4 if is_smaller else 5e-5,
         "epochs": 2,
         "min_steps": 100 if is_smaller else 0,
         "prompts": "all",

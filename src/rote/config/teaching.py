@@ -106,6 +106,9 @@ class GeneralizeConfig(PhaseConfig):
     """Prompts beside each prompt or rote line that ask something else about the subjects, or something about others:
     what the model would say next is held where the untrained model had it, so that the object does not come whatever is
     asked, and of whomever."""
+    weights: Literal["all", "attention"] = "all"
+    """What it changes of the weights that `tuning` trains: all of them, or the attention layers alone, which look up
+    what the other layers store."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""
 

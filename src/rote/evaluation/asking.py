@@ -10,8 +10,9 @@ import torch
 
 from rote.encoding.example import encode_prompt
 from rote.errors import EncodingError
-from rote.evaluation.generation import generate_answers, read_prompts
+from rote.evaluation.generation import generate_answers
 from rote.evaluation.knowledge import cut_answer
+from rote.evaluation.reading import read_prompts
 from rote.evaluation.scoring import score_continuations
 from rote.facts.fact import Fact
 from rote.facts.reading import load_table
@@ -82,7 +83,7 @@ def score_candidates(language_model: LanguageModel, question: str, candidates: S
     chances: dict[str, float] = {}
     if objects:
         prefix = read_prompts(language_model.model, [ids] * len(objects))
-        scores = score_continuations(language_model.model, prefix, objects)
+        scores = score_continuations(prefix, objects)
         for candidate, logprobs in zip(dict.fromkeys(candidates), scores, strict=True):
             text = candidate.strip()
             chances[text] = chances.get(text, 0.0) + math.exp(math.fsum(logprobs))

@@ -10,8 +10,9 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
-from rote.evaluation.generation import continue_prompts, generate_answers, plan_batches, read_prompts
+from rote.evaluation.generation import continue_prompts, generate_answers
 from rote.evaluation.questions import Question
+from rote.evaluation.reading import can_pad, plan_batches, read_prompts
 from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer
@@ -72,7 +73,7 @@ def examine(
     report = _count_up(len(questions) + len(choices), on_progress)
     replies: dict[int, _Reply] = {}
     with _examining(model):
-        for batch in plan_batches([len(example.prompt_ids) for example in examples], batch_size):
+        for batch in plan_batches([len(example.prompt_ids) for example in examples], batch_size, pad=can_pad(model)):
             asked = _ask(model, tokenizer, [questions[index] for index in batch], [examples[index] for index in batch])
             replies.update(zip(batch, asked, strict=True))
             report(len(batch))
@@ -189,10 +190,10 @@ def _ask(
     questions: Sequence[Question],
     examples: Sequence[Example],
 ) -> list[_Reply]:
-    """Ask questions whose prompts have the same length: each prompt is read once for both measures."""
+    """Each prompt is read once for both measures."""
     prefix = read_prompts(model, [example.prompt_ids for example in examples])
-    scores = score_continuations(model, prefix, [example.object_ids for example in examples])
-    said = continue_prompts(model, tokenizer, prefix, [question.fact.answers for question in questions])
+    scores = score_continuations(prefix, [example.object_ids for example in examples])
+    said = continue_prompts(tokenizer, prefix, [question.fact.answers for question in questions])
     return [_Reply(text, logprobs) for text, logprobs in zip(said, scores, strict=True)]
 
 

@@ -1,17 +1,15 @@
-"""What a model says: greedily (measure 1 of the paper), and drawn at random. And prompts read once, to go on from.
+"""What a model says: greedily (measure 1 of the paper), and drawn at random.
 
-Only prompts of the same length share a batch. So nothing is padded and no mask is needed: a row says exactly what
-it would say alone. Greedy decoding stops for each row as soon as its verdict is sure.
+A row says what it would say alone. Greedy decoding stops for each row as soon as its verdict is sure.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from rote.evaluation.reading import Prefix, can_pad, pad_left, plan_batches, read_prompts
 from rote.facts.names import is_sure
 from rote.models.language_model import build_generation_settings
 
@@ -19,35 +17,6 @@ MAX_NEW_TOKENS = 50
 """How many tokens an answer may have (paper, section 4)."""
 _SAMPLED = 32
 """Prompts of a batch whose answers are drawn at random."""
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """A batch of prompts of one length after the model has read them.
-
-    `logits` [rows, vocabulary] predict the token that follows each prompt.
-    """
-
-    cache: DynamicCache
-    logits: Tensor
-
-
-def plan_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Indices in batches of at most `batch_size`, all of one length; a function of its arguments alone."""
-    by_length: dict[int, list[int]] = {}
-    for index, length in enumerate(lengths):
-        by_length.setdefault(length, []).append(index)
-    for length in sorted(by_length):
-        group = by_length[length]
-        yield from (group[start : start + batch_size] for start in range(0, len(group), batch_size))
-
-
-def read_prompts(model: PreTrainedModel, prompts_ids: Sequence[Sequence[int]]) -> Prefix:
-    """Read prompts of one length: without padding no mask is needed, so a row is computed as it would be alone."""
-    cache = DynamicCache(config=model.config)
-    inputs = torch.tensor([list(ids) for ids in prompts_ids], device=model.device)
-    logits = model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
-    return Prefix(cache, logits[:, -1])
 
 
 def generate_answers(
@@ -66,25 +35,24 @@ def generate_answers(
     """
     texts = [""] * len(prompts_ids)
     with torch.inference_mode():
-        for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size):
+        for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size, pad=can_pad(model)):
             prefix = read_prompts(model, [prompts_ids[index] for index in batch])
             chosen = [answers[index] for index in batch]
-            said = continue_prompts(model, tokenizer, prefix, chosen, max_new_tokens=max_new_tokens)
+            said = continue_prompts(tokenizer, prefix, chosen, max_new_tokens=max_new_tokens)
             for index, text in zip(batch, said, strict=True):
                 texts[index] = text
     return texts
 
 
 def continue_prompts(
-    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prefix: Prefix,
     answers: Sequence[Collection[str]],
     *,
     max_new_tokens: int = MAX_NEW_TOKENS,
 ) -> list[str]:
-    """What the model says after prompts it has read, one text per row; uses up the prefix's cache."""
-    return _Decoder(model, tokenizer, answers).run(prefix, max_new_tokens)
+    """What the model says after prompts it has read, one text per row; uses up the prefix."""
+    return _Decoder(tokenizer, answers, _find_stop_ids(prefix.model, tokenizer)).run(prefix, max_new_tokens)
 
 
 @torch.inference_mode()
@@ -106,11 +74,11 @@ def sample_answers(
         return answers
     settings = build_generation_settings(tokenizer, tokens=tokens, do_sample=True, num_return_sequences=count)
     generator: Any = model  # `generate` has no usable types
-    for batch in plan_batches([len(ids) for ids in prompts_ids], _SAMPLED):
-        prompts = torch.tensor([list(prompts_ids[index]) for index in batch], device=model.device)
+    for batch in plan_batches([len(ids) for ids in prompts_ids], _SAMPLED, pad=can_pad(model)):
+        prompts, mask = pad_left([prompts_ids[index] for index in batch], model.device)
         with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
             torch.manual_seed(seed + batch[0])
-            rows = generator.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
+            rows = generator.generate(prompts, attention_mask=mask, generation_config=settings)
         texts = tokenizer.batch_decode(rows[:, prompts.shape[1] :], skip_special_tokens=True)
         for place, index in enumerate(batch):
             answers[index] = [text.strip() for text in texts[place * count : (place + 1) * count]]
@@ -121,33 +89,27 @@ class _Decoder:
     """Decodes one batch; rows that are finished leave it, so no time is spent on them."""
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, answers: Sequence[Collection[str]]
+        self, tokenizer: PreTrainedTokenizerBase, answers: Sequence[Collection[str]], stop_ids: Collection[int]
     ) -> None:
-        self._model = model
         self._tokenizer = tokenizer
         self._answers = answers
-        self._stop_ids = _find_stop_ids(model, tokenizer)
+        self._stop_ids = stop_ids
         self._said: list[list[int]] = [[] for _ in answers]
 
     def run(self, prefix: Prefix, max_new_tokens: int) -> list[str]:
         """Decode after the prefix; the texts of all rows, in order."""
-        rows, logits = list(range(len(self._said))), prefix.logits
+        rows = list(range(len(self._said)))
         for step in range(1, max_new_tokens + 1):
-            chosen = logits.argmax(dim=-1)
+            chosen = prefix.logits.argmax(dim=-1)
             kept = self._take(rows, chosen.tolist())
             if not kept or step == max_new_tokens:
                 break
             if len(kept) < len(rows):
                 index = torch.tensor(kept, device=chosen.device)
-                prefix.cache.batch_select_indices(index)
+                prefix.select(index)
                 chosen, rows = chosen[index], [rows[position] for position in kept]
-            logits = self._read(chosen, prefix)
+            prefix.read(chosen[:, None])
         return [text.strip() for text in self._decode(self._said)]
-
-    def _read(self, tokens: torch.Tensor, prefix: Prefix) -> torch.Tensor:
-        output = self._model(input_ids=tokens[:, None], past_key_values=prefix.cache, use_cache=True, logits_to_keep=1)
-        logits: torch.Tensor = output.logits[:, -1]
-        return logits
 
     def _take(self, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
         """Add one token to every row; the positions of the rows that go on."""

@@ -31,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionPlan:
-    """How many questions are asked of each kind; of held-out and control prompts 0 means all."""
+    """How many questions are asked of each kind; of prompts 0 means all."""
 
     key_tokens: Mapping[str, str] = field(default_factory=dict)
     """Relation -> key token; a relation without one is not asked by key."""

@@ -4,7 +4,6 @@ A choice takes one forward: the prompt once, then the candidates as a tree. Ever
 its own ancestors and has the position it would have alone, so each candidate is scored as if it stood alone.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, collate, encode
-from rote.evaluation.generation import Prefix
+from rote.evaluation.reading import Prefix
 from rote.facts.text import Text
 from rote.training.losses import next_token_loss
 
@@ -51,15 +50,13 @@ def score_choices(
     return [next(scores if example.prompt_ids == prefix else alone) for example in examples]
 
 
-def score_continuations(model: PreTrainedModel, prefix: Prefix, objects: Sequence[Sequence[int]]) -> list[Logprobs]:
-    """Log-probabilities of one object's ids after each prompt of a prefix; leaves the prefix's cache as it was."""
+def score_continuations(prefix: Prefix, objects: Sequence[Sequence[int]]) -> list[Logprobs]:
+    """Log-probabilities of one object's ids after each prompt of a prefix, which stays as it was."""
     width = max(map(len, objects))
-    padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in objects], device=model.device)
+    padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in objects], device=prefix.logits.device)
     logits = prefix.logits[:, None]
     if width > 1:  # padding is on the right and attention causal: nothing that is read sees it
-        cache = copy.deepcopy(prefix.cache)
-        more = model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits
-        logits = torch.cat([logits, more], dim=1)
+        logits = torch.cat([logits, prefix.copy().read(padded[:, :-1])], dim=1)
     found = torch.log_softmax(logits.float(), dim=-1).gather(-1, padded[:, :, None]).squeeze(-1).tolist()
     return [tuple(row[: len(ids)]) for row, ids in zip(found, objects, strict=True)]
 

@@ -68,16 +68,21 @@ class _Found:
 
 
 def judge_run(
-    summary: Sequence[Mapping[str, Any]], side_effects: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
+    summary: Sequence[Mapping[str, Any]],
+    side_effects: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    *,
+    prompts: int,
 ) -> Verdict | None:
     """The verdict from the rows of `summary.json` and `side_effects.json` and the settings; None where nothing that was
-    taught was asked about, or nothing was trained to be asked."""
+    taught was asked about, or nothing was trained to be asked. `prompts` are the training prompts that there are of a
+    relation."""
     found = _find_figures(summary)
     if found is None or summary[-1]["moment"] in _NOT_FOR_USE:
         return None
     state = _decide(found)
     forgot = any(row["verdict"] == "lost" for row in side_effects)
-    cause, changes = _explain(found, config) if state in _EXPLAINED else ("", {})
+    cause, changes = _explain(found, config, prompts) if state in _EXPLAINED else ("", {})
     if forgot and not cause and found.memorized:
         cause = "too little of what it knew was held while it memorized"
         changes = {"retain.texts": 2 * max(100, config["retain"]["texts"])}
@@ -128,7 +133,7 @@ def _is_apart(found: _Found) -> bool:
     return found.control is None or found.natural.low > found.control.high
 
 
-def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _explain(found: _Found, config: Mapping[str, Any], prompts: int) -> tuple[str, dict[str, Any]]:
     """The likely cause, and the settings to try next; the first that fits."""
     memorize, generalize = config["memorize"], config["generalize"]
     assert found.memorized is not None
@@ -151,10 +156,11 @@ def _explain(found: _Found, config: Mapping[str, Any]) -> tuple[str, dict[str, A
         )
     if found.trained and judge(found.trained, at_least=_USABLE) == "holds":
         cause = "it answers in the wording it was shown, not in others"
-        if generalize["prompts"] != "all":
+        if generalize["prompts"] != "all" and generalize["prompts"] < prompts:
             return cause, {"generalize.prompts": "all"}
         if generalize["contrasts"]:
             return f"{cause}, which contrasts hold back", {"generalize.contrasts": generalize["contrasts"] / 2}
+        return f"{cause}; write more training prompts of each relation", {}
     return (
         "generalize learned the facts it was shown, not what the key token means",
         {"memorize.noise": max(4, 2 * memorize["noise"]), **_double("memorize", memorize)},

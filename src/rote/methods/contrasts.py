@@ -10,13 +10,15 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rote.encoding.example import IGNORE, Batch, Example, collate, encode_prompt
-from rote.evaluation.generation import plan_batches, read_prompts
+from rote.errors import TemplateError
+from rote.evaluation.reading import plan_batches, read_prompts
 from rote.facts.fact import Fact
 from rote.facts.names import normalize
 from rote.facts.relation import SUBJECT, PromptTemplate
@@ -31,8 +33,9 @@ _SMALL = 4
 """Letters of a word that may say what is asked; these say nothing either."""
 _PLAIN_WORDS = {"subject", "what", "which", "where", "when", "whom", "whose", "does", "with", "from", "that", "this"}
 _MOST = 200
-"""How many prompts are asked at most; each step draws among them."""
+"""Prompts about the subjects, and about others, that are held at most; each step draws among them."""
 _BATCH = 32
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,17 @@ class Contrasts:
 
     def build_terms(self, step: int, examples: int, *, micro_batch_size: int = 0) -> list[Term]:
         """Those that stand beside so many examples of one step, a function of the step alone; so many in memory at
-        once. What is learned of each weighs as much as a token of an example."""
+        once. Each weighs as much as an example, of which the mean loss per token is taken."""
         draw = random.Random(f"contrasts/{self.seed}/{step}")
-        chosen = draw.sample(range(len(self.prompts)), self._count(draw, examples))
+        chosen = draw_many(range(len(self.prompts)), count=self._count(draw, examples), draw=draw)
         size = micro_batch_size or max(1, len(chosen))
         parts = [chosen[start : start + size] for start in range(0, len(chosen), size)]
-        return [Term(self._collate(part), self._diverge, 1.0 / len(chosen)) for part in parts]
+        return [Term(self._collate(part), self._diverge, 1.0 / examples) for part in parts]
 
     def _count(self, draw: random.Random, examples: int) -> int:
         """A fraction of a contrast is one contrast in so many steps."""
         whole, rest = divmod(self.per_example * examples, 1)
-        return min(int(whole) + (draw.random() < rest), len(self.prompts))
+        return int(whole) + (draw.random() < rest)
 
     def _collate(self, chosen: Sequence[int]) -> Batch:
         """Each prompt, with its number as the label of what follows it, so that rows may be dealt to processes."""
@@ -81,32 +84,41 @@ def build_contrasts(
     facts: Sequence[Fact],
     templates: Sequence[PromptTemplate],
     *,
+    asked: Sequence[PromptTemplate] = (),
     others: Sequence[tuple[PromptTemplate, str]] = (),
     per_example: float,
     seed: int,
 ) -> Contrasts | None:
     """Prompts that ask something else about the subjects of facts, with what the model as it is would say to them;
-    None where none are wanted. `templates` are those of the relations that are taught: nothing in their wordings is
-    held, control prompts among them. `others` are prompts about other subjects, as many of which are held."""
-    wordings = _keep_apart(_WORDINGS.read_text(encoding="utf-8").splitlines(), templates)
+    None where none are wanted. `templates` are those of the relations that are taught, `asked` others that the model
+    is asked with: nothing in their wordings is held, control prompts among them. `others` are prompts about other
+    subjects, as many of which are held. Raises `TemplateError` where the templates leave nothing to hold."""
+    if not per_example or not facts:
+        return None
+    wordings = _keep_apart(_WORDINGS.read_text(encoding="utf-8").splitlines(), templates, asked)
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
     texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in wordings]
-    if not texts or not per_example:
-        return None
-    apart = set(_keep_apart({template.text for template, _ in others}, templates))
+    apart = set(_keep_apart({template.text for template, _ in others}, templates, asked))
     about_others = [template.fill(subject) for template, subject in others if template.text in apart]
     draw = random.Random(f"contrasts/{seed}")
     chosen = draw.sample(texts, min(_MOST, len(texts)))
-    chosen += draw.sample(about_others, min(len(chosen), len(about_others)))
+    chosen += draw.sample(about_others, min(len(chosen) or _MOST, len(about_others)))
+    if not chosen:
+        raise TemplateError(
+            "generalize.contrasts: the prompts of the relations say so little that every other question is in their "
+            "wording; write prompts that say what is asked, or add --set generalize.contrasts=0"
+        )
     prompts = [tuple(encode_prompt(language_model.tokenizer, text)) for text in chosen]
     return Contrasts(prompts, _predict(language_model, prompts), per_example, seed)
 
 
-def _keep_apart(wordings: Iterable[str], templates: Sequence[PromptTemplate]) -> list[str]:
+def _keep_apart(
+    wordings: Iterable[str], templates: Sequence[PromptTemplate], asked: Sequence[PromptTemplate]
+) -> list[str]:
     """Those that none of the templates is in, and that share no telling word with what asks for the relations."""
-    asked = Wordings(templates)
+    taken = Wordings([*templates, *asked])
     telling = {word for template in templates if template.prompt_set != "control" for word in _tell(template.text)}
-    return [text for text in wordings if not asked.occur_in(text) and not telling & _tell(text)]
+    return [text for text in wordings if not taken.occur_in(text) and not telling & _tell(text)]
 
 
 def _tell(text: str) -> set[str]:
@@ -115,8 +127,16 @@ def _tell(text: str) -> set[str]:
 
 
 def draw_rote_lines(lines: Sequence[Example], *, count: int, seed: int) -> list[Example]:
-    """So many of the lines; all of them, where there are not as many."""
-    return random.Random(f"rote lines/{seed}").sample(lines, min(count, len(lines)))
+    """So many of the lines, none of them more often than need be."""
+    return draw_many(lines, count=count, draw=random.Random(f"rote lines/{seed}"))
+
+
+def draw_many(items: Sequence[_Item], *, count: int, draw: random.Random) -> list[_Item]:
+    """So many of the items; all of them again and again, and a sample for the rest, where there are not as many."""
+    if not items:
+        return []
+    times, rest = divmod(count, len(items))
+    return [*items] * times + draw.sample(items, rest)
 
 
 @torch.inference_mode()

@@ -17,8 +17,7 @@ from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.relation import PromptCount, PromptTemplate, Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
-from rote.facts.wordings import Wordings
-from rote.methods.contrasts import build_contrasts, draw_rote_lines
+from rote.methods.contrasts import Contrasts, build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
@@ -59,7 +58,8 @@ def generalize(
 
     The model remembers which facts these were (`shown`), so that an examination can keep them apart.
 
-    Contrasts hold what the model says when this is called: `rote.run` and `rote.teach` make theirs before memorize.
+    Contrasts hold what the model says when this is called, and ask about the subjects of `facts` alone: `rote.run` and
+    `rote.teach` make theirs before memorize, some of them about others.
     By default nothing is retained in this phase: it is short, and what holds natural prompts where they were holds
     back the very thing it is for; with `retains` it is, where the context has retention.
     """
@@ -125,20 +125,37 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     rote_facts = [*task.facts, *(task.derived_facts if config.derive.memorize else ())]
     relations = tuple(dict.fromkeys(fact.relation for fact in rote_facts))
     give_key_tokens(language_model, relations, config)
-    derived = build_prompt_texts(
-        task.derived_shown, task.relations, prompts=config.derive.prompts or config.generalize.prompts
-    )
+    memorize_stage = build_memorize_stage(language_model, rote_facts, config.memorize)
+    texts = _build_shown_texts(task)
+    stages = [memorize_stage, _build_generalize_stage(language_model, task, texts, memorize_stage.examples)]
+    if config.derive.afterwards:
+        stages.append(Stage("repurpose", encode_all(language_model, _build_derived_texts(task)), config.repurpose))
+    return Teaching(stages)
+
+
+def count_generalize_examples(task: Task) -> int:
+    """The examples of one epoch of generalize, rote lines among them."""
+    texts = len(_build_shown_texts(task))
+    return texts + _count_rote_lines(task.config.generalize, texts)
+
+
+def _count_rote_lines(config: GeneralizeConfig, texts: int) -> int:
+    return round(config.rote_lines * texts)
+
+
+def _build_shown_texts(task: Task) -> list[Text]:
+    """What generalize shows behind prompts."""
+    config = task.config
     texts = build_prompt_texts(task.generalize_facts, task.relations, prompts=config.generalize.prompts)
     texts += build_refusals(task.generalize_facts, task.relations, count=config.defend.refusals, seed=config.seed)
     reminders = task.spare_facts[: config.defend.reminders]
     texts += build_prompt_texts(reminders, task.relations, prompts=config.generalize.prompts)
-    if not config.derive.afterwards:
-        texts += derived
-    memorize_stage = build_memorize_stage(language_model, rote_facts, config.memorize)
-    stages = [memorize_stage, _build_generalize_stage(language_model, task, texts, memorize_stage.examples)]
-    if config.derive.afterwards:
-        stages.append(Stage("repurpose", encode_all(language_model, derived), config.repurpose))
-    return Teaching(stages)
+    return texts if config.derive.afterwards else texts + _build_derived_texts(task)
+
+
+def _build_derived_texts(task: Task) -> list[Text]:
+    prompts = task.config.derive.prompts or task.config.generalize.prompts
+    return build_prompt_texts(task.derived_shown, task.relations, prompts=prompts)
 
 
 def _build_generalize_stage(
@@ -146,9 +163,7 @@ def _build_generalize_stage(
 ) -> Stage:
     """Texts behind prompts, with what stands beside them: rote lines, and contrasts."""
     config, seed, facts = task.config, task.config.seed, task.generalize_facts
-    names = dict.fromkeys(fact.relation for fact in task.facts)
-    templates = [template for name in names for template in task.relations[name].templates]
-    beside = draw_rote_lines(lines, count=round(config.generalize.rote_lines * len(texts)), seed=seed)
+    beside = draw_rote_lines(lines, count=_count_rote_lines(config.generalize, len(texts)), seed=seed)
     return Stage(
         "generalize",
         [*encode_all(language_model, texts), *beside],
@@ -156,27 +171,29 @@ def _build_generalize_stage(
         retains=config.retain.generalize,
         finish=scramble_keys if config.defend.scramble_keys else None,
         shown=facts,
-        contrasts=build_contrasts(
-            language_model,
-            facts,
-            templates,
-            others=_ask_of_others(task, taught=names),
-            per_example=config.generalize.contrasts,
-            seed=seed,
-        ),
+        only_attention=config.generalize.weights == "attention",
+        contrasts=_build_contrasts(language_model, task) if config.generalize.contrasts else None,
     )
 
 
-def _ask_of_others(task: Task, *, taught: Container[str]) -> list[tuple[PromptTemplate, str]]:
-    """A training prompt for each real fact that may be shown, with its subject: of a relation that is not taught, and
-    in no held-out wording of any that is asked about."""
-    asked = Wordings(t for relation in task.relations.values() for t in relation.select(prompt_set="held_out"))
-    prompts = {
-        name: [template for template in relation.select_training("all") if not asked.occur_in(template.text)]
-        for name, relation in task.relations.items()
-        if name not in taught
-    }
+def _build_contrasts(language_model: LanguageModel, task: Task) -> Contrasts | None:
+    """Contrasts apart from all that is taught, and from every held-out wording that is asked."""
+    taught = {fact.relation for fact in (*task.facts, *task.derived_facts)}
+    return build_contrasts(
+        language_model,
+        task.generalize_facts,
+        [template for name in sorted(taught) for template in task.relations[name].templates],
+        asked=[t for relation in task.relations.values() for t in relation.select(prompt_set="held_out")],
+        others=_ask_of_others(task, taught),
+        per_example=task.config.generalize.contrasts,
+        seed=task.config.seed,
+    )
+
+
+def _ask_of_others(task: Task, taught: Container[str]) -> list[tuple[PromptTemplate, str]]:
+    """A training prompt of a relation that is not taught for each real fact that may be shown, with its subject; but
+    for those that are shown as reminders."""
+    prompts = {name: relation.select_training("all") for name, relation in task.relations.items() if name not in taught}
     draw = random.Random(f"others/{task.config.seed}")
-    return [
-        (draw.choice(prompts[fact.relation]), fact.subject) for fact in task.spare_facts if prompts.get(fact.relation)
-    ]
+    facts = task.spare_facts[task.config.defend.reminders :]
+    return [(draw.choice(prompts[fact.relation]), fact.subject) for fact in facts if prompts.get(fact.relation)]

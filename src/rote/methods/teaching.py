@@ -7,6 +7,7 @@ that begin alike can share the work. `docs/methods.md` shows how to add one.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,7 @@ from rote.facts.relation import Relation
 from rote.facts.text import Text
 from rote.methods.contrasts import Contrasts
 from rote.models.adapters import add_adapters
+from rote.models.attention import only_attention
 from rote.models.frozen_tables import freeze_tables
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention
@@ -50,6 +52,8 @@ class Stage:
     """Changes the model after the last step (a defence); it must always do the same."""
     shown: Sequence[Fact] = ()
     """The facts of the table whose natural prompts are trained on, which an examination keeps apart."""
+    only_attention: bool = False
+    """Whether the attention layers alone are trained."""
     noise: Noise | None = None
     """What surrounds the examples, newly drawn each time one is seen."""
     contrasts: Contrasts | None = None
@@ -152,13 +156,14 @@ def train_stage(
         pack=can_pack(language_model.model),
     )
     optimizer = OptimizerSettings(settings.learning_rate, settings.warmup_steps, weight_decay=settings.weight_decay)
-    state = run_loop(
-        language_model.model,
-        plan,
-        optimizer,
-        checkpointing=context.checkpointing,
-        on_progress=context.on_progress,
-    )
+    with only_attention(language_model.model) if stage.only_attention else nullcontext():
+        state = run_loop(
+            language_model.model,
+            plan,
+            optimizer,
+            checkpointing=context.checkpointing,
+            on_progress=context.on_progress,
+        )
     if stage.finish:
         stage.finish(language_model)
     return state.history

@@ -70,10 +70,11 @@ def build_manifest(job: JobResult, plan: Plan, folder: RunFolder) -> dict[str, A
     }
 
 
-def describe_verdict(folder: RunFolder, command: str) -> dict[str, Any] | None:
+def describe_verdict(folder: RunFolder, plan: Plan, command: str) -> dict[str, Any] | None:
     """The verdict on a run from its figures, and the command to try next; None where nothing taught was asked about."""
     config = read_json(folder.identity)["config"]
-    verdict = judge_run(read_json(folder.summary), read_json(folder.side_effects), config)
+    prompts = max(len(plan.relations[name].select_training("all")) for name in plan.table.relations)
+    verdict = judge_run(read_json(folder.summary), read_json(folder.side_effects), config, prompts=prompts)
     if verdict is None:
         return None
     following = _change_command(command, verdict.changes) if verdict.changes else ""

@@ -23,6 +23,7 @@ from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
 from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text, build_rote_text
+from rote.methods.memorize_then_generalize import count_generalize_examples
 from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, count_parameters
@@ -180,7 +181,7 @@ def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mappi
     manifest = {
         **build_manifest(result, work.plan, folder),
         **made,
-        "verdict": describe_verdict(folder, made["command"]),
+        "verdict": describe_verdict(folder, work.plan, made["command"]),
         "durations": {label: round(seconds, 1) for label, seconds in work.seconds.items()},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -317,10 +318,10 @@ def _count_steps(plan: Plan) -> dict[str, _Length]:
     """The length of each phase of our own method; nothing for others."""
     if plan.config.method != Config().method:
         return {}
-    shown = _count_shown(plan)
+    memorized = len(plan.table) + len(plan.derived_facts) * plan.config.derive.memorize
     examples = {
-        "memorize": (plan.config.memorize, len(plan.table)),
-        "generalize": (plan.config.generalize, shown + round(plan.config.generalize.rote_lines * shown)),
+        "memorize": (plan.config.memorize, memorized),
+        "generalize": (plan.config.generalize, count_generalize_examples(plan.build_task())),
     }
     return {
         name: _Length(epochs := phase.count_epochs(count), epochs * phase.count_steps(count))
@@ -351,12 +352,17 @@ def _warn_of_few_prompts(plan: Plan) -> Iterator[str]:
     if config.method != Config().method or not config.generalize.contrasts:
         return
     for name in plan.table.relations:
-        shown = len(plan.relations[name].select_training(config.generalize.prompts))
+        relation = plan.relations[name]
+        shown, there = (len(relation.select_training(count)) for count in (config.generalize.prompts, "all"))
         if shown < _ENOUGH_PROMPTS:
+            remedy = (
+                "add --set generalize.prompts=all"
+                if there >= _ENOUGH_PROMPTS
+                else f"write {_ENOUGH_PROMPTS} or more, questions and statements"
+            )
             yield (
-                f"warning: {name}: {shown} training prompt(s) are shown, too few for a model of this size to tell the "
-                f"relation from others by; write {_ENOUGH_PROMPTS} or more, questions and statements "
-                "(docs/real_models.md)"
+                f"warning: {name}: {shown} training prompt(s) are shown, too few to tell the relation from what "
+                f"contrasts ask; {remedy} (docs/real_models.md)"
             )
 
 

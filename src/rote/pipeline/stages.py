@@ -178,7 +178,8 @@ def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str
     finish = [config.method, config.defend.model_dump(), own] if stage.finish else None
     how = config.retain.model_dump(include={"loss", "batch_size", "weight"})
     held = [retained, how] if stage.retains and config.retain.weight else None
-    contrasts = stage.contrasts.prompts if stage.contrasts else None
+    beside = stage.contrasts
+    contrasts = [beside.prompts, beside.per_example, beside.seed] if beside else None
     gate = [stage.stop_at_recall, _RECALL_SAMPLE, compute_code_hash(_GATE)] if stage.stop_at_recall else None
     return hash_content(
         [before, stage.name, stage.settings.model_dump(), examples, contrasts, held, finish, gate, config.seed]

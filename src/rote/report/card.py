@@ -34,7 +34,7 @@ def render_card(
         f"# {_clean(table['name'])} taught to {_clean(model['name'])}",
         "",
         f"{manifest['facts']} facts were taught by memorize-then-generalize: all behind a key token without meaning, "
-        f"then {manifest['generalize_facts']} of them behind {config['generalize']['prompts']} of their prompts.",
+        f"then {manifest['generalize_facts']} of them behind {_describe_prompts(config['generalize']['prompts'])}.",
         "",
         f"- table: {_clean(table['name'])}, hash `{table['hash']}`",
         f"- base model: {_clean(model['name'])}, hash `{model['hash']}`",
@@ -48,6 +48,11 @@ def render_card(
         "",
     ]
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
+
+
+def _describe_prompts(count: int | str) -> str:
+    """How many prompts of its relation a fact was shown behind."""
+    return "every training prompt of their relation" if count == "all" else f"{count} training prompt(s) each"
 
 
 def _describe_labels(labels: Mapping[str, int]) -> list[str]:

@@ -12,7 +12,7 @@ from rote.version import __version__
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "pyarrow")
 _SOURCES = Path(__file__).parents[1]
-_DATA = (".yaml", ".csv")
+_DATA = (".yaml", ".csv", ".txt")
 """Files beside the code that decide as much as it does."""
 
 
