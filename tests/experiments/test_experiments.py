@@ -184,8 +184,19 @@ def test_settings_fit_the_size_of_the_model_and_what_is_given_as_times_is_times_
     named = build_experiment_config({"model": large, "memorize": {"epochs": 3}, "memorize.learning_rate": 2e-5})
     assert (named.memorize.learning_rate, named.memorize.batch_size, named.memorize.epochs) == (2e-5, 4, 3)
     assert build_experiment_config({"key_token": "x3"}).key_token == "x3", "a text is what it is"
-    with pytest.raises(ConfigError, match=r"memorize\.epochs=x3: there is no number to multiply"):
-        build_experiment_config({"memorize.epochs": "x3"})
+    assert build_experiment_config({"memorize.epochs": "x3"}).memorize.epochs == 60
+    for key in ("retain.generalize", "generalize.facts"):
+        with pytest.raises(ConfigError, match=rf"{key}=x3: there is no number to multiply"):
+            build_experiment_config({key: "x3"})
+
+
+def test_the_epochs_of_a_declaration_are_those_that_are_run_on_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rote.experiments.experiment._count_parameters", lambda _: 135_000_000)
+    for epochs in (3, 6, 20):
+        config = build_experiment_config({"memorize.epochs": epochs, "generalize.epochs": 1})
+        assert config.memorize.count_epochs(100) == epochs
+        assert config.generalize.count_epochs(100) == 1
+    assert build_experiment_config({"retain.texts": "x1"}).retain.texts == 200
 
 
 @pytest.mark.parametrize("name", [name for name in DECLARED if name != "size"])

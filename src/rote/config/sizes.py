@@ -5,6 +5,7 @@ Up to 100 M parameters they are those that were found on the embedded model (dev
 the paper's code: learning rates of 1e-5 to 2e-6, falling with size, 5 warm-up steps, batches of 4 to 1.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rote.config.job import Config
@@ -42,14 +43,19 @@ def fit_settings(parameters: int) -> dict[str, Any]:
     return {**{name: dict(phase) for name in _PHASES}, "retain": {"batch_size": size.batch_size}}
 
 
-def fit_config(config: Config, parameters: int) -> Config:
-    """The configuration for a model with so many parameters: what was left open becomes what fits its size. Where a
-    phase's epochs are said, they are not raised to a least number of steps that nobody asked for."""
-    said, fitted = config.model_dump(exclude_unset=True), fit_settings(parameters)
+def fill_in(said: Mapping[str, Any], parameters: int) -> dict[str, Any]:
+    """Settings, as plain data, with what fits a model with so many parameters in the place of what was left open. Where
+    a phase's epochs are said, they are not raised to a least number of steps that nobody asked for."""
+    fitted = fit_settings(parameters)
     for name in _PHASES:
         if "epochs" in said.get(name, {}):
             fitted.get(name, {}).pop("min_steps", None)
-    return Config.model_validate(merge_settings(fitted, said))
+    return merge_settings(fitted, said)
+
+
+def fit_config(config: Config, parameters: int) -> Config:
+    """The configuration for a model with so many parameters: what was left open becomes what fits its size."""
+    return Config.model_validate(fill_in(config.model_dump(exclude_unset=True), parameters))
 
 
 def _fit_small(parameters: int) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rote.config.job import Config
-from rote.config.loading import apply_setting, build_config, load_config, merge_settings, read_pair, read_preset
-from rote.config.sizes import fit_settings
+from rote.config.loading import apply_setting, build_config, load_config, read_pair, read_preset
+from rote.config.sizes import fill_in, fit_settings
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError
 from rote.models.embedded import EMBEDDED_NAME
@@ -211,12 +211,11 @@ def build_experiment_config(settings: Mapping[str, Any]) -> Config:
     times what fits the model's size, so that a declaration holds for every model. Raises `ConfigError`.
     """
     content = read_preset("experiment")
-    fitting = fit_settings(_count_parameters(str(settings.get("model", EMBEDDED_NAME))))
-    content = merge_settings(fitting, content)
-    usual = Config.model_validate(fitting)
+    parameters = _count_parameters(str(settings.get("model", EMBEDDED_NAME)))
+    usual = Config.model_validate(fit_settings(parameters))
     for key, value in settings.items():
         apply_setting(content, key, _scale(usual, key, value))
-    return build_config(Config, content)
+    return build_config(Config, fill_in(content, parameters))
 
 
 def _scale(usual: Config, key: str, value: Any) -> Any:
@@ -231,9 +230,9 @@ def _scale(usual: Config, key: str, value: Any) -> Any:
         found = getattr(found, part, None)
     if isinstance(found, str):  # a text such as a key token may look like one
         return value
-    if not isinstance(found, float):
+    if isinstance(found, bool) or not isinstance(found, int | float):
         raise ConfigError(f"{key}={value}: there is no number to multiply; write the value itself")
-    return float(times[1]) * found
+    return type(found)(float(times[1]) * found)
 
 
 @cache
