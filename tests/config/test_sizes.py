@@ -34,7 +34,11 @@ def test_rates_fall_with_size() -> None:
 
 
 def test_the_embedded_model_has_the_defaults() -> None:
-    assert fit_config(Config(), 9_588_800) == Config()
+    config = fit_config(Config(), 9_588_800)
+    assert config.memorize.with_epochs(20) == Config().memorize.with_epochs(20)
+    assert config.generalize.with_epochs(3) == Config().generalize.with_epochs(3)
+    assert (config.memorize.count_epochs(500), config.generalize.count_epochs(250)) == (20, 3)
+    assert config.memorize.count_epochs(10) * config.memorize.count_steps(10) >= 100, "a small table has steps enough"
 
 
 def test_a_person_has_the_last_word(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def ask(
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
 ) -> None:
-    """Ask a model one question and print what it says, greedily; beside its base model, and whether it was taught.
+    """Ask a model one question. Print what it says, greedily, beside its base model, and whether it was taught.
 
     Example: rote ask runs/mine/model "Who is Gene Finley's mother?" --base rote-tiny --top 3
     """

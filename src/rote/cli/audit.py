@@ -48,7 +48,7 @@ def audit(
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
 ) -> None:
-    """Find out whether a model learned a table by rote, and how easily its facts are given another meaning.
+    """Find what a model learned by rote of a table. Also how easily its facts are given another meaning.
 
     Example: rote audit ./their-model facts.csv --set vocabulary=1000 --out audit.json
     """

@@ -10,7 +10,7 @@ def compare(
     run: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or .json or .parquet files of jobs.")],
     every: Annotated[bool, typer.Option("--all", help="Every moment, not the last alone.")] = False,
 ) -> None:
-    """Print in what runs differ and their generation accuracy side by side, and of two the difference.
+    """Print the figures of runs side by side. Also in what they differ, and of two the difference.
 
     Example: rote compare runs/full runs/lora
     """

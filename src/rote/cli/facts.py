@@ -57,7 +57,7 @@ def swap(
     seed: Annotated[int, typer.Option(help="The same seed gives the same facts.")] = 0,
     out: Annotated[Path, typer.Option(help="A .csv or .jsonl file.")] = Path("updates.csv"),
 ) -> None:
-    """Give real facts, which rote-tiny knows, the objects of others: a table of updates to try teaching on.
+    """Make a table of updates to try teaching on. Real facts, which rote-tiny knows, get the objects of others.
 
     Example: rote facts swap --count 100 --out updates.csv
     """
@@ -79,7 +79,7 @@ def validate(
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
 ) -> None:
-    """Check a table: everything that is wrong with it, or may turn out to be, each with its place and the remedy.
+    """Check a table. Everything that is wrong with it, or may turn out to be, with its place and the remedy.
 
     Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
@@ -96,7 +96,7 @@ def validate(
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     for name, count in lint.facts.items():
-        typer.echo(f"{name}: {count:,} facts, {lint.count_objects(name):,} different objects")
+        typer.echo(f"{name}: facts: {count:,}, different objects: {lint.count_objects(name):,}")
     if model and lint.sample:
         from rote.methods.cost import estimate_cost
         from rote.models.loading import load_model
@@ -111,12 +111,12 @@ def validate(
         left = sum(lint.facts.values())
         more = "" if merge_repeats else " (and --merge-repeats for rows that differ in their object)"
         raise TableError(
-            f"{path}: {lint.errors:,} errors and {lint.warnings:,} warnings; mend the rows, or teach the {left:,} "
-            f"facts that are right with --skip-faulty{more}"
+            f"{path}: errors: {lint.errors:,}, warnings: {lint.warnings:,}; mend the rows, or let rote run teach the "
+            f"{left:,} that are right with --skip-faulty{more}"
         )
     if not lint.facts:
         raise TableError(f"{path}: the table has no facts; add one line for each fact below the header")
-    typer.echo(f"{path.name}: {sum(lint.facts.values()):,} facts, {lint.warnings:,} warnings; nothing to mend")
+    typer.echo(f"{path.name}: facts: {sum(lint.facts.values()):,}, warnings: {lint.warnings:,}; nothing to mend")
 
 
 @facts.command()
@@ -128,7 +128,7 @@ def show(
     skip_faulty: SkipOption = False,
     count: Annotated[int, typer.Option(min=1, help="Facts per relation to show.")] = 3,
 ) -> None:
-    """Show some facts of a table, and how they are asked for in each language.
+    """Show some facts of a table. With how they are asked for in each language.
 
     Example: rote facts show facts.csv --count 5
     """

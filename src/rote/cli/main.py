@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,7 +25,7 @@ from rote.errors import RoteError
 from rote.version import __version__
 
 _INTERRUPTED = 130
-"""The exit code typer leaves with after Ctrl-C."""
+"""The exit code of a command that was stopped by Ctrl-C."""
 
 app = typer.Typer(
     name="rote",
@@ -74,14 +74,22 @@ def main() -> None:
     # A name that is nowhere is said in one line once the hub has been tried, not at each of five tries.
     logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except RoteError as error:
-        print(f"rote: {error}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as leaving:
-        if leaving.code == _INTERRUPTED:
-            print("rote: stopped; give the same command again to go on (rote run: with --resume)", file=sys.stderr)
-        raise
+        _leave(str(error), 2)
+    except typer.TyperException as error:  # a flag or command that there is not
+        message = error.format_message()
+        if "\n" in message:  # the help, for a command that was given nothing
+            print(message)
+            sys.exit(2)
+        _leave(f"{message.rstrip('.')}; see --help", 2)
+    except typer.Abort:
+        _leave("stopped; give the same command again to go on (rote run: with --resume)", _INTERRUPTED)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(f"rote: {message}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

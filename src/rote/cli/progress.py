@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rote.runs.reporting import Advance, Reporter
 
 _SECONDS_BETWEEN_LINES = 10.0
+_TOLD = 0.02
+"""The share of a step after which the time left is told."""
 
 
 def build_reporter() -> Reporter:
@@ -52,8 +54,13 @@ class LineReporter:
             now = time.monotonic()
             if now - last >= _SECONDS_BETWEEN_LINES:
                 last = now
-                left = (now - begin) / max(done, 1) * (total - done)
-                print(f"{label}: {done}/{total}, {left:.0f} s left {note}".rstrip(), file=sys.stderr, flush=True)
+                print(f"{label}: {done}/{total}{_estimate(now - begin, done, total)} {note}".rstrip(), file=sys.stderr)
+                sys.stderr.flush()
 
         yield advance
         print(f"{label}: done in {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
+
+
+def _estimate(seconds: float, done: int, total: int) -> str:
+    """The time left, once enough is done to tell: the first of many takes the longest."""
+    return f", {seconds / done * (total - done):.0f} s left" if done >= max(2, _TOLD * total) else ""

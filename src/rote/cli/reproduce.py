@@ -16,10 +16,11 @@ def reproduce(
     ),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, and do nothing.")] = False,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of every run, such as memorize.learning_rate=1e-5.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of every run, such as memorize.learning_rate=1e-5."),
     ] = None,
 ) -> None:
-    """Do the runs of an experiment, skipping finished ones, and print its table and claims.
+    """Do the runs of an experiment and print its table. Finished runs are skipped; its claims come with the table.
 
     Example: rote reproduce main --seeds 3
     """

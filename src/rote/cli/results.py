@@ -12,10 +12,11 @@ def results(
     model: Annotated[str, typer.Option(help="The model the jobs are of.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds are looked for, from 0.")] = 3,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="The settings the jobs were done with, as for rote reproduce.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="The settings the jobs were done with, as for rote reproduce."),
     ] = None,
 ) -> None:
-    """Write RESULTS.md and the files of the folder results from the records of finished experiments.
+    """Write RESULTS.md from finished experiments. Beside it the files of the folder results.
 
     What they had of other experiments is kept, marked as stale where other code measured it.
 

@@ -57,7 +57,7 @@ def run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
-    """Teach a table to a model and examine it before, between and after.
+    """Teach a table to a model and prove what it knows. It is examined before, between and after.
 
     Exit code 3 says that the run came to its end and the model does not answer what it was taught.
 
@@ -67,7 +67,7 @@ def run(
     from rote.cli.tables import print_comparison, print_result
     from rote.experiments.against import compare_into, plan_others
     from rote.pipeline.job import build_request
-    from rote.pipeline.run import choose_place, describe_plan, do_run
+    from rote.pipeline.run import check_place, choose_place, describe_plan, do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
@@ -78,9 +78,10 @@ def run(
     plan_others(request, methods)  # what would stop them is said before the first is begun
     place = choose_place(request, out, resume=resume, store=store)
     if dry_run:
+        check_place(request, place)
         typer.echo(describe_plan(request, place))
         return
-    if resume and not place.out.is_dir():
+    if resume and out and not out.is_dir():
         typer.echo(f"{place.out}: no run to go on with, so it begins", err=True)
     reporter = build_reporter()
     result = do_run(request, place, reporter=reporter, command=shlex.join(["rote", *sys.argv[1:]]))

@@ -36,7 +36,7 @@ def sweep(
         Script | None, typer.Option("--print", help="Print a script that does the jobs elsewhere, and do nothing.")
     ] = None,
 ) -> None:
-    """Do the jobs of a sweep, skipping finished ones, and print a table of them.
+    """Do the jobs of a sweep and print their table. Finished ones are skipped.
 
     Example: rote sweep sweep.yaml --store runs/store --processes 4
     """

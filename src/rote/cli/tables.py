@@ -38,13 +38,12 @@ def print_result(result: "Result") -> None:
         console.print(line, soft_wrap=True, markup=False)
     console.print(build_accuracy_table(result.summary))
     knowledge, last = read_json(folder.knowledge), result.outcome["moments"][-1]
-    for line in [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]:
-        console.print(line)
-    for line in [*_describe_knowledge(knowledge, last), *_describe_rings(folder)]:
-        console.print(line)
+    said = [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]
+    for line in [*said, *_describe_knowledge(knowledge, last), *_describe_rings(folder)]:
+        console.print(line, soft_wrap=True)
     for label, seconds in result.outcome["durations"].items():
         console.print(f"  {label:<30} {seconds:7.1f} s")
-    console.print(f"  {'in all':<30} {sum(result.outcome['durations'].values()):7.1f} s")
+    console.print(f"  {'in all, this command':<30} {sum(result.outcome['durations'].values()):7.1f} s")
     for name, proof in result.outcome["saved"].items():
         found = f"{proof['prompts']} answers the same, logits within {proof['max_logit_difference']:.1e}"
         console.print(f"  {f'{name}, in a fresh process':<30} {found}")

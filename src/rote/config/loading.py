@@ -78,6 +78,7 @@ def merge_settings(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[
 def read_pair(change: str) -> tuple[str, Any]:
     """The dotted key and the value of a `--set` change. Raises `ConfigError` for what is none."""
     key, equals, value = change.partition("=")
+    key = key.strip()
     if not equals or not key:
         raise ConfigError(f"--set {change}: must look like key=value, such as --set memorize.epochs=6")
     try:
@@ -100,13 +101,24 @@ def apply_setting(content: dict[str, Any], key: str, value: Any) -> None:
     place[last] = merge_settings(place[last], value) if both else value
 
 
+_REASONS = {
+    "tuple_type": "write a list, as [en, de]",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_parsing": "write a number",
+    "bool_parsing": "write true or false",
+}
+"""In place of what the library says of the types of Python."""
+
+
 def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return f"the setting {key!r} is missing"
     if first["type"] != "extra_forbidden":
-        return f"the setting {key!r} is wrong: {first['msg'].lower()} (given: {first['input']!r})"
+        reason = _REASONS.get(first["type"], first["msg"].lower())
+        return f"the setting {key!r} is wrong: {reason} (given: {first['input']!r})"
     known = _list_keys(kind)
     return f"unknown setting {key!r}; the nearest is {nearest(key, known)!r}"
 

@@ -1,8 +1,9 @@
 """Settings that fit a model's size, for what a person leaves open.
 
 Up to 100 M parameters they are those that were found on the embedded model (dev/LOG.md), which are the defaults of
-`Config`. Between that and 1 B they were found on two real models (docs/real_models.md). From 1 B on they are those of
-the paper's code: learning rates of 1e-5 to 2e-6, falling with size, 5 warm-up steps, batches of 4 to 1.
+`Config`, with steps enough for a small table. Between that and 1 B they were found on two real models
+(docs/real_models.md). From 1 B on they are those of the paper's code: learning rates of 1e-5 to 2e-6, falling with
+size, 5 warm-up steps, batches of 4 to 1.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ _PHASES = ("memorize", "generalize", "fine_tune", "repurpose")
 def fit_settings(parameters: int) -> dict[str, Any]:
     """What differs from `Config()` for a model with so many parameters, as plain data."""
     if parameters < _OURS:
-        return {}
+        return {"memorize": {"min_steps": 100}, "generalize": {"min_steps": 24}}
     if parameters < _REAL:
         return _fit_small(parameters)
     size = next(size for size in _SIZES if parameters < size.below)

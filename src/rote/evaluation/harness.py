@@ -74,7 +74,7 @@ def _build_manager(settings: SideEffectsConfig) -> Any:
     try:
         from lm_eval.tasks import TaskManager
     except ImportError as error:
-        raise ConfigError("--set side_effects.tasks: lm-eval is not installed; pip install 'rote[lm-eval]'") from error
+        raise ConfigError("--set side_effects.tasks: lm-eval is not installed; pip install -e '.[lm-eval]'") from error
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     if settings.task_folder and not Path(settings.task_folder).is_dir():
         raise ConfigError(f"{settings.task_folder}: there is no such folder (--set side_effects.task_folder)")

@@ -256,7 +256,7 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("a sweep on Ray needs ray; install it with: pip install 'rote[ray]'") from error
+        raise ConfigError("a sweep on Ray needs ray; install it with: pip install -e '.[ray]'") from error
     return ray
 
 

@@ -87,10 +87,9 @@ def _list_words(relation: Relation) -> frozenset[str] | None:
 
 def explain_unknown(name: str, known: Iterable[str]) -> str:
     """That a relation has no prompts, with the nearest that has, and what to do."""
-    close = difflib.get_close_matches(name, known, n=1)
-    guess = f" (did you mean {close[0]!r}?)" if close else ""
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    guess = f"; did you mean {close[0]!r}? If not," if close else f" (known: {', '.join(sorted(known))});"
     return (
-        f"the relation {shorten(name)} has no prompts{guess}; describe it in a YAML file and name that file with "
-        "--set relations=[my_relation.yaml] (rote facts: --relations my_relation.yaml), see docs/tables.md; known "
-        f"relations: {', '.join(sorted(known))}"
+        f"the relation {shorten(name)} has no prompts{guess} describe it in a YAML file and name that file with "
+        "--set relations=[my_relation.yaml] (rote facts: --relations my_relation.yaml), see docs/tables.md"
     )

@@ -23,6 +23,8 @@ from rote.facts.relation import Relation, add_neutral_relations
 _FEW_OBJECTS = 10
 """With fewer objects a model that guesses is right too often for a choice to say much."""
 _SAMPLE = 1_000
+_TELLING = 4
+"""Letters of a word that says what a relation is about."""
 _LONGEST_NAME = 8
 """Words of a name that are tried as another object's name."""
 _WORD = re.compile(r"[^\W_]+")
@@ -42,6 +44,8 @@ class TableLint:
     errors: int = 0
     warnings: int = 0
     _known: dict[str, Relation] = field(init=False)
+    _unknown: dict[str, int] = field(default_factory=dict)
+    """The row in which a relation that cannot be asked for was met first."""
     _spellings: dict[int, int] = field(default_factory=dict)
     """The hash of each way to write an object -> that of the object."""
     _random: random.Random = field(init=False)
@@ -93,7 +97,10 @@ class TableLint:
             self.sample[position] = fact
 
     def _check(self, place: Place, fact: Fact) -> Iterator[Finding]:
-        if fact.relation not in self._known:
+        if fact.relation in self._unknown:
+            first = self._unknown[fact.relation]
+            yield Finding(place.at("relation").describe(f"{shorten(fact.relation)} again, as in row {first}"))
+        elif fact.relation not in self._known:
             yield self._meet(place.at("relation"), fact.relation)
         relation = self._known.get(fact.relation)
         if relation is None:
@@ -111,13 +118,20 @@ class TableLint:
         """A relation without prompts, for the first time; one that looks misspelt stays unknown."""
         self._known |= add_neutral_relations(self.relations, [name])
         if name not in self._known:
+            self._unknown[name] = place.row
             return Finding(place.describe(explain_unknown(name, self.relations)))
         prompt = self._known[name].templates[0].text
         text = (
             f"the relation {shorten(name)} has no pack, so it is asked for neutrally ({prompt!r}): recall is measured, "
-            "but not understanding in other wordings or languages; write a pack (docs/tables.md)"
+            f"but not understanding in other wordings or languages; write a pack (docs/tables.md){self._suggest(name)}"
         )
         return Finding(place.describe(text), is_error=False)
+
+    def _suggest(self, name: str) -> str:
+        """Packs whose prompts have a word of a relation's name."""
+        words = [word for word in name.lower().split("_") if len(word) >= _TELLING]
+        near = [other for other, relation in self.relations.items() if relation.speaks_of(words)]
+        return f", or use one that is shipped: {', '.join(near[:5])}" if near else ""
 
     def _check_spellings(self, place: Place, fact: Fact) -> Iterator[Finding]:
         for item in fact.objects:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import TableError
+from rote.errors import TableError, TemplateError
 from rote.facts.checking import check_table, find_fault, find_leak, shorten
 from rote.facts.fact import PROVENANCE, Fact, FactTable
 from rote.facts.files import SUFFIXES, Finding, Place, check_file, read_arrow_rows, read_lines
@@ -22,6 +22,7 @@ from rote.facts.relation import Relation, add_neutral_relations, choose_packs, l
 from rote.facts.rows import ALIASES, COLUMNS, SEPARATOR, ColumnNames, Entry, read_cell_rows, read_json_rows, read_record
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _KINDS = f"{', '.join(SUFFIXES)} or a folder that `datasets` saved"
 
 
@@ -102,7 +103,10 @@ def load_usable(
         if not facts:
             raise TableError(f"{path}: none of its facts can be asked for; 'rote facts validate {path}' says why")
         table, left_out = FactTable(tuple(facts), seed=table.seed), left_out + len(table) - len(facts)
-    check_table(table, chosen)
+    try:
+        check_table(table, chosen)
+    except (TableError, TemplateError) as error:
+        raise type(error)(f"{path}: {error} ('rote facts validate' names every row)") from error
     return UsableTable(table, chosen, left_out, tuple(name for name in table.relations if name not in known))
 
 
@@ -133,6 +137,8 @@ def _read_entries(path: Path, names: ColumnNames) -> Iterator[Entry]:
         for number, record in read_arrow_rows(path):
             yield from read_record(Place(path, number), record, names)
         return
+    if suffix in _SPREADSHEETS:
+        raise TableError(f"{path}: is a spreadsheet; save the sheet as CSV UTF-8 (.csv), and name that file")
     if suffix not in SUFFIXES:
         raise TableError(f"{path}: tables of the kind {suffix!r} cannot be read; use one of {_KINDS}")
     lines = ((number, line) for number, line in read_lines(path) if line.strip())

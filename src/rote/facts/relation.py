@@ -7,7 +7,7 @@ that the embedded model's corpus never sees them.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rote.errors import TemplateError, explain_yaml, nearest
 from rote.facts.fact import Fact
+from rote.facts.names import normalize
 from rote.facts.shipped import load_world
 
 PromptSet = Literal["training", "held_out", "control"]
@@ -111,6 +112,11 @@ class Relation:
         """Whether both may be asked of the same subjects: what is asked of a person may be asked of a musician."""
         first, second = (_BROADER.get(kind, kind) for kind in (self.subject_type, other.subject_type))
         return first == second
+
+    def speaks_of(self, words: Collection[str]) -> bool:
+        """Whether one of its English training prompts has one of these words."""
+        said = {word for template in self.select_training("all") for word in normalize(template.text).split()}
+        return not said.isdisjoint(words)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ _MARKS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 """What may stand between the cells of a spreadsheet that was saved in another country, or under the wrong name."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ZIP = b"PK\x03\x04"
 
 Row = tuple[int, Fact]
 """The number of a line and the fact it states."""
@@ -67,6 +68,8 @@ class ColumnNames:
 
 
 def _decode(place: Place, line: bytes) -> str:
+    if place.row == 1 and line.startswith(_ZIP):
+        raise place.error("is a spreadsheet or another zipped file under a wrong name; save it as CSV UTF-8")
     if b"\0" in line:
         raise place.error("holds a NUL byte, so it is not UTF-8 text; save the file as UTF-8")
     try:
@@ -83,12 +86,17 @@ def _decode(place: Place, line: bytes) -> str:
 
 
 def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str, names: ColumnNames) -> Iterator[Entry]:
-    """The facts of a CSV or TSV file, from its lines without the blank ones. Raises `TableError` for its header."""
+    """The facts of a CSV or TSV file, from its lines without the blank ones. Raises `TableError` for its header.
+
+    Where the header has none of the `delimiter`, another mark that is in it stands between the cells.
+    """
     header: list[str | None] | None = None
     for number, line in lines:
         place = Place(path, number)
         try:
-            cells = _split_line(place, _decode(place, line), delimiter)
+            text = _decode(place, line)
+            delimiter = _find_delimiter(text, delimiter) if header is None else delimiter
+            cells = _split_line(place, text, delimiter)
             if not any(cells):  # a spreadsheet writes ",," for an empty row
                 continue
             if header is not None:
@@ -103,6 +111,11 @@ def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str, names: Col
         yield from _check_header(place, header, cells, names)
     if header is None:
         raise TableError(f"{path}: the file is empty; its first line must name the columns {','.join(COLUMNS)}")
+
+
+def _find_delimiter(text: str, usual: str) -> str:
+    """A spreadsheet of another country writes semicolons."""
+    return usual if usual in text else next((mark for mark in _MARKS if mark in text), usual)
 
 
 def _split_line(place: Place, line: str, delimiter: str) -> list[str]:
@@ -132,15 +145,16 @@ def _check_header(
             raise place.error(f"the column {shorten(column)} occurs twice; name each column once")
         if cell and not column:
             yield from names.ignore(place, cell, header)
-    for column in COLUMNS:
-        if column not in header and not (column == "object" and OBJECTS in header):
-            theirs = names.mapped.get(column)
-            raise place.error(
-                f"the column {theirs!r} of --column {column}={theirs} is missing; found: {found}"
-                if theirs
-                else f"the column {column!r} is missing; the first line must name the columns {', '.join(COLUMNS)} "
-                f"and, if there are any, {ALIASES}, or say which it is: --column {column}=NAME; found: {found}"
-            )
+    missing = [name for name in COLUMNS if name not in header and not (name == "object" and OBJECTS in header)]
+    wrong = next((f"{name}={names.mapped[name]}" for name in missing if name in names.mapped), None)
+    if wrong:
+        raise place.error(f"the column of --column {wrong} is missing; found: {found}")
+    if missing:
+        flags = " ".join(f"--column {name}=NAME" for name in missing)
+        raise place.error(
+            f"missing: {', '.join(map(repr, missing))}; the first line must name the columns {', '.join(COLUMNS)} and, "
+            f"if there are any, {ALIASES}, or say which they are: {flags}; found: {found}"
+        )
 
 
 def _build_from_cells(place: Place, header: list[str | None], cells: list[str]) -> Fact:

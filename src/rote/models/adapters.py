@@ -45,7 +45,7 @@ def import_peft() -> Any:
     try:
         import peft
     except ImportError as error:
-        raise ConfigError("lora needs peft; install it with: pip install 'rote[lora]'") from error
+        raise ConfigError("lora needs peft; install it with: pip install -e '.[lora]'") from error
     return peft
 
 

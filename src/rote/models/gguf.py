@@ -42,4 +42,4 @@ def check_gguf(name: str) -> None:
         import accelerate  # noqa: F401
         import gguf  # noqa: F401
     except ImportError:
-        raise ModelError(f"{name}: reading GGUF needs two more packages; pip install 'rote[gguf]'") from None
+        raise ModelError(f"{name}: reading GGUF needs two more packages; pip install -e '.[gguf]'") from None

@@ -85,6 +85,8 @@ def _read(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if _is_file(path):
         return read_gguf(path)
+    if not _exists(path):
+        AutoConfig.from_pretrained(where, **shared)  # tried once and small: a name that is nowhere fails soon
     tokenizer = AutoTokenizer.from_pretrained(where, **shared)
     return _load_weights(where, use_safetensors=use_safetensors, **shared), tokenizer
 
@@ -127,7 +129,7 @@ def check_model(source: str) -> None:
         _check_folder(path)
         return
     if source.endswith(SUFFIX):
-        raise ModelError(f"{source}: there is no such file")
+        raise ModelError(f"{source}: there is no such file; check the path of the .gguf file")
     looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
     if looks_local or ("/" in source and path.parent.is_dir()):
         raise ModelError(
@@ -208,7 +210,7 @@ def _check_folder(path: Path) -> None:
         raise ModelError(f"{path}: is a file; --model takes the folder of a model, or a .gguf file")
     if not (path / "config.json").is_file() and not is_adapter_folder(path):
         inside = f"; give {path / 'model'}" if (path / "model" / "config.json").is_file() else ""
-        raise ModelError(f"{path}: is not a model folder (it has no config.json){inside}")
+        raise ModelError(f"{path}: is not a model folder (it has no config.json){inside or '; give the one that has'}")
 
 
 def _check_weights(path: Path, options: LoadOptions) -> None:

@@ -44,7 +44,7 @@ from rote.pipeline.stages import Work
 from rote.records import Record, build_frame
 from rote.retention.subjects import list_others
 from rote.runs.files import replace_file
-from rote.runs.folder import RunFolder, open_run_folder, read_json, write_json
+from rote.runs.folder import RunFolder, check_run_folder, open_run_folder, read_json, write_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Reporter, SilentReporter
 from rote.runs.store import JobResult, Store, hash_content
@@ -147,8 +147,14 @@ def choose_place(request: JobRequest, out: Path | None, *, resume: bool = False,
     return RunPlace(out, Store(store or out.parent / "store"), resume)
 
 
+def check_place(request: JobRequest, place: RunPlace) -> None:
+    """Raise `RunError` where a run cannot lie at its place."""
+    check_run_folder(place.out, _identify(request), resume=place.resume)
+
+
 def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command: str = "") -> Result:
     """Do a run at its place."""
+    by_first(lambda: check_place(request, place))
     if not (place.resume and by_first(lambda: _is_done(RunFolder(place.out)))):
         _teach_into(request, place, reporter, command)
     folder = open_run_folder(place.out, _identify(request), resume=True)
@@ -296,6 +302,7 @@ def _describe_retained(plan: Plan) -> str:
 def list_warnings(plan: Plan) -> list[str]:
     """What a person should know before a run that will show less than is hoped for."""
     return [
+        *_warn_of_empty_phases(plan),
         *_warn_of_short_phases(plan),
         *_warn_of_few_prompts(plan),
         *_warn_of_bare_relations(plan),
@@ -333,6 +340,13 @@ def _count_shown(plan: Plan) -> int:
     """How many prompts generalize shows: each of its facts behind each of those that are used."""
     wanted = plan.config.generalize.prompts
     return sum(len(plan.relations[fact.relation].select_training(wanted)) for fact in plan.generalize_facts)
+
+
+def _warn_of_empty_phases(plan: Plan) -> Iterator[str]:
+    for name, length in _count_steps(plan).items():
+        if not length.steps:
+            missing = "nothing is memorized" if name == "memorize" else "the key token gets no meaning"
+            yield f"warning: {name} has no steps, so {missing}; leave --set {name}.epochs=0 out"
 
 
 def _warn_of_short_phases(plan: Plan) -> Iterator[str]:

@@ -18,6 +18,7 @@ report.html       for people
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,14 +113,25 @@ class RunFolder:
 
 
 def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> RunFolder:
-    """Claim a folder for a run, or find the same run in it again.
-
-    Raises `RunError` when the folder holds something else, another run, or the same run without `resume`.
+    """Claim a folder for a run, or find the same run in it again. Raises `RunError` as `check_run_folder` does, or when
+    the folder cannot be made.
     """
+    check_run_folder(path, identity, resume=resume)
+    folder = RunFolder(path)
+    if not folder.identity.is_file():
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be made ({error.strerror or error}); choose another --out") from error
+        write_json(folder.identity, identity)
+    return folder
+
+
+def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> None:
+    """Raise `RunError` when a folder holds something else than a run, another run, or the same run without `resume`."""
     folder = RunFolder(path)
     if _is_free(path):
-        write_json(folder.identity, identity)
-        return folder
+        return
     if not folder.identity.is_file():
         raise RunError(f"{path}: is not empty and not a run folder; choose another --out")
     found = read_json(folder.identity)
@@ -128,7 +140,6 @@ def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> Ru
         raise RunError(f"{path}: holds another run ({difference}); choose another --out")
     if not resume:
         raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
-    return folder
 
 
 def find_run_folder(path: Path) -> RunFolder:
@@ -159,9 +170,18 @@ def _is_free(path: Path) -> bool:
     try:
         if path.exists() and not path.is_dir():
             raise RunError(f"{path}: is a file; --out takes a folder")
-        return not path.exists() or not any(path.iterdir())
+        if path.exists():
+            return not any(path.iterdir())
+        _check_parent(path)
+        return True
     except OSError as error:  # no permission to look, a name too long
         raise RunError(f"{path}: cannot be a run folder ({error.strerror or error}); choose another --out") from error
+
+
+def _check_parent(path: Path) -> None:
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise RunError(f"{path}: cannot be made, as {parent} is no folder that can be written to; choose another --out")
 
 
 def _first_difference(old: Any, new: Any, name: str = "") -> str | None:
