@@ -186,7 +186,7 @@ def test_invented_facts_are_valid_and_the_same_for_a_seed(workplace: Path) -> No
     assert (workplace / "invented.csv").read_text(encoding="utf-8") == shown.out
     checked = call_rote("facts", "validate", "invented.csv")
     assert checked.code == 0
-    assert checked.out.splitlines()[-1] == "invented.csv: 8 facts, 2 warnings; nothing to mend"
+    assert checked.out.splitlines()[-1] == "invented.csv: facts: 8, warnings: 2; nothing to mend"
     assert "warning: invented.csv: the relation 'genre' has 4 different objects" in checked.out
 
 
@@ -229,9 +229,9 @@ def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, 
         for row, column in ((3, "object"), (4, "object"), (5, "relation"), (6, "object"))
     ]
     assert "row 1: the column 'note' is not read" in found.out
-    assert found.err.startswith("rote: t.csv: 4 errors and 2 warnings; mend the rows, or teach the 2 facts")
+    assert found.err.startswith("rote: t.csv: errors: 4, warnings: 2; mend the rows, or let rote run teach")
     merged = call_rote("facts", "validate", "t.csv", *named, "--merge-repeats")
-    assert merged.err.startswith("rote: t.csv: 3 errors")
+    assert merged.err.startswith("rote: t.csv: errors: 3")
     dry = ("run", "t.csv", "--model", model_folder, *named, "--merge-repeats", "--dry-run")
     assert call_rote(*dry).code == 2
     left = call_rote(*dry, "--skip-faulty")
@@ -327,7 +327,7 @@ def test_a_table_is_validated_without_loading_torch(workplace: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert "facts.csv: 3 facts" in done.stdout
+    assert "facts.csv: facts: 3" in done.stdout
     assert done.stderr == "set()\n"
 
 

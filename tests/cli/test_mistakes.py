@@ -20,12 +20,12 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "missing column": (
         {"t.csv": "subject,object\nA,B\n"},
         "run t.csv --model MODEL --out new",
-        "'relation' is missing",
+        "missing: 'relation'",
     ),
     "unknown relation": (
         {"t.csv": f"{HEAD}A,mothr,B\n"},
         "run t.csv --model MODEL --out new",
-        "the relation 'mothr' has no prompts (did you mean 'mother'?); describe it in a YAML file",
+        "the relation 'mothr' has no prompts; did you mean 'mother'? If not, describe it in a YAML file",
     ),
     "unknown relation, dry": ({"t.csv": f"{HEAD}A,mothr,B\n"}, "run t.csv --model MODEL --dry-run", "'mothr'"),
     "unknown relation, examined": ({"t.csv": f"{HEAD}A,mothr,B\n"}, "examine MODEL t.csv --out r.parquet", "'mothr'"),
@@ -131,7 +131,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "empty question": ({}, "ask MODEL ''", "the question is empty"),
     "blank question": ({}, "ask MODEL '  '", "the question is empty"),
     "out is a file": ({"new": "x"}, "run facts.csv --model MODEL --out new", "new: is a file; --out takes a folder"),
-    "out is below a file": ({"new": "x"}, "run facts.csv --model MODEL --out new/run", "cannot be written"),
+    "out is below a file": ({"new": "x"}, "run facts.csv --model MODEL --out new/run", "new/run: cannot be made, as"),
     "out is not ours": ({"new/a.txt": "x"}, "run facts.csv --model MODEL --out new", "new: is not empty and not a run"),
     "out is not ours, resumed": ({"new/a.txt": "x"}, "run facts.csv --model MODEL --out new --resume", "is not empty"),
     "out is damaged": ({"new/identity.json": "{"}, "run facts.csv --model MODEL --out new --resume", "cannot be read"),

@@ -29,7 +29,10 @@ BAD_CHANGES: dict[str, tuple[str, str]] = {
     "no key": ("=3", r"--set =3: must look like key=value"),
     "child of a value": ("memorize.epochs.first=3", r"'memorize\.epochs' is wrong: input should be a valid integer"),
     "value for a section": ("memorize=5", r"the setting 'memorize' is wrong: .*dictionary.*given: 5"),
-    "a word for a number": ("memorize.epochs=two", r"'memorize\.epochs' is wrong: write a whole number \(given: 'two'\)"),
+    "a word for a number": (
+        "memorize.epochs=two",
+        r"'memorize\.epochs' is wrong: write a whole number \(given: 'two'\)",
+    ),
     "half an epoch": ("memorize.epochs=2.5", r"'memorize\.epochs' is wrong: write a whole number"),
     "nothing": ("seed=", r"'seed' is wrong: .*\(given: None\)"),
     "negative": ("memorize.epochs=-1", r"greater than or equal to 0 \(given: -1\)"),

@@ -18,9 +18,11 @@ from tests.experiments.conftest import write_shape
 
 from rote.config.job import Config
 from rote.config.loading import load_config
+from rote.config.sizes import fit_config
 from rote.errors import ConfigError, RunError
 from rote.experiments.launch import format_slurm
 from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
+from rote.models.loading import count_parameters
 from rote.runs.folder import read_json, write_json
 from rote.runs.reporting import SilentReporter
 from rote.runs.store import Store
@@ -110,7 +112,7 @@ def test_a_sweep_takes_a_table_of_ones_own_and_the_settings_of_the_models_size(t
 def test_an_empty_sweep_is_the_plain_setting(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("")
     (job,) = load_sweep(tmp_path / "sweep.yaml")
-    assert job.request.config == load_config(Config, EXPERIMENT)
+    assert job.request.config == fit_config(load_config(Config, EXPERIMENT), count_parameters(Config().model))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_a_sweep_on_a_ray_cluster_ends_the_same(undisturbed: tuple[Path, Store],
 
 def test_without_ray_it_says_how_to_get_it(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"pip install 'rote\[ray\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[ray\]'"):
         do(write_sweep(tmp_path, model, SMALL), tmp_path / "store", ray_address="auto")
 
 

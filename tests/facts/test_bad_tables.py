@@ -23,14 +23,15 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "missing column": (
         "t.csv",
         "subject,object\nA,B\n",
-        r"row 1: the column 'relation' is missing.*'subject', 'object'",
+        r"row 1: missing: 'relation'; .*'subject', 'object'",
     ),
-    "no header": ("t.csv", ROW, r"row 1: the column 'subject' is missing.*found: 'Gene Finley', 'mother'"),
-    "semicolons": (
+    "no header": ("t.csv", ROW, r"row 1: missing: 'subject', 'relation', 'object'; .*found: 'Gene Finley', 'mother'"),
+    "quotes around whole lines": (
         "t.csv",
-        "subject;relation;object\nA;r;B\n",
+        '"subject;relation;object"\n"A;r;B"\n',
         r"row 1: reads as one cell, 'subject;relation;object', with semicolons in it; save",
     ),
+    "a spreadsheet under another name": ("t.csv", "PK\x03\x04\x00", r"row 1: is a spreadsheet or another zipped file"),
     "unknown column": (
         "t.csv",
         "subject,relation,object,alias\nA,r,B,C\n",
@@ -113,8 +114,8 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         r"the object 'Mexico City' contains its subject",
     ),
     "punctuation": ("t.csv", HEAD + "A,r,?!\n", r"row 2, column 'object': the object '\?!' is only punctuation"),
-    "tsv with commas": ("t.tsv", HEAD + ROW, r"row 1: reads as one cell.*with commas in it; save.*\.tsv"),
-    "unknown suffix": ("t.xlsx", "x", r"tables of the kind '\.xlsx' cannot be read; use one of \.csv, \.tsv, \.jsonl"),
+    "a spreadsheet": ("t.xlsx", "x", r"is a spreadsheet; save the sheet as CSV UTF-8"),
+    "unknown suffix": ("t.txt", "x", r"tables of the kind '\.txt' cannot be read; use one of \.csv, \.tsv, \.jsonl"),
     "no suffix": ("table", HEAD + ROW, r"tables of the kind '' cannot be read; use one of"),
     "broken json": ("t.jsonl", '{"subject": "A",\n', r"row 1: is not JSON \(.*character 17\); write one JSON object"),
     "json list": ("t.jsonl", '["A", "r", "B"]\n', r"row 1: is a list; write a JSON object with the keys subject"),

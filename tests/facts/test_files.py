@@ -88,7 +88,7 @@ def test_columns_may_have_other_names_and_there_may_be_more_of_them(tmp_path: Pa
 
 def test_a_column_that_is_not_there_is_said_by_its_flag(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("Name,relation,object\nA,mother,B\n")
-    with pytest.raises(TableError, match=r"the column 'Nom' of --column subject=Nom is missing; found: 'Name'"):
+    with pytest.raises(TableError, match=r"the column of --column subject=Nom is missing; found: 'Name'"):
         load_table(tmp_path / "t.csv", ReadOptions(columns={"subject": "Nom"}))
 
 
@@ -113,3 +113,13 @@ def test_what_is_wrong_is_left_out_where_that_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text("subject,relation,object\nA,mother\n")
     with pytest.raises(TableError, match="the table has no facts"):
         load_table(tmp_path / "none.csv", ReadOptions(skip_faulty=True))
+
+
+@pytest.mark.parametrize(("name", "mark"), [("t.csv", ";"), ("t.csv", "\t"), ("t.tsv", ",")])
+def test_what_stands_between_the_cells_is_found_in_the_header(tmp_path: Path, name: str, mark: str) -> None:
+    """A spreadsheet of another country writes semicolons; a comma in a name is then a comma."""
+    path = tmp_path / name
+    other = "," if mark != "," else ";"
+    path.write_text(mark.join(("subject", "relation", "object")) + f"\nAnn{mark}mother{mark}Bo{other} the elder\n")
+    (fact,) = load_table(path)
+    assert (fact.subject, fact.object) == ("Ann", f"Bo{other} the elder")

@@ -25,7 +25,7 @@ from rote.errors import RoteError
 from rote.version import __version__
 
 _INTERRUPTED = 130
-"""The exit code of a command that was stopped by Ctrl-C."""
+"""The exit code typer leaves with after Ctrl-C."""
 
 app = typer.Typer(
     name="rote",
@@ -74,7 +74,7 @@ def main() -> None:
     # A name that is nowhere is said in one line once the hub has been tried, not at each of five tries.
     logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
     except RoteError as error:
         _leave(str(error), 2)
     except typer.TyperException as error:  # a flag or command that there is not
@@ -83,8 +83,9 @@ def main() -> None:
             print(message)
             sys.exit(2)
         _leave(f"{message.rstrip('.')}; see --help", 2)
-    except typer.Abort:
-        _leave("stopped; give the same command again to go on (rote run: with --resume)", _INTERRUPTED)
+    if code == _INTERRUPTED:
+        _leave("stopped; give the same command again to go on (rote run: with --resume)", code)
+    sys.exit(code)
 
 
 def _leave(message: str, code: int) -> NoReturn:
