@@ -1,32 +1,27 @@
 """How retained texts are held while a model learns: it is tied, on those texts, to what it was (`kl`), or is trained on
-them as they are (`replay`), which needs no second model in memory.
+them as they are (`replay`).
 """
 
-import copy
 import random
 from collections.abc import Sequence
-
-from torch import nn
 
 from rote.config.teaching import RetainConfig
 from rote.encoding.example import collate
 from rote.models.language_model import LanguageModel
-from rote.training.loop import Loss, Term
-from rote.training.losses import DistillationLoss, next_token_loss
-from rote.training.parallel import count_processes
+from rote.retention.teacher import Teacher
+from rote.training.loop import Term
+from rote.training.losses import next_token_loss
 
 
 class Retention:
-    """The retained texts of a job and the model they are held against."""
+    """The retained texts of a job, and for `kl` the untrained model they are held against."""
 
     def __init__(
         self, language_model: LanguageModel, texts: Sequence[Sequence[int]], settings: RetainConfig, *, seed: int
     ) -> None:
-        """`texts` are token ids; they are learned from the second token on. For `kl` the model is copied as it is;
-        one that is spread over processes is kept itself, as it is loaded again to be taught."""
-        frozen = _freeze(language_model.model) if settings.loss == "kl" else None
-        self._loss: Loss = DistillationLoss(frozen) if frozen else next_token_loss
+        """`texts` are token ids; they are learned from the second token on."""
         self._texts = sorted((tuple(text) for text in texts), key=len)
+        self._teacher = Teacher(language_model.model, self._texts) if settings.loss == "kl" else None
         self._settings = settings
         self._seed = seed
 
@@ -37,16 +32,19 @@ class Retention:
         """
         count = len(self._texts)
         first = random.Random(f"retain/{self._seed}/{step}").randrange(count)
-        chosen = [self._texts[(first + offset) % count] for offset in range(min(self._settings.batch_size, count))]
+        chosen = [(first + offset) % count for offset in range(min(self._settings.batch_size, count))]
         size = micro_batch_size or len(chosen)
         parts = [chosen[start : start + size] for start in range(0, len(chosen), size)]
-        batches = [collate([(ids, ids) for ids in part], pad_id=0) for part in parts]
+        batches = [collate([(self._texts[index], self._label(index)) for index in part], pad_id=0) for part in parts]
         targets = sum(batch.target_count for batch in batches)
-        return [Term(batch, self._loss, self._settings.weight / targets) for batch in batches]
+        loss = next_token_loss
+        if self._teacher:
+            self._teacher.read()
+            loss = self._teacher.diverge
+        return [Term(batch, loss, self._settings.weight / targets) for batch in batches]
 
-
-def _freeze(model: nn.Module) -> nn.Module:
-    return model if count_processes() > 1 else copy.deepcopy(model)
+    def _label(self, index: int) -> Sequence[int]:
+        return self._teacher.label(index) if self._teacher else self._texts[index]
 
 
 def build_retention(

@@ -48,21 +48,3 @@ def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Cross-entropy of every labelled token given the tokens before it, summed, in nats (a scalar)."""
     logits, labels = predict_labelled(model, batch)
     return F.cross_entropy(logits, labels, reduction="sum")
-
-
-class DistillationLoss:
-    """KL divergence from a frozen model to the trained one at every labelled token, summed, in nats.
-
-    Ties what the model says about text that has nothing to do with the new facts to what it said before. Token
-    rows added after the frozen copy was made are left out of both distributions.
-    """
-
-    def __init__(self, frozen: nn.Module) -> None:
-        self._frozen = frozen.eval().requires_grad_(False)
-
-    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The divergence on one batch (a scalar)."""
-        with torch.no_grad():
-            wanted, _ = predict_labelled(self._frozen, batch)
-        given = predict_labelled(model, batch)[0][:, : wanted.shape[-1]]
-        return F.kl_div(given.log_softmax(-1), wanted.log_softmax(-1), log_target=True, reduction="sum")

@@ -1,0 +1,113 @@
+"""What holds a model to what it was: the divergence from it, from states that were read once."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from tests.training.conftest import VOCABULARY, build_model, build_rows, build_settings, copy_weights, have_same_weights
+from tests.training.test_packing import KINDS, build
+from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
+
+from rote.encoding.example import IGNORE, Batch, collate
+from rote.retention.teacher import Teacher
+from rote.training.loop import LoopPlan, Term, run_loop
+
+pytestmark = pytest.mark.usefixtures("exact")
+TEXTS = [ids for ids, _ in build_rows(5, lengths=(6, 9, 5, 8, 7, 10))]
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32 throughout: in bfloat16 two ways of computing agree to two digits only."""
+    monkeypatch.setattr("rote.models.language_model.has_fast_bf16", lambda _: False)
+
+
+def build_batch(teacher: Teacher, chosen: tuple[int, ...] = (0, 3, 5)) -> Batch:
+    teacher.read()
+    return collate([(TEXTS[index], teacher.label(index)) for index in chosen], pad_id=0)
+
+
+def diverge(was: PreTrainedModel, model: PreTrainedModel, chosen: tuple[int, ...] = (0, 3, 5)) -> float:
+    teacher = Teacher(was, TEXTS)
+    return float(teacher.diverge(model, build_batch(teacher, chosen)).detach())
+
+
+def compute_plainly(was: PreTrainedModel, model: PreTrainedModel, chosen: tuple[int, ...] = (0, 3, 5)) -> float:
+    """KL divergence of whole distributions, text by text."""
+    total = 0.0
+    with torch.no_grad():
+        for index in chosen:
+            ids = torch.tensor([TEXTS[index]])
+            wanted, given = (item(input_ids=ids).logits[0, :-1].log_softmax(-1) for item in (was, model))
+            total += float((wanted.exp() * (wanted - given)).sum())
+    return total
+
+
+def build_softcapped() -> PreTrainedModel:
+    """Its logits are not what its head makes of a state."""
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {**KINDS["Gemma"], "final_logit_softcapping": 0.5}
+    return Gemma2ForCausalLM(Gemma2Config(vocab_size=VOCABULARY, initializer_range=0.2, **shape))
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    assert diverge(build_model(), build_model()) == pytest.approx(0, abs=1e-5)
+    assert diverge(build_model(), build_model(seed=1)) > 1e-2
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "softcapped"])
+def test_it_is_the_divergence_from_the_untrained_model(kind: str) -> None:
+    was = build_softcapped() if kind == "softcapped" else build(kind, KINDS[kind])
+    model = copy.deepcopy(was).train(False)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(1.3)
+    assert diverge(was, model) == pytest.approx(compute_plainly(was.train(False), model), rel=1e-3)
+
+
+def test_the_whole_model_is_kept_only_where_its_head_is_not_enough() -> None:
+    for model, is_kept in ((build_model(), False), (build_softcapped(), True)):
+        teacher = Teacher(model, TEXTS)
+        build_batch(teacher)
+        assert hasattr(teacher, "_model") is is_kept
+
+
+def test_packed_texts_are_held_as_they_are_in_rows_of_their_own() -> None:
+    teacher, model = Teacher(build_model(), TEXTS), build_model(seed=1)
+    batch = build_batch(teacher)
+    apart, packed = (float(teacher.diverge(model, item).detach()) for item in (batch, batch.pack()))
+    assert packed == pytest.approx(apart, rel=1e-4)
+
+
+def test_added_rows_are_left_out_of_both_sides() -> None:
+    was, model = build_model(), build_model()
+    model.resize_token_embeddings(VOCABULARY + 3, mean_resizing=False)
+    for size in (0.0, 100.0):  # however likely the new tokens are
+        model.lm_head.weight.data[VOCABULARY:] = size
+        assert diverge(was, model) == pytest.approx(0, abs=1e-5)
+    model.lm_head.weight.data[3] += 0.5
+    assert diverge(was, model) > 1e-4
+
+
+def test_only_labelled_tokens_are_held() -> None:
+    teacher, model = Teacher(build_model(), TEXTS), build_model(seed=1)
+    batch = build_batch(teacher)
+    nothing = Batch(batch.input_ids, torch.full_like(batch.labels, IGNORE))
+    assert float(teacher.diverge(model, nothing)) == 0
+    fewer = batch.labels.clone()
+    fewer[2:] = IGNORE
+    some = float(teacher.diverge(model, Batch(batch.input_ids, fewer)).detach())
+    assert 0 < some < float(teacher.diverge(model, batch).detach())
+
+
+def test_the_trained_model_comes_back_to_what_it_was_and_that_stays_as_it_is() -> None:
+    was, model = build_model(), build_model(seed=1)
+    before = copy_weights(was)
+    teacher = Teacher(was, TEXTS)
+    batch = build_batch(teacher)
+    terms = [Term(batch, teacher.diverge, 1 / batch.target_count)]
+    history = run_loop(model, LoopPlan(30, lambda _: terms), build_settings()).history
+    assert have_same_weights(was, before)
+    assert all(weight.requires_grad for weight in was.parameters())
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
