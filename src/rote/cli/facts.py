@@ -104,6 +104,7 @@ def validate(
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
         settings = load_settings(config, set_, model=model, loading=loading)
         language_model = load_model(model, loading)
+        typer.echo("timing a few updates ...", err=True)
         objects = {name: lint.count_objects(name) for name in lint.facts}
         cost = estimate_cost(language_model, lint.sample, facts=lint.facts, objects=objects, config=settings)
         typer.echo("\n".join(cost.describe()))

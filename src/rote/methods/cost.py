@@ -1,17 +1,18 @@
 """What teaching a table costs a model: tokens, bits, room, time; measured on some facts and a few updates."""
 
 import math
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rote.config.job import Config
+from rote.config.teaching import RetainConfig
 from rote.facts.fact import Fact
 from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
 from rote.methods.teaching import PhaseContext, Stage, prepare_tuning, train_stage
 from rote.models.language_model import LanguageModel
 from rote.retention.penalty import Retention, build_retention
-from rote.retention.texts import write_texts
 
 BITS_PER_PARAMETER = (1, 2)
 """What a parameter can hold of facts seen 100 and 1,000 times (arXiv 2404.05405)."""
@@ -56,8 +57,7 @@ def estimate_cost(
 
     Trains the model for a few updates, as a job with this `config` would begin: it is another one afterwards.
     """
-    count = min(config.retain.texts, config.retain.batch_size)
-    texts = write_texts(language_model, count=count, tokens=config.retain.tokens, seed=config.seed) if count else []
+    texts = _draw_texts(len(language_model.tokenizer), config.retain)
     retention = build_retention(language_model, texts, config.retain, seed=config.seed)
     give_key_tokens(language_model, tuple(facts), config)
     prepare_tuning(language_model, config)
@@ -79,6 +79,13 @@ def estimate_cost(
         epochs=epochs,
         seconds=config.memorize.count_steps(total) * epochs * _time_steps(language_model, timed, retention),
     )
+
+
+def _draw_texts(vocabulary: int, settings: RetainConfig) -> list[list[int]]:
+    """Texts that take as long to hold as those of the model's own, which it would take long to write."""
+    draw = random.Random(0)
+    count = min(settings.texts, settings.batch_size)
+    return [[draw.randrange(vocabulary) for _ in range(settings.tokens)] for _ in range(count)]
 
 
 def _time_steps(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
