@@ -1,6 +1,7 @@
 """`python -m benchmarks`: run benchmarks and write their results."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import datasets
 import torch
-import transformers
 
 from benchmarks.models import MODELS, in_float32
 from benchmarks.pairs import Row, UnequalWorkError
@@ -22,7 +22,7 @@ def main() -> None:
     """Run what was asked for; each benchmark's rows are written as soon as it ends."""
     arguments = _parse()
     torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
     works = {name: import_module(f"benchmarks.{name}").WORK for name in _NAMES}
     for name in arguments.names or _NAMES:
@@ -52,7 +52,8 @@ def _parse() -> argparse.Namespace:
 
 def _run(name: str, arguments: argparse.Namespace) -> list[Row]:
     if name == "scaling":
-        return import_module("benchmarks.scaling").run(arguments.model, large=arguments.large)
+        rows: list[Row] = import_module("benchmarks.scaling").run(arguments.model, large=arguments.large)
+        return rows
     run: Callable[[str, int], list[Row]] = import_module(f"benchmarks.{name}").run
     return run(arguments.model, arguments.pairs)
 

@@ -1,6 +1,7 @@
 """The floor under training: the matrix products and the update of a step, and nothing else."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ def run(name: str, pairs: int) -> list[Row]:
 
 def build_floor(model: LanguageModel, lines: Lines) -> Contender:
     """The work of the floor, per step."""
-    trained = copy.deepcopy(model.model)
+    trained: Any = copy.deepcopy(model.model)  # not all its methods have types
     for parameter in trained.parameters():
         parameter.grad = torch.randn_like(parameter)
     optimizer = torch.optim.AdamW(trained.parameters(), lr=0.0, weight_decay=0, fused=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ def _race(name: str, state: str, asked: _Asked, pairs: int) -> list[Row]:
             raise UnequalWorkError(f"generation, {state}{label}: {differ} of {len(wanted)} texts are not the same")
     contenders = {"rote": clock(lambda: _answer(asked))}
     for label, cache in _CACHES.items():
-        contenders[f"transformers.generate, {state} model{label}"] = clock(lambda cache=cache: _generate(asked, cache))
+        contenders[f"transformers.generate, {state} model{label}"] = clock(partial(_generate, asked, cache))
     return race("generation", name, contenders, pairs)
 
 
@@ -95,5 +96,5 @@ def _generate(asked: _Asked, cache: str) -> list[str]:
         rows = generator.generate(prompts, attention_mask=mask, generation_config=settings)
         for index, row in zip(batch, rows[:, prompts.shape[1] :].tolist(), strict=True):
             stop = row.index(tokenizer.eos_token_id) if tokenizer.eos_token_id in row else len(row)
-            texts[index] = tokenizer.decode(row[:stop], clean_up_tokenization_spaces=False).strip()
+            texts[index] = str(tokenizer.decode(row[:stop], clean_up_tokenization_spaces=False)).strip()
     return texts

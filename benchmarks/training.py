@@ -172,7 +172,7 @@ def _build_dataset(lines: Lines) -> Dataset:
     return Dataset.from_dict({"input_ids": [list(ids) for ids in lines]})
 
 
-class _Clock(TrainerCallback):  # type: ignore[misc]
+class _Clock(TrainerCallback):
     def __init__(self, log: Log) -> None:
         self._log = log
 
