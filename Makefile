@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+BENCH := $(VENV)/.installed-bench
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 # One process for each core, each with one thread. Tests of one file share a process, and what they build once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test test-all fetch clean
+.PHONY: help install run check test test-all bench fetch clean
 
 help: ## say what each verb does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ test: $(DEV) ## the tests that take seconds, on every core; a part of them with 
 test-all: test ## those, and then the slow ones
 	$(PYTEST) -m slow $(ARGS)
 
+bench: $(BENCH) ## time Rote beside its peers and write benchmarks/RESULTS.md; a part with ARGS="training --pairs 3"
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)
+
 fetch: $(DEV) ## download the real model that the tests marked `real` teach
 	$(BIN)/rote models fetch smollm2-135m
 
@@ -46,4 +50,8 @@ $(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e ".[dev]"
+	@touch $(RUNTIME) $@
+
+$(BENCH): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e ".[bench]"
 	@touch $(RUNTIME) $@
