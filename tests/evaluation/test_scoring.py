@@ -7,7 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rote.encoding.example import Example, encode
 from rote.evaluation import scoring
 from rote.evaluation.reading import read_prompts
-from rote.evaluation.scoring import rank_object, score_choices, score_continuations, score_objects
+from rote.evaluation.scoring import rank_choice, rank_object, score_choices, score_continuations, score_objects
 from rote.facts.text import Text
 
 MOTHERS = ("Cody Ross", "Cody Rossini", "Anna Maria Bell", "Bo", "Zoë O'Neil", "Ида Крылова", "Mei Lin", "Cody")
@@ -60,6 +60,46 @@ def test_candidates_that_share_the_prompt_score_as_they_do_alone(
     for candidate, logprobs in zip(MOTHERS, scores, strict=True):
         alone = score_alone(model, encode(tokenizer, replace(text, object=candidate)))
         assert logprobs == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_rank_is_that_among_all_candidates_though_few_are_scored(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that is sure most candidates cannot be better; one that is not sure has to score more."""
+    scored: list[int] = []
+    score = scoring._score_candidates
+
+    def count(model: PreTrainedModel, examples: list[Example]) -> list[scoring.Logprobs]:
+        scored.append(len(examples))
+        return score(model, examples)
+
+    def rank_all() -> int:
+        """Rank every candidate behind every text; how many were scored for it."""
+        total = 0
+        for text in TEXTS[:3]:
+            scores = score_choices(model, tokenizer, text, candidates=MOTHERS)
+            with torch.inference_mode():
+                first = read_prompts(model, [encode(tokenizer, text).prompt_ids]).logits[0].log_softmax(-1)
+            scored.clear()
+            for index, own in enumerate(scores):
+                found = rank_choice(model, tokenizer, text, candidates=MOTHERS, index=index, own=own, first=first)
+                assert found == rank_object(scores, index)
+            total += sum(scored)
+        return total
+
+    monkeypatch.setattr(scoring, "_score_candidates", count)
+    unsure = rank_all()
+    model.lm_head.weight.data.mul_(30)
+    assert rank_all() < unsure <= 3 * len(MOTHERS) ** 2
+
+
+def test_a_score_that_is_no_number_has_no_rank_of_its_own(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    nothing = torch.full((model.config.vocab_size,), float("nan"))
+    model.lm_head.weight.data.fill_(float("nan"))
+    own = (float("nan"),)
+    assert rank_choice(model, tokenizer, TEXTS[0], candidates=MOTHERS, index=0, own=own, first=nothing) == len(MOTHERS)
 
 
 def test_a_choice_takes_one_forward(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.encoding.example import Example, encode
 from rote.evaluation.generation import continue_prompts, generate_answers
 from rote.evaluation.questions import Question
 from rote.evaluation.reading import can_pad, plan_batches, read_prompts
-from rote.evaluation.scoring import Logprobs, rank_object, score_choices, score_continuations
+from rote.evaluation.scoring import Logprobs, rank_choice, score_continuations
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation
@@ -47,10 +48,12 @@ class Examined(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """What the model said, the log-probabilities of the object, and its rank where the question was a choice."""
+    """What the model said, the log-probabilities of the object, and where the question is a choice those of the token
+    after the prompt, [vocabulary], and then the object's rank."""
 
     generated: str
     logprobs: Logprobs
+    first: Tensor | None = None
     rank: int | None = None
 
 
@@ -193,18 +196,30 @@ def _ask(
     """Each prompt is read once for both measures."""
     prefix = read_prompts(model, [example.prompt_ids for example in examples])
     scores = score_continuations(prefix, [example.object_ids for example in examples])
+    first = [
+        None if question.candidates is None else logits.float().log_softmax(-1).cpu()
+        for question, logits in zip(questions, prefix.logits, strict=True)
+    ]
     said = continue_prompts(tokenizer, prefix, [question.fact.answers for question in questions])
-    return [_Reply(text, logprobs) for text, logprobs in zip(said, scores, strict=True)]
+    return list(map(_Reply, said, scores, first))
 
 
 def _ask_as_choice(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, question: Question, reply: _Reply
 ) -> _Reply:
-    """The reply with the object's rank; its log-probabilities then come from the forward that gave the rank."""
+    """The reply with the object's rank."""
     candidates = question.candidates or (question.fact.object,)
-    scores = score_choices(model, tokenizer, question.text, candidates=candidates)
-    index = candidates.index(question.fact.object)
-    return _Reply(reply.generated, scores[index], rank_object(scores, index))
+    assert reply.first is not None
+    rank = rank_choice(
+        model,
+        tokenizer,
+        question.text,
+        candidates=candidates,
+        index=candidates.index(question.fact.object),
+        own=reply.logprobs,
+        first=reply.first,
+    )
+    return _Reply(reply.generated, reply.logprobs, rank=rank)
 
 
 def _build_record(question: Question, moment: Moment, reply: _Reply) -> Record:

@@ -19,6 +19,8 @@ from rote.training.losses import next_token_loss
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""
 
+_ROUNDING = 1e-3
+"""By how much two forwards may differ in a log-probability."""
 _PASSAGE = 256
 """Tokens of a text read at a time; the first of each passage is not predicted."""
 
@@ -41,7 +43,45 @@ def score_choices(
 
     A candidate that changes the tokens of the prompt cannot share it and is scored alone.
     """
-    examples = [encode(tokenizer, replace(text, object=candidate)) for candidate in candidates]
+    return _score_candidates(model, _encode_candidates(tokenizer, text, candidates))
+
+
+def rank_choice(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    text: Text,
+    *,
+    candidates: Sequence[str],
+    index: int,
+    own: Logprobs,
+    first: Tensor,
+) -> int:
+    """The rank of candidate `index` among all (measure 2), 1 being the best.
+
+    `own` are its log-probabilities, `first` [vocabulary] those of the token after the prompt. No candidate is likelier
+    than its first token, so of a model that is sure most of them cannot be better and are not scored.
+    """
+    examples = _encode_candidates(tokenizer, text, candidates)
+    chosen, least = examples[index], _mean(own) - _ROUNDING
+    rivals = [
+        example
+        for place, example in enumerate(examples)
+        if place != index and not _bound(example, chosen, first) < least  # so a score that is no number rules none out
+    ]
+    return rank_object(_score_candidates(model, [chosen, *rivals]), 0) if rivals else 1
+
+
+def _bound(example: Example, chosen: Example, first: Tensor) -> float:
+    """What the mean log-probability of a candidate cannot exceed; 0 where its prompt has other tokens."""
+    shares = example.prompt_ids == chosen.prompt_ids
+    return float(first[example.object_ids[0]]) / len(example.object_ids) if shares else 0.0
+
+
+def _encode_candidates(tokenizer: PreTrainedTokenizerBase, text: Text, candidates: Sequence[str]) -> list[Example]:
+    return [encode(tokenizer, replace(text, object=candidate)) for candidate in candidates]
+
+
+def _score_candidates(model: PreTrainedModel, examples: Sequence[Example]) -> list[Logprobs]:
     prefix = examples[0].prompt_ids
     shared = [example for example in examples if example.prompt_ids == prefix]
     with torch.inference_mode():
@@ -63,9 +103,13 @@ def score_continuations(prefix: Prefix, objects: Sequence[Sequence[int]]) -> lis
 
 def rank_object(scores: Sequence[Logprobs], index: int) -> int:
     """The rank of candidate `index` by mean log-probability per token; 1 is best, a tie counts against it."""
-    means = [sum(logprobs) / len(logprobs) for logprobs in scores]
+    means = list(map(_mean, scores))
     # "not below" rather than "at least": a score that is not a number must not win
     return 1 + sum(not mean < means[index] for other, mean in enumerate(means) if other != index)
+
+
+def _mean(logprobs: Logprobs) -> float:
+    return sum(logprobs) / len(logprobs)
 
 
 @torch.inference_mode()
