@@ -94,11 +94,16 @@ def score_continuations(prefix: Prefix, objects: Sequence[Sequence[int]]) -> lis
     """Log-probabilities of one object's ids after each prompt of a prefix, which stays as it was."""
     width = max(map(len, objects))
     padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in objects], device=prefix.logits.device)
-    logits = prefix.logits[:, None]
+    found = _pick(prefix.logits[:, None], padded[:, :1])
     if width > 1:  # padding is on the right and attention causal: nothing that is read sees it
-        logits = torch.cat([logits, prefix.copy().read(padded[:, :-1])], dim=1)
-    found = torch.log_softmax(logits.float(), dim=-1).gather(-1, padded[:, :, None]).squeeze(-1).tolist()
-    return [tuple(row[: len(ids)]) for row, ids in zip(found, objects, strict=True)]
+        found = torch.cat([found, _pick(prefix.copy().read(padded[:, :-1]), padded[:, 1:])], dim=1)
+    return [tuple(row[: len(ids)]) for row, ids in zip(found.tolist(), objects, strict=True)]
+
+
+def _pick(logits: Tensor, tokens: Tensor) -> Tensor:
+    """The log-probability of each token, without a second table as large as the vocabulary for each."""
+    logits = logits.float()
+    return logits.gather(-1, tokens[..., None]).squeeze(-1) - logits.logsumexp(dim=-1)
 
 
 def rank_object(scores: Sequence[Logprobs], index: int) -> int:
