@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import TableError
+from rote.errors import TableError, nearest
 from rote.facts.checking import shorten
 from rote.facts.fact import PROVENANCE, Fact, FactObject, build_provenance
 from rote.facts.files import Finding, Line, Place
@@ -146,9 +146,11 @@ def _check_header(
         if cell and not column:
             yield from names.ignore(place, cell, header)
     missing = [name for name in COLUMNS if name not in header and not (name == "object" and OBJECTS in header)]
-    wrong = next((f"{name}={names.mapped[name]}" for name in missing if name in names.mapped), None)
+    wrong = next((name for name in missing if name in names.mapped), None)
     if wrong:
-        raise place.error(f"the column of --column {wrong} is missing; found: {found}")
+        theirs = names.mapped[wrong]
+        guess = nearest(theirs, cells)
+        raise place.error(f"the column of --column {wrong}={theirs} is missing; did you mean {guess!r}? Found: {found}")
     if missing:
         flags = " ".join(f"--column {name}=NAME" for name in missing)
         raise place.error(
