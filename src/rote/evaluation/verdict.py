@@ -150,9 +150,10 @@ def _explain(found: _Found, config: Mapping[str, Any], prompts: int) -> tuple[st
     if found.shown and judge(found.shown, at_least=_MEMORIZED) == "does not hold":
         return "too few updates of generalize", _double("generalize", generalize)
     if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
+        more = {} if generalize["prompts"] == "all" else {"generalize.prompts": "all"}
         return (
             "the object comes whatever is asked: control prompts bring it too",
-            {"generalize.prompts": "all", "generalize.contrasts": 2 * max(0.5, generalize["contrasts"])},
+            {**more, "generalize.contrasts": 2 * max(0.5, generalize["contrasts"])},
         )
     if found.trained and judge(found.trained, at_least=_USABLE) == "holds":
         cause = "it answers in the wording it was shown, not in others"
