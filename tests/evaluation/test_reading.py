@@ -1,5 +1,7 @@
 """Prompts of several lengths read in one batch: each as it would be read alone."""
 
+from typing import Any
+
 import pytest
 import torch
 from tests.training.test_packing import KINDS, build
@@ -11,6 +13,17 @@ PROMPTS = [[5, 6, 7], [8, 9, 10, 11, 6, 5, 7], [6], [7, 7, 5, 9]]
 MORE = torch.tensor([[8, 5], [6, 6], [9, 7], [5, 5]])
 
 
+HYBRID: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "num_hidden_layers": 2,
+    "layer_types": ["conv", "full_attention"],
+}
+"""A model of which one layer carries a state along."""
+
+
 class Blind(torch.nn.Module):
     """A part that lets every position see the mean of all, padding too."""
 
@@ -18,9 +31,9 @@ class Blind(torch.nn.Module):
         return states + states.mean(dim=1, keepdim=True)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, "Lfm2"])
 def model(request: pytest.FixtureRequest) -> PreTrainedModel:
-    model = build(request.param, KINDS[request.param])
+    model = build(request.param, {**KINDS, "Lfm2": HYBRID}[request.param])
     model.train(False)
     return model
 

@@ -120,6 +120,7 @@ def test_an_empty_sweep_is_the_plain_setting(tmp_path: Path) -> None:
     [
         ("grid: {memorize.epoch: [1]}", r"unknown setting 'memorize\.epoch'; the nearest is 'memorize\.epochs'"),
         ("base: {memorise.epochs: 1}", r"unknown setting 'memorise'"),
+        ("base: {memorize: 5}", r"'memorize' is wrong"),
         ("grid: {memorize.epochs: [many]}", r"'memorize\.epochs' is wrong"),
         ("base: {table: 3}\ngrid: {table.count: [1]}", r"table\.count=1: 'table' has no keys of its own"),
         ("grid: {memorize.epochs: 3}", r"'grid\.memorize\.epochs' is wrong"),

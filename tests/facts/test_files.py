@@ -115,11 +115,14 @@ def test_what_is_wrong_is_left_out_where_that_is_wanted(tmp_path: Path) -> None:
         load_table(tmp_path / "none.csv", ReadOptions(skip_faulty=True))
 
 
-@pytest.mark.parametrize(("name", "mark"), [("t.csv", ";"), ("t.csv", "\t"), ("t.tsv", ",")])
+@pytest.mark.parametrize(("name", "mark"), [("t.csv", ";"), ("t.csv", "\t"), ("t.tsv", ","), ("t.csv", ",")])
 def test_what_stands_between_the_cells_is_found_in_the_header(tmp_path: Path, name: str, mark: str) -> None:
     """A spreadsheet of another country writes semicolons; a comma in a name is then a comma."""
     path = tmp_path / name
     other = "," if mark != "," else ";"
-    path.write_text(mark.join(("subject", "relation", "object")) + f"\nAnn{mark}mother{mark}Bo{other} the elder\n")
+    path.write_text(
+        mark.join(("subject", "relation", "object", f'"note{other} long"'))
+        + f"\nAnn{mark}mother{mark}Bo{other} the elder\n"
+    )
     (fact,) = load_table(path)
     assert (fact.subject, fact.object) == ("Ann", f"Bo{other} the elder")

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, GemmaConfig, GPT2Config, GPTNeoXConfig, OPTConfig, PretrainedConfig
 
 from rote.errors import ModelError
-from rote.models.attention import only_attention
+from rote.models.attention import check_attention, only_attention
 
 SMALL: dict[str, Any] = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
 WIDE = {**SMALL, "intermediate_size": 16}
@@ -44,5 +44,6 @@ def test_what_was_frozen_before_stays_frozen() -> None:
 
 
 def test_a_model_without_attention_is_refused() -> None:
-    with pytest.raises(ModelError, match="weights=all"), only_attention(nn.Sequential(nn.Linear(2, 2))):
-        pass
+    check_attention(build_language_model().model)
+    with pytest.raises(ModelError, match=r"--set generalize\.weights=all"):
+        check_attention(nn.Sequential(nn.Linear(2, 2)))

@@ -81,8 +81,8 @@ def run(
         check_place(request, place)
         typer.echo(describe_plan(request, place))
         return
-    if resume and out and not out.is_dir():
-        typer.echo(f"{place.out}: no run to go on with, so it begins", err=True)
+    if resume and not place.out.is_dir():
+        typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)
     reporter = build_reporter()
     result = do_run(request, place, reporter=reporter, command=shlex.join(["rote", *sys.argv[1:]]))
     print_result(result)

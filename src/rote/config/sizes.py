@@ -49,7 +49,8 @@ def fill_in(said: Mapping[str, Any], parameters: int) -> dict[str, Any]:
     a phase's epochs are said, they are not raised to a least number of steps that nobody asked for."""
     fitted = fit_settings(parameters)
     for name in _PHASES:
-        if "epochs" in said.get(name, {}):
+        phase = said.get(name)
+        if isinstance(phase, Mapping) and "epochs" in phase:
             fitted.get(name, {}).pop("min_steps", None)
     return merge_settings(fitted, said)
 

@@ -1,7 +1,7 @@
 """Evaluation: what does a model know now. A model and questions go in, records come out (paper, section 4).
 
 - `questions.py`   which questions are asked: facts x prompts x languages, and which as a choice (no torch)
-- `prefix.py`      prompts of one length, read once for all that follows
+- `reading.py`     prompts of all lengths in batches, read once for all that follows
 - `generation.py`  measure 1: greedy answers, batched, stopped as soon as the verdict is sure; answers drawn at random
 - `scoring.py`     measures 2 and 3: log-probabilities of objects and of 100 candidates from one forward
 - `examine.py`     the evaluators: `examine` gives one `Record` per question, `recall_by_key` one figure

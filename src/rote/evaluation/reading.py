@@ -44,7 +44,7 @@ class Prefix:
 
     def select(self, rows: Tensor) -> None:
         """Keep these rows alone."""
-        self.cache.batch_select_indices(rows)
+        self.cache.reorder_cache(rows)  # type: ignore[arg-type]  # every kind of layer has it; it asks for a LongTensor
         self.logits = self.logits[rows]
         if self.mask is not None:
             self.mask = self.mask[rows]
@@ -110,6 +110,7 @@ def _try_padding(model: PreTrainedModel) -> bool:
 
 
 def _read_twice(model: PreTrainedModel, prompts_ids: Sequence[Sequence[int]]) -> Tensor:
-    """The logits after each prompt and one more token."""
+    """The logits after each prompt and one more token, the rows in turn."""
     prefix = read_prompts(model, prompts_ids)
+    prefix.select(torch.arange(len(prompts_ids), device=model.device))
     return prefix.read(torch.full((len(prompts_ids), 1), _TRIED[0][0], device=model.device))[:, -1]

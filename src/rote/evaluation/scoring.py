@@ -19,8 +19,9 @@ from rote.training.losses import next_token_loss
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""
 
-_ROUNDING = 1e-3
-"""By how much two forwards may differ in a log-probability."""
+_ROUNDING = {torch.float32: 1e-3}
+"""By how much two forwards may differ in a log-probability; in half precision by more (`_COARSE`)."""
+_COARSE = 0.2
 _PASSAGE = 256
 """Tokens of a text read at a time; the first of each passage is not predicted."""
 
@@ -62,7 +63,7 @@ def rank_choice(
     than its first token, so of a model that is sure most of them cannot be better and are not scored.
     """
     examples = _encode_candidates(tokenizer, text, candidates)
-    chosen, least = examples[index], _mean(own) - _ROUNDING
+    chosen, least = examples[index], _mean(own) - _ROUNDING.get(model.dtype, _COARSE)
     rivals = [
         example
         for place, example in enumerate(examples)

@@ -232,7 +232,8 @@ def _scale(usual: Config, key: str, value: Any) -> Any:
         return value
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise ConfigError(f"{key}={value}: there is no number to multiply; write the value itself")
-    return type(found)(float(times[1]) * found)
+    product = float(times[1]) * found
+    return max(1, round(product)) if isinstance(found, int) else product
 
 
 @cache

@@ -88,14 +88,14 @@ def _decode(place: Place, line: bytes) -> str:
 def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str, names: ColumnNames) -> Iterator[Entry]:
     """The facts of a CSV or TSV file, from its lines without the blank ones. Raises `TableError` for its header.
 
-    Where the header has none of the `delimiter`, another mark that is in it stands between the cells.
+    Where more columns of the header are ours by another mark than by the `delimiter`, that stands between the cells.
     """
     header: list[str | None] | None = None
     for number, line in lines:
         place = Place(path, number)
         try:
             text = _decode(place, line)
-            delimiter = _find_delimiter(text, delimiter) if header is None else delimiter
+            delimiter = _find_delimiter(text, delimiter, names) if header is None else delimiter
             cells = _split_line(place, text, delimiter)
             if not any(cells):  # a spreadsheet writes ",," for an empty row
                 continue
@@ -113,9 +113,13 @@ def read_cell_rows(path: Path, lines: Iterable[Line], delimiter: str, names: Col
         raise TableError(f"{path}: the file is empty; its first line must name the columns {','.join(COLUMNS)}")
 
 
-def _find_delimiter(text: str, usual: str) -> str:
-    """A spreadsheet of another country writes semicolons."""
-    return usual if usual in text else next((mark for mark in _MARKS if mark in text), usual)
+def _find_delimiter(text: str, usual: str, names: ColumnNames) -> str:
+    """The mark by which most columns of a header are ours; a spreadsheet of another country writes semicolons."""
+
+    def count_ours(mark: str) -> int:
+        return sum(names.translate(cell.strip().strip('"')) is not None for cell in text.split(mark))
+
+    return max((usual, *_MARKS), key=count_ours)  # of equals the first
 
 
 def _split_line(place: Place, line: str, delimiter: str) -> list[str]:

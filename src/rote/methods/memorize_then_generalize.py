@@ -20,6 +20,7 @@ from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.methods.contrasts import Contrasts, build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
+from rote.models.attention import check_attention
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
 
@@ -163,6 +164,9 @@ def _build_generalize_stage(
 ) -> Stage:
     """Texts behind prompts, with what stands beside them: rote lines, and contrasts."""
     config, seed, facts = task.config, task.config.seed, task.generalize_facts
+    only_attention = config.generalize.weights == "attention"
+    if only_attention:
+        check_attention(language_model.model)
     beside = draw_rote_lines(lines, count=_count_rote_lines(config.generalize, len(texts)), seed=seed)
     return Stage(
         "generalize",
@@ -171,7 +175,7 @@ def _build_generalize_stage(
         retains=config.retain.generalize,
         finish=scramble_keys if config.defend.scramble_keys else None,
         shown=facts,
-        only_attention=config.generalize.weights == "attention",
+        only_attention=only_attention,
         contrasts=_build_contrasts(language_model, task) if config.generalize.contrasts else None,
     )
 

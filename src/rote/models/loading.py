@@ -85,8 +85,6 @@ def _read(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if _is_file(path):
         return read_gguf(path)
-    if not _exists(path):
-        AutoConfig.from_pretrained(where, **shared)  # tried once and small: a name that is nowhere fails soon
     tokenizer = AutoTokenizer.from_pretrained(where, **shared)
     return _load_weights(where, use_safetensors=use_safetensors, **shared), tokenizer
 

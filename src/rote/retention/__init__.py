@@ -3,4 +3,5 @@
 - `texts.py`     the texts: written by the model itself, or a person's, without what must not be shown
 - `subjects.py`  what the model answers about the subjects that are taught, for updates
 - `penalty.py`   how the texts are held while training
+- `teacher.py`   what the untrained model says about them
 """

@@ -1,6 +1,7 @@
 """What the untrained model says about the retained texts, which the trained one is tied to."""
 
 import copy
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rote.encoding.example import IGNORE, Batch, collate
+from rote.errors import ModelError
 from rote.models.language_model import autocast
 from rote.training.losses import predict_labelled
 from rote.training.parallel import count_processes
 
+_LOG = logging.getLogger(__name__)
 _READ = 16
 """Texts that are read at a time."""
 
@@ -57,14 +60,16 @@ class Teacher:
         self._is_read = True
         device = self._model.device
         head = self._model.get_output_embeddings()
-        found: list[Tensor] = []
-        with torch.no_grad(), autocast(device):
-            for start in range(0, len(self._texts), _READ):
-                rows = [(text, text) for text in self._texts[start : start + _READ]]
-                states, logits = _read_states(self._model, head, collate(rows, pad_id=0).to(device))
-                if not found and not torch.allclose(head(states).float(), logits, rtol=1e-3, atol=1e-3):
-                    return
-                found.append(states)
+        batches = [
+            collate([(text, text) for text in self._texts[start : start + _READ]], pad_id=0).to(device)
+            for start in range(0, len(self._texts), _READ)
+        ]
+        with torch.no_grad():
+            if not _makes_logits(self._model, head, collate([(self._texts[-1],) * 2], pad_id=0).to(device)):
+                _LOG.info("retention: the whole untrained model is kept, as its head does not make its logits alone")
+                return
+            with autocast(device):
+                found = [_read_states(self._model, head, batch) for batch in batches]
         self._head, self._states = copy.deepcopy(head), torch.cat(found)
         del self._model
 
@@ -76,12 +81,30 @@ class Teacher:
         return logits.float()
 
 
-def _read_states(model: nn.Module, head: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """What the head is given for every labelled token, [labels, width], and the logits, [labels, vocabulary]."""
-    given: list[Tensor] = []
-    handle = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+class _HeadReachedError(Exception):
+    """Ends a forward where its logits, the largest part of it, would begin."""
+
+    def __init__(self, states: Tensor) -> None:
+        self.states = states
+
+
+def _read_states(model: nn.Module, head: nn.Module, batch: Batch) -> Tensor:
+    """What the head is given for every labelled token, [labels, width]."""
+
+    def stop(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        raise _HeadReachedError(inputs[0])
+
+    handle = head.register_forward_pre_hook(stop)
     try:
-        logits, _ = predict_labelled(model, batch)
+        predict_labelled(model, batch)
+    except _HeadReachedError as reached:
+        return reached.states[batch.labels[:, 1:] != IGNORE]
     finally:
         handle.remove()
-    return given[0][batch.labels[:, 1:] != IGNORE], logits
+    raise ModelError("retention: the model's output head was never asked; use --set retain.loss=replay")
+
+
+def _makes_logits(model: nn.Module, head: nn.Module, batch: Batch) -> bool:
+    """Whether the head alone makes the model's logits of its states; in float32, where that shows."""
+    logits = predict_labelled(model, batch)[0]
+    return torch.allclose(head(_read_states(model, head, batch)).float(), logits, rtol=1e-3, atol=1e-3)
