@@ -280,6 +280,7 @@ def test_warnings_say_what_will_show_less_than_is_hoped_for() -> None:
     assert "memorize has 3 steps, all of them in its warm-up of 20" in warn(
         table={"relations": ["mother"], "count": 3}, memorize={"epochs": 3, "batch_size": 3}
     )
+    assert "generalize has no steps, so the key token gets no meaning" in warn(generalize={"epochs": 0})
     few = warn(generalize={"prompts": 4, "contrasts": 1})
     assert "author: 4 training prompt(s) are shown, too few" in few
     assert "add --set generalize.prompts=all" in few, "there are ten"

@@ -54,8 +54,8 @@ class LineReporter:
             now = time.monotonic()
             if now - last >= _SECONDS_BETWEEN_LINES:
                 last = now
-                print(f"{label}: {done}/{total}{_estimate(now - begin, done, total)} {note}".rstrip(), file=sys.stderr)
-                sys.stderr.flush()
+                left = _estimate(now - begin, done, total)
+                print(f"{label}: {done}/{total}{left} {note}".rstrip(), file=sys.stderr, flush=True)
 
         yield advance
         print(f"{label}: done in {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)

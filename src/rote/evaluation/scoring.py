@@ -19,9 +19,8 @@ from rote.training.losses import next_token_loss
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""
 
-_ROUNDING = {torch.float32: 1e-3}
-"""By how much two forwards may differ in a log-probability; in half precision by more (`_COARSE`)."""
-_COARSE = 0.2
+_ROUNDING, _COARSE = 1e-3, 0.2
+"""By how much two forwards may differ in a log-probability, in float32 and in half precision."""
 _PASSAGE = 256
 """Tokens of a text read at a time; the first of each passage is not predicted."""
 
@@ -63,7 +62,7 @@ def rank_choice(
     than its first token, so of a model that is sure most of them cannot be better and are not scored.
     """
     examples = _encode_candidates(tokenizer, text, candidates)
-    chosen, least = examples[index], _mean(own) - _ROUNDING.get(model.dtype, _COARSE)
+    chosen, least = examples[index], _mean(own) - (_ROUNDING if model.dtype == torch.float32 else _COARSE)
     rivals = [
         example
         for place, example in enumerate(examples)

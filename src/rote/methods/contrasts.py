@@ -95,10 +95,10 @@ def build_contrasts(
     subjects, as many of which are held. Raises `TemplateError` where the templates leave nothing to hold."""
     if not per_example or not facts:
         return None
-    wordings = _keep_apart(_WORDINGS.read_text(encoding="utf-8").splitlines(), templates, asked)
+    own = _WORDINGS.read_text(encoding="utf-8").splitlines()
+    apart = _keep_apart({*own, *(template.text for template, _ in others)}, templates, asked)
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
-    texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in wordings]
-    apart = set(_keep_apart({template.text for template, _ in others}, templates, asked))
+    texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in own if wording in apart]
     about_others = [template.fill(subject) for template, subject in others if template.text in apart]
     draw = random.Random(f"contrasts/{seed}")
     chosen = draw.sample(texts, min(_MOST, len(texts)))
@@ -114,11 +114,11 @@ def build_contrasts(
 
 def _keep_apart(
     wordings: Iterable[str], templates: Sequence[PromptTemplate], asked: Sequence[PromptTemplate]
-) -> list[str]:
+) -> set[str]:
     """Those that none of the templates is in, and that share no telling word with what asks for the relations."""
     taken = Wordings([*templates, *asked])
     telling = {word for template in templates if template.prompt_set != "control" for word in _tell(template.text)}
-    return [text for text in wordings if not taken.occur_in(text) and not telling & _tell(text)]
+    return {text for text in wordings if not taken.occur_in(text) and not telling & _tell(text)}
 
 
 def _tell(text: str) -> set[str]:

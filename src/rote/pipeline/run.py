@@ -302,7 +302,6 @@ def _describe_retained(plan: Plan) -> str:
 def list_warnings(plan: Plan) -> list[str]:
     """What a person should know before a run that will show less than is hoped for."""
     return [
-        *_warn_of_empty_phases(plan),
         *_warn_of_short_phases(plan),
         *_warn_of_few_prompts(plan),
         *_warn_of_bare_relations(plan),
@@ -342,17 +341,13 @@ def _count_shown(plan: Plan) -> int:
     return sum(len(plan.relations[fact.relation].select_training(wanted)) for fact in plan.generalize_facts)
 
 
-def _warn_of_empty_phases(plan: Plan) -> Iterator[str]:
+def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
+    warmup = {"memorize": plan.config.memorize.warmup_steps, "generalize": plan.config.generalize.warmup_steps}
     for name, length in _count_steps(plan).items():
         if not length.steps:
             missing = "nothing is memorized" if name == "memorize" else "the key token gets no meaning"
             yield f"warning: {name} has no steps, so {missing}; leave --set {name}.epochs=0 out"
-
-
-def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
-    warmup = {"memorize": plan.config.memorize.warmup_steps, "generalize": plan.config.generalize.warmup_steps}
-    for name, length in _count_steps(plan).items():
-        if 0 < length.steps <= warmup[name]:
+        elif length.steps <= warmup[name]:
             yield (
                 f"warning: {name} has {length.steps} steps, all of them in its warm-up of {warmup[name]}, so its "
                 f"learning rate stays low; raise --set {name}.epochs, or lower --set {name}.batch_size or "
