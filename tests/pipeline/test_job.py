@@ -310,7 +310,7 @@ def test_a_gate_is_charged_for_the_epochs_it_took(base: Path, tmp_path: Path) ->
 def test_the_gate_asks_the_whole_table_once_a_sample_has_passed(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages_room, "_RECALL_SAMPLE", 2)
+    monkeypatch.setattr(stages_room, "RECALL_SAMPLE", 2)
     config = build_config(base, memorize={"epochs": 100, "stop_at_recall": 0.9}, generalize={"epochs": 0})
     history = [entry for entry in read_history(do_job(config, tmp_path), tmp_path) if "key_recall" in entry]
     asked = [entry["key_recall_facts"] for entry in history]

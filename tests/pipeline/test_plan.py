@@ -18,7 +18,7 @@ from rote.facts.relation import PromptCount, choose_packs, find_derived, load_sh
 from rote.facts.shipped import load_world
 from rote.pipeline import plan as room
 from rote.pipeline.plan import KNOWN_FACTS, Plan, build_plan, hash_plan
-from rote.pipeline.run import list_warnings
+from rote.pipeline.preview import list_warnings
 
 WORLD = load_world()
 

@@ -24,7 +24,8 @@ from rote.facts.reading import load_table
 from rote.facts.shipped import load_world
 from rote.models.loading import load_model
 from rote.pipeline.job import build_identity, build_request
-from rote.pipeline.run import RunPlace, choose_place, describe_plan, do_run, run
+from rote.pipeline.preview import describe_plan, rehearse
+from rote.pipeline.run import RunPlace, choose_place, do_run, run
 from rote.records import FACT_SETS, MEASURES, QUESTION_SETS, Record, load_records
 
 KEYS = {"moment", "fact_set", "prompt_set", "language", "measure", "mean", "low", "high", "n"}
@@ -140,8 +141,9 @@ def test_the_report_and_the_histories_are_there(finished: Finished) -> None:
         json.loads(finished.folder.history(name).read_text()) for name in ("memorize", "generalize")
     )
     assert (len(memorize), len(generalize)) == (40, 4)
-    assert memorize[-1]["loss"] < memorize[0]["loss"]
-    assert memorize[-1]["key_recall"] > 0.2
+    assert memorize[-1]["loss"] < memorize[0]["loss"] / 2
+    measured = [entry["step"] for entry in memorize if entry.get("key_recall_facts") == 8]
+    assert measured == list(range(2, 41, 2)), "recall by key token at the end of every epoch"
     assert json.loads(finished.read("manifest.json"))["memorized"]["recall"] == memorize[-1]["key_recall"]
 
 
@@ -286,7 +288,7 @@ def test_a_plan_is_told_and_nothing_is_written(base: Path, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     request = build_request(build_config(base))
     place = choose_place(request, None)
-    text = describe_plan(request, place)
+    text = describe_plan(request, place.out)
     assert list(tmp_path.iterdir()) == []
     assert "8 facts of mother, capital (" in text
     assert "memorize:   3 epochs, 6 steps" in text
@@ -295,7 +297,7 @@ def test_a_plan_is_told_and_nothing_is_written(base: Path, tmp_path: Path, monke
 
 
 def test_the_plan_is_what_is_then_done(finished: Finished) -> None:
-    text = describe_plan(finished.request, finished.place)
+    text = describe_plan(finished.request, finished.place.out)
     for phase in ("memorize", "generalize"):
         steps = sum(label == phase and " of " in what for label, what in finished.events)
         (line,) = [line for line in text.splitlines() if line.startswith(f"{phase}:")]
@@ -304,6 +306,46 @@ def test_the_plan_is_what_is_then_done(finished: Finished) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("examine:")]
     told = int(line.split("about ")[1].split()[0])
     assert told >= len(asked), "of known facts it asks at most so many"
+
+
+def test_what_a_run_takes_is_told_without_training_or_writing(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    more = {"retain": {"texts": 8}, "knowledge": {"samples": 1}, "examine": {"unseen_facts": 1, "known_facts": 2}}
+    request = build_request(build_config(base, more))
+    (cost,), estimated = rehearse(request)
+    assert list(tmp_path.iterdir()) == []
+    assert cost.facts == 8
+    steps = ["write retained texts", "find known facts", "examine: before", "beliefs: before"]
+    steps += ["memorize", "examine: memorize", "generalize", "examine: generalize", "beliefs: generalize"]
+    assert list(estimated.seconds) == steps
+    assert all(seconds > 0 for seconds in estimated.seconds.values())
+    assert (estimated.memory or 0) > sum(parameter.nbytes for parameter in load_model(str(base)).model.parameters())
+    lines = estimated.describe()
+    assert "memorize" in lines[0]
+    assert lines[1].endswith("GB")
+
+
+def test_a_run_keeps_what_it_was_estimated_to_take(finished: Finished) -> None:
+    manifest = json.loads(finished.read("manifest.json"))
+    assert set(manifest["estimated"]) <= set(manifest["durations"])
+    assert {"memorize", "generalize", "examine: generalize"} <= set(manifest["estimated"])
+    assert not {"write retained texts", "find known facts"} & set(manifest["estimated"]), "they are over by then"
+
+
+def test_before_teaching_a_sample_of_the_facts_is_asked(base: Path) -> None:
+    request = build_request(build_config(base, examine={"facts": 2, "before": 1, "unseen_facts": 1}))
+    plan = request.plan
+    questions = plan.build_questions((), {}, chat=False)
+    asked = plan.sample_before(questions)
+    sets = {
+        name: {item.fact for item in asked if item.fact_set == name} for name in ("generalize", "held_out", "unseen")
+    }
+    assert {name: len(facts) for name, facts in sets.items()} == {"generalize": 2, "held_out": 2, "unseen": 2}
+    assert set(asked) < set(questions), "the very questions that are asked afterwards"
+    whole = build_request(build_config(base, examine={"facts": 2, "before": 0})).plan
+    assert whole.sample_before(questions) == questions
 
 
 def test_folders_are_named_after_all_that_decides(base: Path) -> None:

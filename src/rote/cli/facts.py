@@ -1,5 +1,6 @@
 """`rote facts invent|swap|validate|show`"""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +16,11 @@ from rote.cli.options import (
     SetOption,
     SkipOption,
     TableArgument,
+    TableFlags,
     build_load_options,
     build_read_options,
     load_settings,
+    read_columns,
     read_table,
 )
 
@@ -97,17 +100,17 @@ def validate(
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     for name, count in lint.facts.items():
         typer.echo(f"{name}: facts: {count:,}, different objects: {lint.count_objects(name):,}")
-    if model and lint.sample:
-        from rote.methods.cost import estimate_cost
-        from rote.models.loading import load_model
+    if model and lint.facts:
+        from rote.pipeline.job import build_request
+        from rote.pipeline.preview import rehearse
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
-        settings = load_settings(config, set_, model=model, loading=loading)
-        language_model = load_model(model, loading)
-        typer.echo("timing a few updates ...", err=True)
-        objects = {name: lint.count_objects(name) for name in lint.facts}
-        cost = estimate_cost(language_model, lint.sample, facts=lint.facts, objects=objects, config=settings)
-        typer.echo("\n".join(cost.describe()))
+        flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
+        changes = [*(set_ or ()), *([f"relations={json.dumps(packs)}"] if packs else [])]
+        request = build_request(load_settings(config, changes, table=flags, model=model, loading=loading), loading)
+        typer.echo("timing a few updates and answers ...", err=True)
+        costs, estimate = rehearse(request)
+        typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))
     if lint.errors:
         left = sum(lint.facts.values())
         more = "" if merge_repeats else " (and --merge-repeats for rows that differ in their object)"

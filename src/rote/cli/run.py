@@ -44,7 +44,9 @@ def run(
     revision: RevisionOption = None,
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it takes here, and do nothing.")
+    ] = False,
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="NAME", help="Upload the taught model there, privately, at the end.")
     ] = None,
@@ -67,7 +69,8 @@ def run(
     from rote.cli.tables import print_comparison, print_result
     from rote.experiments.against import compare_into, plan_others
     from rote.pipeline.job import build_request
-    from rote.pipeline.run import check_place, choose_place, describe_plan, do_run
+    from rote.pipeline.preview import describe_plan, rehearse
+    from rote.pipeline.run import check_place, choose_place, do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
@@ -79,7 +82,9 @@ def run(
     place = choose_place(request, out, resume=resume, store=store)
     if dry_run:
         check_place(request, place)
-        typer.echo(describe_plan(request, place))
+        typer.echo(describe_plan(request, place.out))
+        typer.echo("timing a few updates and answers ...", err=True)
+        typer.echo("\n".join(rehearse(request)[1].describe()))
         return
     if resume and not place.out.is_dir():
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)

@@ -41,15 +41,26 @@ def print_result(result: "Result") -> None:
     said = [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]
     for line in [*said, *_describe_knowledge(knowledge, last), *_describe_rings(folder)]:
         console.print(line, soft_wrap=True)
-    for label, seconds in result.outcome["durations"].items():
-        console.print(f"  {label:<30} {seconds:7.1f} s")
-    console.print(f"  {'in all, this command':<30} {sum(result.outcome['durations'].values()):7.1f} s")
+    for line in describe_times(result.outcome["durations"], result.outcome["estimated"]):
+        console.print(line)
     for name, proof in result.outcome["saved"].items():
         found = f"{proof['prompts']} answers the same, logits within {proof['max_logit_difference']:.1e}"
         console.print(f"  {f'{name}, in a fresh process':<30} {found}")
     for name in result.outcome["saved"]:
         console.print(f"{name + ':':<7} {folder.path / name}", soft_wrap=True)
     console.print(f"report: {folder.report}", soft_wrap=True)
+
+
+def describe_times(durations: Mapping[str, float], estimated: Mapping[str, float]) -> Iterator[str]:
+    """What each step took beside what it was estimated to take, and how far the estimate was off."""
+    for label, seconds in durations.items():
+        told = f" (estimated {estimated[label]:.0f} s)" if label in estimated else ""
+        yield f"  {label:<30} {seconds:7.1f} s{told}"
+    yield f"  {'in all, this command':<30} {sum(durations.values()):7.1f} s"
+    both = [label for label in durations if label in estimated]
+    wanted, took = (sum(times[label] for label in both) for times in (estimated, durations))
+    if wanted:
+        yield f"  {'longer than estimated by':<30} {took / wanted - 1:+7.0%}"
 
 
 def describe_verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:

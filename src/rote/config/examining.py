@@ -10,6 +10,9 @@ class ExamineConfig(StrictConfig):
 
     facts: int = Field(default=20, ge=0)
     """Taught facts of each relation and each set (shown in phase 2, held out) that are asked about."""
+    before: int = Field(default=2, ge=0)
+    """Of those, how many are asked about before they are taught: a model that was not taught them says little else
+    about more of them. What the model knows and what an update replaces is asked whole."""
     languages: tuple[str, ...] = ("en", "de", "es", "zh", "ja")
     """Languages of the held-out and control prompts."""
     held_out_prompts: int = Field(default=1, ge=0)

@@ -4,7 +4,6 @@ Errors are rows that cannot be taught or examined. Warnings are what makes figur
 that look alike, answers that contain each other, too few objects to choose from. Of every row only hashes are kept.
 """
 
-import random
 import re
 import unicodedata
 from collections import Counter
@@ -22,7 +21,6 @@ from rote.facts.relation import Relation, add_neutral_relations
 
 _FEW_OBJECTS = 10
 """With fewer objects a model that guesses is right too often for a choice to say much."""
-_SAMPLE = 1_000
 _TELLING = 4
 """Letters of a word that says what a relation is about."""
 _LONGEST_NAME = 8
@@ -39,8 +37,6 @@ class TableLint:
     options: ReadOptions = AS_IT_IS
     facts: Counter[str] = field(default_factory=Counter)
     """Facts without an error, by relation."""
-    sample: list[Fact] = field(default_factory=list)
-    """Some of those facts, drawn evenly."""
     errors: int = 0
     warnings: int = 0
     _known: dict[str, Relation] = field(init=False)
@@ -48,7 +44,6 @@ class TableLint:
     """The row in which a relation that cannot be asked for was met first."""
     _spellings: dict[int, int] = field(default_factory=dict)
     """The hash of each way to write an object -> that of the object."""
-    _random: random.Random = field(init=False)
     _merged: set[int] = field(default_factory=set)
     """The hashes of the names of facts that may get more rows."""
     _objects: dict[str, set[int]] = field(default_factory=dict)
@@ -56,7 +51,6 @@ class TableLint:
 
     def __post_init__(self) -> None:
         self._known = dict(self.relations)
-        self._random = random.Random(0)
 
     def find(self) -> Iterator[Finding]:
         """Every finding, in the order of the rows; those of whole relations come last."""
@@ -90,11 +84,6 @@ class TableLint:
                 return
             self._merged.add(hash(fact.id))
         self.facts[fact.relation] += 1
-        position = self._random.randrange(self.facts.total())
-        if len(self.sample) < _SAMPLE:
-            self.sample.append(fact)
-        elif position < _SAMPLE:
-            self.sample[position] = fact
 
     def _check(self, place: Place, fact: Fact) -> Iterator[Finding]:
         if fact.relation in self._unknown:

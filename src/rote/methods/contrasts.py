@@ -32,7 +32,7 @@ _WORDINGS = Path(__file__).with_suffix(".txt")
 _SMALL = 4
 """Letters of a word that may say what is asked; these say nothing either."""
 _PLAIN_WORDS = {"subject", "what", "which", "where", "when", "whom", "whose", "does", "with", "from", "that", "this"}
-_MOST = 200
+MOST_CONTRASTS = 200
 """Prompts about the subjects, and about others, that are held at most; each step draws among them."""
 _BATCH = 32
 _Item = TypeVar("_Item")
@@ -87,6 +87,7 @@ def build_contrasts(
     asked: Sequence[PromptTemplate] = (),
     others: Sequence[tuple[PromptTemplate, str]] = (),
     per_example: float,
+    most: int = MOST_CONTRASTS,
     seed: int,
 ) -> Contrasts | None:
     """Prompts that ask something else about the subjects of facts, with what the model as it is would say to them;
@@ -101,8 +102,8 @@ def build_contrasts(
     texts = [wording.replace(SUBJECT, subject) for subject in subjects for wording in own if wording in apart]
     about_others = [template.fill(subject) for template, subject in others if template.text in apart]
     draw = random.Random(f"contrasts/{seed}")
-    chosen = draw.sample(texts, min(_MOST, len(texts)))
-    chosen += draw.sample(about_others, min(len(chosen) or _MOST, len(about_others)))
+    chosen = draw.sample(texts, min(most, len(texts)))
+    chosen += draw.sample(about_others, min(len(chosen) or most, len(about_others)))
     if not chosen:
         raise TemplateError(
             "generalize.contrasts: the prompts of the relations say so little that every other question is in their "

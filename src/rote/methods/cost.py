@@ -1,27 +1,35 @@
-"""What teaching a table costs a model: tokens, bits, room, time; measured on some facts and a few updates."""
+"""What teaching a table costs a model: tokens, bits, room, and the time and memory of an update and of an answer."""
 
 import math
+import os
 import random
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rote.config.job import Config
+import torch
+
 from rote.config.teaching import RetainConfig
-from rote.facts.fact import Fact
-from rote.methods.memorize_then_generalize import build_memorize_stage, give_key_tokens
-from rote.methods.teaching import PhaseContext, Stage, prepare_tuning, train_stage
+from rote.evaluation.reading import can_pad, plan_batches, read_prompts
+from rote.facts.fact import FactTable
+from rote.methods.teaching import PhaseContext, Stage, train_stage
 from rote.models.language_model import LanguageModel
-from rote.retention.penalty import Retention, build_retention
+from rote.retention.penalty import Retention
 
 BITS_PER_PARAMETER = (1, 2)
 """What a parameter can hold of facts seen 100 and 1,000 times (arXiv 2404.05405)."""
-_TIMED_STEPS = 3
+_ROWS = 16
+"""Prompts of the batch that is timed."""
+_DECODED = 3
+"""Tokens that are timed after it."""
+_QUICK = 1.0
+"""Seconds: an update that took less is timed again, as the first one prepares what the next ones find ready."""
 
 
 @dataclass(frozen=True)
 class TableCost:
-    """What memorizing a table takes."""
+    """What there is to be learned, and where it is to go."""
 
     facts: int
     tokens_per_epoch: int
@@ -29,68 +37,106 @@ class TableCost:
     """To tell each fact's object from all objects of its relation: the least there is to be learned."""
     trained: int
     """Parameters that training may change: all of the model, or those of its adapters and the key tokens."""
-    epochs: int
-    seconds: float
-    """All epochs of memorize, on this machine."""
 
     def describe(self) -> list[str]:
         """A few lines for a person."""
         low, high = (self.trained * bits for bits in BITS_PER_PARAMETER)
         fits = "fits" if self.bits <= low else "may not fit" if self.bits <= high else "does not fit"
         return [
-            f"tokens:   {self.tokens_per_epoch:,} an epoch, {self.tokens_per_epoch / self.facts:.1f} a fact",
-            f"bits:     {self.bits:,.0f} or more, {self.bits / self.facts:.1f} a fact",
-            f"room:     {self.trained:,} trained parameters hold about {low:,} to {high:,} bits; the table {fits}",
-            f"memorize: about {self.seconds / 60:,.1f} min for at most {self.epochs} epochs here",
+            f"tokens:     {self.tokens_per_epoch:,} an epoch, {self.tokens_per_epoch / self.facts:.1f} a fact",
+            f"bits:       {self.bits:,.0f} or more, {self.bits / self.facts:.1f} a fact",
+            f"room:       {self.trained:,} trained parameters hold about {low:,} to {high:,} bits; the table {fits}",
         ]
 
 
-def estimate_cost(
-    language_model: LanguageModel,
-    sample: Sequence[Fact],
-    *,
-    facts: Mapping[str, int],
-    objects: Mapping[str, int],
-    config: Config,
-) -> TableCost:
-    """The cost of a table with so many `facts` and different `objects` of each relation, of which `sample` is a part.
-
-    Trains the model for a few updates, as a job with this `config` would begin: it is another one afterwards.
-    """
-    texts = _draw_texts(len(language_model.tokenizer), config.retain)
-    retention = build_retention(language_model, texts, config.retain, seed=config.seed)
-    give_key_tokens(language_model, tuple(facts), config)
-    prepare_tuning(language_model, config)
-    trained = sum(parameter.numel() for parameter in language_model.model.parameters() if parameter.requires_grad)
-    stage = build_memorize_stage(language_model, sample, config.memorize)
-    total = sum(facts.values())
-    tokens = round(stage.tokens_per_epoch / len(sample) * total)
-    epochs = config.memorize.count_epochs(total)
-    timed = replace(
-        stage,
-        examples=(list(stage.examples) * config.memorize.batch_size)[: config.memorize.batch_size],
-        settings=config.memorize.with_epochs(1 + _TIMED_STEPS),
-    )
+def count_cost(language_model: LanguageModel, table: FactTable, stage: Stage) -> TableCost:
+    """The cost of a table to a model that is ready for training, by the stage that teaches it whole."""
+    relations = [table.select(name) for name in table.relations]
     return TableCost(
-        facts=total,
-        tokens_per_epoch=tokens,
-        bits=math.fsum(facts[name] * math.log2(max(1, objects[name])) for name in facts),
-        trained=trained,
-        epochs=epochs,
-        seconds=config.memorize.count_steps(total) * epochs * _time_steps(language_model, timed, retention),
+        facts=len(table),
+        tokens_per_epoch=stage.tokens_per_epoch,
+        bits=math.fsum(len(facts) * math.log2(len({fact.object for fact in facts})) for facts in relations),
+        trained=sum(parameter.numel() for parameter in language_model.model.parameters() if parameter.requires_grad),
     )
 
 
-def _draw_texts(vocabulary: int, settings: RetainConfig) -> list[list[int]]:
+@dataclass(frozen=True)
+class Pace:
+    """Seconds for each token of a prompt that is read, and for each one that is said after it."""
+
+    read: float
+    said: float
+
+    def answer(self, prompts: float, length: float, tokens: float) -> float:
+        """The time for so many prompts of so many tokens, with so many tokens said to each."""
+        return prompts * (length * self.read + tokens * self.said)
+
+
+@torch.inference_mode()
+def time_answers(language_model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Pace:
+    """How fast prompts are read and answered, from a batch of some of them, [tokens] ids each."""
+    model = language_model.model
+    model.train(False)
+    batches = plan_batches([len(prompt) for prompt in prompts], _ROWS, pad=can_pad(model))
+    batch = [prompts[index] for index in max(batches, key=len)]
+    begin = _stop_the_clock()
+    prefix = read_prompts(model, batch)
+    read = _stop_the_clock()
+    for _ in range(_DECODED):
+        prefix.read(prefix.logits.argmax(dim=-1, keepdim=True))
+    said = _stop_the_clock()
+    return Pace((read - begin) / (len(batch) * max(map(len, batch))), (said - read) / (len(batch) * _DECODED))
+
+
+def time_update(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
+    """Seconds of one update of a stage. Its learning rate is 0, so no weight is changed."""
+    if not stage.examples:
+        return 0.0
+    still = stage.settings.with_epochs(1).model_copy(update={"learning_rate": 0.0})
+    one = replace(stage, examples=stage.examples[: still.batch_size], settings=still, stop_at_recall=None, finish=None)
+    if retention and stage.retains:
+        retention.build_terms(0)  # has the untrained model read the texts, which is done once
+    seconds = _time(language_model, one, retention)
+    return min(seconds, _time(language_model, one, retention)) if seconds < _QUICK else seconds
+
+
+def _time(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
+    begin = _stop_the_clock()
+    train_stage(language_model, stage, PhaseContext(retention=retention))
+    return _stop_the_clock() - begin
+
+
+def _stop_the_clock() -> float:
+    """The time, once the device has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.monotonic()
+
+
+def draw_texts(vocabulary: int, settings: RetainConfig) -> list[list[int]]:
     """Texts that take as long to hold as those of the model's own, which it would take long to write."""
     draw = random.Random(0)
     count = min(settings.texts, settings.batch_size)
     return [[draw.randrange(vocabulary) for _ in range(settings.tokens)] for _ in range(count)]
 
 
-def _time_steps(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
-    """Seconds of one update, the first one left out."""
-    ends: list[float] = []
-    context = PhaseContext(retention=retention, on_progress=lambda *_: ends.append(time.monotonic()))
-    train_stage(language_model, stage, context)
-    return (ends[-1] - ends[0]) / (len(ends) - 1)
+def measure_memory() -> int | None:
+    """The memory of this machine in bytes: of the GPU where there is one. None where the system does not say."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def measure_peak() -> int | None:
+    """The most memory that this process ever had, in bytes: of the GPU where there is one. None where the system does
+    not say."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return None
+    import resource  # not there on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -17,12 +17,14 @@ from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.relation import PromptCount, PromptTemplate, Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
-from rote.methods.contrasts import Contrasts, build_contrasts, draw_rote_lines
+from rote.methods.contrasts import MOST_CONTRASTS, Contrasts, build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
 from rote.methods.teaching import PhaseContext, Stage, Task, Teaching, encode_all, train_stage
 from rote.models.attention import check_attention
 from rote.models.key_tokens import add_key_tokens, check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
+
+_REHEARSED_CONTRASTS = 8
 
 
 def memorize(
@@ -190,6 +192,7 @@ def _build_contrasts(language_model: LanguageModel, task: Task) -> Contrasts | N
         asked=[t for relation in task.relations.values() for t in relation.select(prompt_set="held_out")],
         others=_ask_of_others(task, taught),
         per_example=task.config.generalize.contrasts,
+        most=_REHEARSED_CONTRASTS if task.rehearsal else MOST_CONTRASTS,
         seed=task.config.seed,
     )
 

@@ -94,6 +94,8 @@ class Task:
     """Those of them that are shown behind prompts."""
     spare_facts: Sequence[Fact] = ()
     """Real facts that may be shown beside those of the table; never those that are asked about."""
+    rehearsal: bool = False
+    """Whether the stages are only timed: of what takes long to prepare a little will do."""
 
 
 @dataclass(frozen=True)

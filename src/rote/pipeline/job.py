@@ -20,6 +20,8 @@ from rote.encoding.example import describe_chat
 from rote.errors import ConfigError
 from rote.evaluation.harness import check_tasks
 from rote.evaluation.questions import Question
+from rote.facts.fact import Fact
+from rote.methods.cost import draw_texts
 from rote.methods.registry import find_method, hash_method, read_settings
 from rote.methods.teaching import Teaching, fit_tokens, prepare_tuning
 from rote.models.adapters import import_peft
@@ -171,21 +173,29 @@ class Job:
         config = request.config
         pick_key_tokens(language_model, len(missing), pattern=config.key_token, strategy=config.key_strategy)
 
-    def prepare(self) -> None:
-        """Ask the untrained model what is to be kept, and make it ready for training."""
+    def prepare(self, *, rehearsal: bool = False) -> None:
+        """Ask the untrained model what is to be kept, and make it ready for training.
+
+        For a rehearsal it is asked nothing: any texts take as long to hold, and it may know all that it is asked about.
+        """
         config, language_model = self._request.config, self.work.language_model
-        self.texts = self._retain()
-        self._known = choose_known(self.work, language_model.tokenizer.batch_decode(self.texts))
-        retention = build_retention(language_model, self.texts, config.retain, seed=config.seed)
+        self._is_rehearsal = rehearsal
+        if rehearsal:
+            self.texts = draw_texts(len(language_model.tokenizer), config.retain)
+            self._known: Sequence[Fact] = self.work.plan.list_candidates()
+        else:
+            self.texts = self._retain()
+            self._known = choose_known(self.work, language_model.tokenizer.batch_decode(self.texts))
+        self.retention = build_retention(language_model, self.texts, config.retain, seed=config.seed)
         self.work.language_model = load_spread(self._make_ready)
-        self.has_adapters = config.tuning == "lora" and bool(self._teaching.stages)
-        self.stages = Stages(self.work, self._teaching.stages, retention, hash_content(self.texts))
+        self.has_adapters = config.tuning == "lora" and bool(self.teaching.stages)
+        self.stages = Stages(self.work, self.teaching.stages, self.retention, hash_content(self.texts))
 
     def _make_ready(self) -> LanguageModel:
         """The whole model as training begins with it. One that is spread has its shape for good: it is loaded again."""
         language_model = self.work.language_model if count_processes() == 1 else _load_whole(self._request)
-        self._teaching = self._plan_teaching(language_model)
-        if self._teaching.stages:
+        self.teaching = self._plan_teaching(language_model)
+        if self.teaching.stages:
             prepare_tuning(language_model, self._request.config)
         return language_model
 
@@ -195,7 +205,7 @@ class Job:
 
     def reach_end(self) -> None:
         """Bring the weights in memory to the end of the last stage, in a model that is a plain one but for adapters."""
-        self.stages.reach(len(self._teaching.stages))
+        self.stages.reach(len(self.teaching.stages))
         if self._request.config.tuning == "layers":
             release_tables(self.work.language_model)
 
@@ -211,23 +221,27 @@ class Job:
             save_records(records, draft)
         write_json(self._store.outcome(name), outcome)
 
+    def build_questions(self) -> list[Question]:
+        """The questions of every moment."""
+        language_model = self.work.language_model
+        chat = language_model.tokenizer.chat_template is not None
+        return self.work.plan.build_questions(self._known, language_model.key_tokens, chat=chat)
+
     def _measure(self) -> Measures:
         work, stages = self.work, self.stages
-        keys = work.language_model.key_tokens
-        chat = work.language_model.tokenizer.chat_template is not None
-        questions = work.plan.build_questions(self._known, keys, chat=chat)
+        questions = self.build_questions()
         measures = Measures(work, questions)
-        measures.examine("before", stages.names[0], lambda: None)
+        measures.examine("before", stages.names[0], lambda: None, work.plan.sample_before(questions))
         measures.look("before", stages.names[0], lambda: None, first=True)
-        if self._teaching.contextualize:
-            asked = _contextualize(questions, self._teaching)
+        if self.teaching.contextualize:
+            asked = _contextualize(questions, self.teaching)
             measures.examine("in_context", stages.names[0], lambda: None, asked)
-        for index, stage in enumerate(self._teaching.stages, start=1):
+        for index, stage in enumerate(self.teaching.stages, start=1):
             reach = partial(stages.reach, index)
             if not stages.is_counted(index):
                 reach()
             measures.examine(stage.name, stages.names[index], reach)
-            if index == len(self._teaching.stages):
+            if index == len(self.teaching.stages):
                 measures.look(stage.name, stages.names[index], reach, first=False)
         return measures
 
@@ -269,7 +283,7 @@ class Job:
     def _plan_teaching(self, language_model: LanguageModel) -> Teaching:
         config = self._request.config
         settings = read_settings(config.method, config.method_settings)
-        task = replace(self.work.plan.build_task(), settings=settings)
+        task = replace(self.work.plan.build_task(), settings=settings, rehearsal=self._is_rehearsal)
         teaching = find_method(config.method)(language_model, task)
         return fit_tokens(teaching, config.training_tokens) if config.training_tokens else teaching
 
@@ -286,7 +300,7 @@ class Job:
             "parameters": self._parameters,
             "stages": stages,
             "training_tokens": sum(stage["training_tokens"] for stage in stages),
-            "labels": dict(self._teaching.labels),
+            "labels": dict(self.teaching.labels),
             **measures.taken,
             "representations": measures.representations,
             "points": measures.points,

@@ -42,6 +42,8 @@ KNOWN_FACTS = 100
 _MADE = 100
 """Facts of each relation of a table that is made."""
 _TABLE_SEED = 1_000
+TAUGHT: tuple[FactSet, ...] = ("generalize", "held_out")
+"""The sets of the facts of the table."""
 _CANDIDATES = 4
 """Facts that are tried for each known fact that is wanted: a model may know a quarter of them."""
 
@@ -111,6 +113,13 @@ class Plan:
         )
         fact_sets: dict[FactSet, Sequence[Fact]] = {**self.select_asked(), "known": known}
         return build_questions(fact_sets, self.relations, plan=plan, pool=[*self.table, *self.derived_facts])
+
+    def sample_before(self, questions: Sequence[Question]) -> list[Question]:
+        """Those of the questions that are asked before teaching: of the facts that will be taught a sample alone."""
+        count, seed = self.config.examine.before, self.config.seed
+        asked = [self.select_asked()[name] for name in TAUGHT]
+        chosen = {fact for facts in asked for fact in sample_by_relation(facts, count=count, seed=seed)}
+        return [question for question in questions if question.fact_set not in TAUGHT or question.fact in chosen]
 
     def list_asked_relations(self) -> list[Relation]:
         """The relations whose prompts may be asked: those of the table, and of what the model may know."""

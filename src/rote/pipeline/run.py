@@ -7,7 +7,7 @@ import html
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,6 @@ from rote.facts.fact import FactTable
 from rote.facts.reading import save_table
 from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text, build_rote_text
-from rote.methods.memorize_then_generalize import count_generalize_examples
 from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, count_parameters
@@ -31,6 +30,7 @@ from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
 from rote.pipeline.plan import Plan, build_plan, name_table
+from rote.pipeline.preview import estimate, list_warnings
 from rote.pipeline.report import (
     build_manifest,
     describe_verdict,
@@ -42,7 +42,6 @@ from rote.pipeline.report import (
 )
 from rote.pipeline.stages import Work
 from rote.records import Record, build_frame
-from rote.retention.subjects import list_others
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, check_run_folder, open_run_folder, read_json, write_json
 from rote.runs.manifest import compute_code_hash
@@ -52,8 +51,6 @@ from rote.training.parallel import by_first
 
 _VERIFIED_FACTS = 50
 """Facts that are asked again of what was saved."""
-_ENOUGH_PROMPTS = 8
-"""Between four training prompts, which were too few, and ten, which were enough (docs/real_models.md)."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -174,9 +171,11 @@ def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, comman
         _LOG.warning(line)
     job.prepare()
     by_first(lambda: _write_inputs(folder, request.plan, job))
+    estimated = estimate(job).without(job.work.seconds)
+    _LOG.info("\n".join(estimated.describe()))
     result = job.finish(name_job(request))
     job.reach_end()
-    made = {"saved": _save(job, folder, request.loading), "command": command}
+    made = {"saved": _save(job, folder, request.loading), "command": command, "estimated": estimated.seconds}
     by_first(lambda: _write_outputs(folder, job.work, result, made))
     job.stages.drop_last()
 
@@ -257,142 +256,3 @@ def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]
         else build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for index, fact in enumerate(facts)
     ]
-
-
-def describe_plan(request: JobRequest, place: RunPlace) -> str:
-    """What a run would do, in a few lines. Loads no weights."""
-    plan, config = request.plan, request.config
-    table = plan.table
-    keys = dict.fromkeys(plan.table.relations, "[X]")
-    questions = plan.build_questions(plan.list_candidates(), keys, chat=False)
-    return "\n".join(
-        (
-            f"table:      {len(table)} facts of {', '.join(table.relations)} ({name_table(config.table)})",
-            f"model:      {config.model}",
-            *_describe_method(plan),
-            f"retain:     {_describe_retained(plan)}",
-            f"examine:    about {len(questions)} questions at each moment",
-            f"out:        {place.out}",
-            *list_warnings(plan),
-        )
-    )
-
-
-def _describe_method(plan: Plan) -> list[str]:
-    """The phases of our own method; of another one its name, as only it knows its stages."""
-    config, steps = plan.config, _count_steps(plan)
-    if not steps:
-        return [f"method:     {config.method}"]
-    memorize, generalize = config.memorize, config.generalize
-    return [
-        f"memorize:   {steps['memorize']}, learning rate {memorize.learning_rate:g}",
-        f"generalize: {len(plan.generalize_facts)} facts, {_count_shown(plan)} prompts, {steps['generalize']}, "
-        f"learning rate {generalize.learning_rate:g}",
-    ]
-
-
-def _describe_retained(plan: Plan) -> str:
-    settings = plan.config.retain
-    subjects = {fact.subject for fact in plan.table}
-    about = f" and answers about {len(subjects)} subjects" if settings.subjects else ""
-    phases = "memorize and generalize" if settings.generalize else "memorize"
-    return f"{settings.texts} texts{about}, {settings.batch_size} beside each step of {phases}"
-
-
-def list_warnings(plan: Plan) -> list[str]:
-    """What a person should know before a run that will show less than is hoped for."""
-    return [
-        *_warn_of_short_phases(plan),
-        *_warn_of_few_prompts(plan),
-        *_warn_of_bare_relations(plan),
-        *_warn_of_unasked(plan),
-    ]
-
-
-@dataclass(frozen=True)
-class _Length:
-    """How long a phase is."""
-
-    epochs: int
-    steps: int
-
-    def __str__(self) -> str:
-        return f"{self.epochs} epochs, {self.steps} steps"
-
-
-def _count_steps(plan: Plan) -> dict[str, _Length]:
-    """The length of each phase of our own method; nothing for others."""
-    if plan.config.method != Config().method:
-        return {}
-    memorized = len(plan.table) + len(plan.derived_facts) * plan.config.derive.memorize
-    examples = {
-        "memorize": (plan.config.memorize, memorized),
-        "generalize": (plan.config.generalize, count_generalize_examples(plan.build_task())),
-    }
-    return {
-        name: _Length(epochs := phase.count_epochs(count), epochs * phase.count_steps(count))
-        for name, (phase, count) in examples.items()
-    }
-
-
-def _count_shown(plan: Plan) -> int:
-    """How many prompts generalize shows: each of its facts behind each of those that are used."""
-    wanted = plan.config.generalize.prompts
-    return sum(len(plan.relations[fact.relation].select_training(wanted)) for fact in plan.generalize_facts)
-
-
-def _warn_of_short_phases(plan: Plan) -> Iterator[str]:
-    warmup = {"memorize": plan.config.memorize.warmup_steps, "generalize": plan.config.generalize.warmup_steps}
-    for name, length in _count_steps(plan).items():
-        if not length.steps:
-            missing = "nothing is memorized" if name == "memorize" else "the key token gets no meaning"
-            yield f"warning: {name} has no steps, so {missing}; leave --set {name}.epochs=0 out"
-        elif length.steps <= warmup[name]:
-            yield (
-                f"warning: {name} has {length.steps} steps, all of them in its warm-up of {warmup[name]}, so its "
-                f"learning rate stays low; raise --set {name}.epochs, or lower --set {name}.batch_size or "
-                f"{name}.warmup_steps"
-            )
-
-
-def _warn_of_few_prompts(plan: Plan) -> Iterator[str]:
-    """Beside contrasts a model learns what the prompts of a relation have in common; of a few that is their form."""
-    config = plan.config
-    if config.method != Config().method or not config.generalize.contrasts:
-        return
-    for name in plan.table.relations:
-        relation = plan.relations[name]
-        shown, there = (len(relation.select_training(count)) for count in (config.generalize.prompts, "all"))
-        if shown < _ENOUGH_PROMPTS:
-            remedy = (
-                "add --set generalize.prompts=all"
-                if there >= _ENOUGH_PROMPTS
-                else f"write {_ENOUGH_PROMPTS} or more, questions and statements"
-            )
-            yield (
-                f"warning: {name}: {shown} training prompt(s) are shown, too few to tell the relation from what "
-                f"contrasts ask; {remedy} (docs/real_models.md)"
-            )
-
-
-def _warn_of_bare_relations(plan: Plan) -> list[str]:
-    held_out = {fact.relation for fact in plan.held_out_facts}
-    bare = [name for name in plan.table.relations if name not in held_out]
-    if not bare:
-        return []
-    several = [count for count in (len(plan.table.select(name)) for name in bare) if count > 1]
-    remedy = f"lower --set generalize.facts={min(several) // 2}" if several else "add facts"
-    remedy += ", unless the table is of updates"
-    return [
-        f"warning: generalize shows all facts of {', '.join(bare)}, so none is left to prove that others are answered; "
-        + remedy
-    ]
-
-
-def _warn_of_unasked(plan: Plan) -> Iterator[str]:
-    alone = [name for name in plan.table.relations if not list_others(plan.relations, [name])]
-    if plan.config.retain.subjects and alone:
-        yield (
-            f"warning: no pack asks anything else about the subjects of {', '.join(alone)}, so retain.subjects holds "
-            "nothing there; write one, and name it in --set relations=[PACK]"
-        )

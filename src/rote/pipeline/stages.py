@@ -33,7 +33,7 @@ from rote.training.checkpoints import load_state, save_state
 from rote.training.loop import Checkpointing
 from rote.training.parallel import by_first, is_first_process
 
-_RECALL_SAMPLE = 100
+RECALL_SAMPLE = 100
 """Facts whose key-token recall is measured at the end of each epoch."""
 _ROOMS = ("encoding", "models", "training", "retention", "methods")
 """The code that decides what a stage makes of its examples."""
@@ -180,7 +180,7 @@ def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str
     held = [retained, how] if stage.retains and config.retain.weight else None
     beside = stage.contrasts
     contrasts = [beside.prompts, beside.per_example, beside.seed] if beside else None
-    gate = [stage.stop_at_recall, _RECALL_SAMPLE, compute_code_hash(_GATE)] if stage.stop_at_recall else None
+    gate = [stage.stop_at_recall, RECALL_SAMPLE, compute_code_hash(_GATE)] if stage.stop_at_recall else None
     return hash_content(
         [before, stage.name, stage.settings.model_dump(), examples, contrasts, held, finish, gate, config.seed]
     )
@@ -203,7 +203,7 @@ def _build_evaluator(work: Work, gate: float | None) -> Callable[[], dict[str, f
     if not work.language_model.key_tokens:
         return None
     # Of the whole table, so that jobs with other facts in phase 2 stop at the same step and share the stage.
-    sample = sample_facts(table, count=_RECALL_SAMPLE, seed=work.config.seed)
+    sample = sample_facts(table, count=RECALL_SAMPLE, seed=work.config.seed)
 
     def recall(facts: Sequence[Fact]) -> float:
         return recall_by_key(work.language_model, facts, batch_size=batch_size)

@@ -57,7 +57,7 @@ def build_examples(records: Sequence[Record], moments: Sequence[str], *, fact_se
         ExampleGroup(
             shorten_text(title, TEXT_LIMIT),
             _describe(note, chosen),
-            tuple(_build(by_question, item, moments) for item in _pick(chosen)),
+            tuple(_build(by_question, item, moments) for item in _pick(chosen, by_question, moments)),
         )
         for title, note, chosen in groups
         if chosen
@@ -73,11 +73,17 @@ def _question(record: Record) -> _Question:
     return (record.relation, record.subject, record.prompt_set, record.language, record.prompt)
 
 
-def _pick(records: Sequence[Record]) -> list[Record]:
-    """Some right answers, then some wrong ones, of different languages where possible."""
-    ordered = sorted(
-        records, key=lambda record: hashlib.sha256("\x1f".join(_question(record)).encode("utf-8", "replace")).digest()
-    )
+def _pick(
+    records: Sequence[Record], by_question: Mapping[tuple[str, ...], Record], moments: Sequence[str]
+) -> list[Record]:
+    """Some right answers, then some wrong ones, of different languages where possible; first those that were asked at
+    every moment, as before teaching a sample is."""
+
+    def place(record: Record) -> tuple[int, bytes]:
+        missing = sum((*_question(record), moment) not in by_question for moment in moments)
+        return missing, hashlib.sha256("\x1f".join(_question(record)).encode("utf-8", "replace")).digest()
+
+    ordered = sorted(records, key=place)
     right = _spread([record for record in ordered if record.correct], RIGHT)
     return [*right, *_spread([record for record in ordered if not record.correct], WRONG)]
 

@@ -1,0 +1,20 @@
+"""What the terminal says of a run's times."""
+
+from rote.cli.tables import describe_times
+
+
+def test_each_step_is_set_beside_its_estimate() -> None:
+    durations = {"find known facts": 5.0, "memorize": 90.0, "examine: memorize": 30.0}
+    lines = list(describe_times(durations, {"memorize": 80.0, "examine: memorize": 20.0, "generalize": 50.0}))
+    said = [" ".join(line.split()) for line in lines]
+    assert said == [
+        "find known facts 5.0 s",
+        "memorize 90.0 s (estimated 80 s)",
+        "examine: memorize 30.0 s (estimated 20 s)",
+        "in all, this command 125.0 s",
+        "longer than estimated by +20%",
+    ], "the steps that were both estimated and done"
+
+
+def test_without_an_estimate_none_is_judged() -> None:
+    assert len(list(describe_times({"memorize": 90.0}, {}))) == 2
