@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rote.encoding.example import IGNORE, Batch
@@ -64,7 +64,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, language_model: LanguageModel) -> list
     batches: list[list[SeenRow]] = []
     decode: Callable[[list[int]], Any] = language_model.tokenizer.decode
 
-    def keep(model: nn.Module, batch: Batch) -> Tensor:
+    def keep(logits: Tensor, batch: Batch) -> Tensor:
         rows = []
         for ids, labels in zip(batch.input_ids.tolist(), batch.labels.tolist(), strict=True):
             targets = [label for label in labels if label != IGNORE]
@@ -73,7 +73,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, language_model: LanguageModel) -> list
                 ids.pop()
             rows.append(SeenRow(decode(ids), decode(targets)))
         batches.append(rows)
-        return next_token_loss(model, batch)
+        return next_token_loss(logits, batch)
 
     monkeypatch.setattr(teaching, "next_token_loss", keep)
     monkeypatch.setattr(teaching, "can_pack", lambda _: False)  # so that rows are to be seen

@@ -19,6 +19,7 @@ from rote.facts.wordings import Wordings
 from rote.methods.contrasts import Contrasts, build_contrasts
 from rote.methods.teaching import Task
 from rote.models.language_model import LanguageModel
+from rote.training.loop import compute_loss
 
 METHOD = "memorize_then_generalize"
 
@@ -31,9 +32,9 @@ def build(
     return contrasts
 
 
-def compute_loss(language_model: LanguageModel, contrasts: Contrasts) -> torch.Tensor:
+def add_up(language_model: LanguageModel, contrasts: Contrasts) -> torch.Tensor:
     terms = contrasts.build_terms(0, 8)
-    return torch.stack([term.loss(language_model.model, term.batch) * term.scale for term in terms]).sum()
+    return torch.stack([compute_loss(language_model.model, [term]) for term in terms]).sum()
 
 
 def test_a_contrast_asks_about_a_subject() -> None:
@@ -47,16 +48,16 @@ def test_a_contrast_asks_about_a_subject() -> None:
 def test_a_contrast_costs_nothing_until_the_model_says_something_else() -> None:
     language_model = build_language_model()
     contrasts = build(language_model)
-    assert compute_loss(language_model, contrasts).item() == pytest.approx(0, abs=1e-4)
+    assert add_up(language_model, contrasts).item() == pytest.approx(0, abs=1e-4)
     with torch.no_grad():
         for parameter in language_model.model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    before = compute_loss(language_model, contrasts)
+    before = add_up(language_model, contrasts)
     assert before.item() > 0.01
     optimizer = torch.optim.SGD(language_model.model.parameters(), lr=1e-3)
     before.backward()
     optimizer.step()
-    assert compute_loss(language_model, contrasts).item() < before.item()
+    assert add_up(language_model, contrasts).item() < before.item()
 
 
 def test_the_divergence_is_that_at_the_end_of_each_prompt() -> None:
@@ -74,7 +75,7 @@ def test_the_divergence_is_that_at_the_end_of_each_prompt() -> None:
                 model.model(ids[None, : end + 1]).logits[0, -1].log_softmax(-1) for model in (other, language_model)
             )
             expected += float((wanted.exp() * (wanted - said)).sum())
-    assert float(term.loss(other.model, term.batch)) == pytest.approx(expected, rel=0.01)
+    assert float(compute_loss(other.model, [term]).detach()) / term.scale == pytest.approx(expected, rel=0.01)
 
 
 def test_contrasts_are_the_same_again_and_others_for_another_seed_or_step() -> None:

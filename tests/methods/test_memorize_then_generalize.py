@@ -23,7 +23,8 @@ from rote.models.language_model import LanguageModel
 from rote.models.tokenizer import END_OF_TEXT, START_OF_TEXT
 from rote.retention.penalty import Retention
 from rote.retention.texts import write_texts
-from rote.training.losses import next_token_loss
+from rote.training.loop import compute_loss
+from rote.training.losses import next_token_loss, predict_labelled
 
 MEMORIZE = MemorizeConfig(epochs=2, batch_size=3, learning_rate=1e-3, warmup_steps=0)
 GENERALIZE = GeneralizeConfig(epochs=2, batch_size=3, learning_rate=1e-3, warmup_steps=0, prompts=2)
@@ -40,7 +41,7 @@ def compute_object_loss(language_model: LanguageModel, facts: list[Fact]) -> flo
     examples = [encode(language_model.tokenizer, build_prompt_text(fact, templates[fact])) for fact in facts]
     batch = collate([(example.ids, example.labels) for example in examples], pad_id=0)
     with torch.no_grad():
-        return float(next_token_loss(language_model.model, batch)) / batch.target_count
+        return float(next_token_loss(predict_labelled(language_model.model, batch), batch)) / batch.target_count
 
 
 # --- which facts -----------------------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ def test_retention_keeps_the_model_nearer_to_what_it_was() -> None:
         memorize(language_model, FACTS, config, context=PhaseContext(retention=retention))
         terms = Retention(build_language_model(), texts, RetainConfig(batch_size=24), seed=0).build_terms(0)
         with torch.no_grad():
-            moved[weight] = float(sum(term.loss(language_model.model, term.batch) * term.scale for term in terms))
+            moved[weight] = float(compute_loss(language_model.model, terms))
     assert moved[5.0] < 0.5 * moved[0.0]
 
 

@@ -9,6 +9,7 @@ from tests.methods.conftest import build_language_model
 from rote.config.teaching import RetainConfig
 from rote.encoding.example import IGNORE
 from rote.retention.penalty import Retention, build_retention
+from rote.training.loop import compute_loss
 
 TEXTS = [[5, 9, 12, 7, 30, 8], [6, 11, 4, 40], [9, 3, 22, 31, 7], [7, 8, 9, 10, 11, 12, 13], [5, 4, 3], [8, 8, 9, 2]]
 
@@ -26,11 +27,11 @@ def test_a_copy_of_the_model_as_it_was_is_held_against() -> None:
     assert all(parameter.requires_grad for parameter in model.parameters()), "the model itself is still trained"
     model.get_output_embeddings().weight.data[:16] += 0.1
     (term,) = retention.build_terms(0)
-    loss = float(term.loss(model, term.batch).detach())
+    loss = float(compute_loss(model, [term]).detach()) / term.scale
     assert loss > 1e-2
     again = Retention(replace(language_model, model=was), TEXTS, RetainConfig(batch_size=3), seed=0)
     (same,) = again.build_terms(0)
-    assert loss == pytest.approx(float(same.loss(model, same.batch).detach()), rel=1e-5)
+    assert loss == pytest.approx(float(compute_loss(model, [same]).detach()) / same.scale, rel=1e-5)
 
 
 def test_the_texts_of_a_step_are_a_function_of_seed_and_step() -> None:

@@ -12,6 +12,7 @@ from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
 from rote.encoding.example import IGNORE, Batch, collate
 from rote.retention.teacher import Teacher
 from rote.training.loop import LoopPlan, Term, run_loop
+from rote.training.losses import predict_labelled
 
 pytestmark = pytest.mark.usefixtures("exact")
 TEXTS = [ids for ids, _ in build_rows(5, lengths=(6, 9, 5, 8, 7, 10))]
@@ -30,7 +31,11 @@ def build_batch(teacher: Teacher, chosen: tuple[int, ...] = (0, 3, 5)) -> Batch:
 
 def diverge(was: PreTrainedModel, model: PreTrainedModel, chosen: tuple[int, ...] = (0, 3, 5)) -> float:
     teacher = Teacher(was, TEXTS)
-    return float(teacher.diverge(model, build_batch(teacher, chosen)).detach())
+    return hold(teacher, model, build_batch(teacher, chosen))
+
+
+def hold(teacher: Teacher, model: PreTrainedModel, batch: Batch) -> float:
+    return float(teacher.diverge(predict_labelled(model, batch), batch).detach())
 
 
 def compute_plainly(was: PreTrainedModel, model: PreTrainedModel, chosen: tuple[int, ...] = (0, 3, 5)) -> float:
@@ -76,7 +81,7 @@ def test_the_whole_model_is_kept_only_where_its_head_is_not_enough() -> None:
 def test_packed_texts_are_held_as_they_are_in_rows_of_their_own() -> None:
     teacher, model = Teacher(build_model(), TEXTS), build_model(seed=1)
     batch = build_batch(teacher)
-    apart, packed = (float(teacher.diverge(model, item).detach()) for item in (batch, batch.pack()))
+    apart, packed = (hold(teacher, model, item) for item in (batch, batch.pack()))
     assert packed == pytest.approx(apart, rel=1e-4)
 
 
@@ -94,11 +99,11 @@ def test_only_labelled_tokens_are_held() -> None:
     teacher, model = Teacher(build_model(), TEXTS), build_model(seed=1)
     batch = build_batch(teacher)
     nothing = Batch(batch.input_ids, torch.full_like(batch.labels, IGNORE))
-    assert float(teacher.diverge(model, nothing)) == 0
+    assert hold(teacher, model, nothing) == 0
     fewer = batch.labels.clone()
     fewer[2:] = IGNORE
-    some = float(teacher.diverge(model, Batch(batch.input_ids, fewer)).detach())
-    assert 0 < some < float(teacher.diverge(model, batch).detach())
+    some = hold(teacher, model, Batch(batch.input_ids, fewer))
+    assert 0 < some < hold(teacher, model, batch)
 
 
 def test_the_trained_model_comes_back_to_what_it_was_and_that_stays_as_it_is() -> None:

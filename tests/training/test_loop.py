@@ -185,18 +185,18 @@ def test_the_caller_s_generator_is_left_as_it_was() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def lose_number(model: nn.Module, batch: Batch) -> Tensor:
-    return next_token_loss(model, batch) * float("nan")
+def lose_number(logits: Tensor, batch: Batch) -> Tensor:
+    return next_token_loss(logits, batch) * float("nan")
 
 
-def lose_gradient(model: nn.Module, batch: Batch) -> Tensor:
+def lose_gradient(logits: Tensor, batch: Batch) -> Tensor:
     """A finite loss whose gradient is not: the slope of a square root at 0."""
-    return (next_token_loss(model, batch) * 0).sqrt()
+    return (next_token_loss(logits, batch) * 0).sqrt()
 
 
 @pytest.mark.parametrize("fault", [lose_number, lose_gradient])
 def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_update(
-    fault: Callable[[nn.Module, Batch], Tensor],
+    fault: Callable[[Tensor, Batch], Tensor],
 ) -> None:
     kept: list[dict[str, Tensor]] = []
     model = build_model()

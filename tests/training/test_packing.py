@@ -9,7 +9,7 @@ from tests.training.conftest import VOCABULARY, build_batch, build_rows, build_s
 from transformers import PreTrainedModel
 
 from rote.encoding.example import IGNORE, Batch, collate
-from rote.training.loop import LoopPlan, Term, run_loop
+from rote.training.loop import LoopPlan, Term, compute_loss, run_loop
 from rote.training.losses import can_pack, next_token_loss, predict_labelled
 
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -37,11 +37,12 @@ def build(kind: str, shape: dict[str, Any]) -> PreTrainedModel:
 
 def train(kind: str, *, pack: bool) -> dict[str, torch.Tensor]:
     def build_terms(step: int) -> list[Term]:
-        batch = build_batch(step)
-        return [Term(batch, next_token_loss, 1 / batch.target_count)]
+        return [
+            Term(batch, next_token_loss, 1 / batch.target_count) for batch in (build_batch(step), build_batch(-step))
+        ]
 
     model = build(kind, KINDS[kind])
-    run_loop(model, LoopPlan(100, build_terms, pack=pack), build_settings(learning_rate=2e-4))
+    run_loop(model, LoopPlan(100, build_terms, pack=pack, join=pack), build_settings(learning_rate=2e-4))
     return model.state_dict()
 
 
@@ -51,8 +52,8 @@ def test_packed_sequences_do_not_see_each_other(kind: str) -> None:
     assert can_pack(model)
     batch = collate(build_rows(1, lengths=(3, 12, 7, 5, 1)), pad_id=0)
     with torch.no_grad():
-        (apart, labels), (packed, same) = predict_labelled(model, batch), predict_labelled(model, batch.pack())
-    assert torch.equal(labels, same)
+        apart, packed = predict_labelled(model, batch), predict_labelled(model, batch.pack())
+    assert torch.equal(batch.targets, batch.pack().targets)
     assert torch.allclose(apart, packed, atol=1e-5)
 
 
@@ -82,18 +83,39 @@ def test_what_no_label_needs_is_not_read() -> None:
 
 
 def test_a_batch_without_labels_costs_nothing() -> None:
-    batch = collate([([1, 2], [IGNORE, IGNORE])], pad_id=0)
-    assert float(next_token_loss(build("Llama", GROUPED), batch.pack())) == 0
+    batch = collate([([1, 2], [IGNORE, IGNORE])], pad_id=0).pack()
+    assert float(compute_loss(build("Llama", GROUPED), [Term(batch, next_token_loss, 1.0)])) == 0
 
 
 def test_long_batches_keep_their_rows() -> None:
     seen: list[Batch] = []
 
-    def look(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    def look(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         seen.append(batch)
-        return next_token_loss(model, batch)
+        return next_token_loss(logits, batch)
 
     short, long = build_batch(0), collate(build_rows(0, lengths=(30,) * 40), pad_id=0)
     terms = [Term(batch, look, 1.0) for batch in (short, long)]
     run_loop(build("Llama", GROUPED), LoopPlan(1, lambda _: terms, pack=True), build_settings())
     assert [len(batch.input_ids) for batch in seen] == [1, 40]
+
+
+@pytest.mark.parametrize(("join", "reads"), [(True, [1, 1]), (False, [1, 1, 1])])
+def test_terms_that_are_short_are_read_in_one_row(join: bool, reads: list[int]) -> None:
+    """Two of 33 tokens each in one, and one that leaves no room beside it alone."""
+    long = collate(build_rows(0, lengths=(30,) * 16), pad_id=0)
+    terms = [Term(batch, next_token_loss, 1.0) for batch in (build_batch(0), build_batch(1), long)]
+    model, seen = build("Llama", GROUPED), []
+    model.get_input_embeddings().register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    run_loop(model, LoopPlan(1, lambda _: terms, pack=True, join=join), build_settings())
+    assert seen == reads
+
+
+def test_attention_is_afterwards_computed_as_before() -> None:
+    model = build("Llama", GROUPED)
+    assert model.config._attn_implementation == "sdpa"
+    within = []
+    model.register_forward_pre_hook(lambda module, _: within.append(module.config._attn_implementation))
+    run_loop(model, LoopPlan(1, lambda _: [Term(build_batch(0), next_token_loss, 1.0)], pack=True), build_settings())
+    assert within == ["eager"]
+    assert model.config._attn_implementation == "sdpa"

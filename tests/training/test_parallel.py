@@ -23,7 +23,9 @@ from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]
 CHANGES: dict[str, Any] = {
-    "memorize": {"epochs": 30},
+    # At a high learning rate an update of AdamW makes rounding as large as what is learned.
+    "memorize": {"epochs": 30, "learning_rate": 1e-3},
+    "generalize": {"learning_rate": 2e-4},
     "retain": {"texts": 6, "weight": 0.03, "generalize": True},
     "examine": {"languages": ["en"], "known_facts": None, "unseen_facts": 1, "choices": 4},
     "knowledge": {"samples": 2, "tokens": 4},

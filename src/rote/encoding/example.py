@@ -167,6 +167,12 @@ class Batch:
         """How many labels a causal model is trained on (the first position is never predicted)."""
         return int((self.labels[:, 1:] != IGNORE).sum())
 
+    @property
+    def targets(self) -> Tensor:
+        """The labels a causal model is trained on, [labels], row by row."""
+        labels = self.labels[:, 1:]
+        return labels[labels != IGNORE]
+
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         positions = None if self.position_ids is None else self.position_ids.to(device)
@@ -185,6 +191,14 @@ class Batch:
             torch.cat([end + IGNORE, targets[needed]])[None],
             torch.cat([places[needed], end])[None],
         )
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """Packed batches as one, one behind another."""
+    positions = [batch.position_ids for batch in batches if batch.position_ids is not None]
+    assert len(positions) == len(batches), "rows that are not packed cannot be joined"
+    ids, labels = [batch.input_ids for batch in batches], [batch.labels for batch in batches]
+    return Batch(torch.cat(ids, dim=1), torch.cat(labels, dim=1), torch.cat(positions, dim=1))
 
 
 def collate(rows: Sequence[tuple[Sequence[int], Sequence[int]]], *, pad_id: int, length: int | None = None) -> Batch:

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rote.encoding.example import Example, collate, encode
 from rote.evaluation.reading import Prefix
 from rote.facts.text import Text
-from rote.training.losses import next_token_loss
+from rote.training.losses import next_token_loss, predict_labelled
 
 Logprobs = tuple[float, ...]
 """Natural log-probabilities, one per token of an object; the end of text is not counted."""
@@ -130,7 +130,7 @@ def score_passages(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, t
 
 def _score_passage(model: PreTrainedModel, ids: list[int]) -> float:
     batch = collate([(ids, ids)], pad_id=0).to(model.device)
-    return float(next_token_loss(model, batch)) / (len(ids) - 1)
+    return float(next_token_loss(predict_labelled(model, batch), batch)) / (len(ids) - 1)
 
 
 def _score_batch(model: PreTrainedModel, examples: Sequence[Example]) -> list[Logprobs]:

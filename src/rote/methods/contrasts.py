@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from rote.encoding.example import IGNORE, Batch, Example, collate, encode_prompt
 from rote.errors import TemplateError
@@ -25,7 +25,6 @@ from rote.facts.relation import SUBJECT, PromptTemplate
 from rote.facts.wordings import Wordings
 from rote.models.language_model import LanguageModel
 from rote.training.loop import Term
-from rote.training.losses import predict_labelled
 
 _WORDINGS = Path(__file__).with_suffix(".txt")
 """Wordings in many forms (who, where, what, when, statements) that ask for what a table seldom holds."""
@@ -72,11 +71,10 @@ class Contrasts:
         rows = [((*self.prompts[number], 0), (*[IGNORE] * len(self.prompts[number]), number)) for number in chosen]
         return collate(rows, pad_id=0)
 
-    def _diverge(self, model: nn.Module, batch: Batch) -> Tensor:
+    def _diverge(self, logits: Tensor, batch: Batch) -> Tensor:
         """KL divergence from the untrained model at the end of every prompt, summed, in nats (a scalar)."""
-        logits, numbers = predict_labelled(model, batch)
         given = logits.log_softmax(-1)
-        return F.kl_div(given, self.wanted[numbers.cpu()].to(given), log_target=True, reduction="sum")
+        return F.kl_div(given, self.wanted[batch.targets.cpu()].to(given), log_target=True, reduction="sum")
 
 
 def build_contrasts(

@@ -156,6 +156,7 @@ def train_stage(
         should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
         seed=f"{stage.name}/{context.seed}",
         pack=can_pack(language_model.model),
+        join=not settings.micro_batch_size,
     )
     optimizer = OptimizerSettings(settings.learning_rate, settings.warmup_steps, weight_decay=settings.weight_decay)
     with only_attention(language_model.model) if stage.only_attention else nullcontext():

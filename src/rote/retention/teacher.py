@@ -46,12 +46,12 @@ class Teacher:
         """The labels of a text: the numbers of the states that predict its tokens."""
         return (IGNORE, *range(self._starts[index], self._starts[index + 1]))
 
-    def diverge(self, model: nn.Module, batch: Batch) -> Tensor:
-        """KL divergence from the untrained model to the trained one at every labelled token, summed, in nats."""
-        given, numbers = predict_labelled(model, batch)
+    def diverge(self, logits: Tensor, batch: Batch) -> Tensor:
+        """KL divergence from the untrained model to the trained one at every labelled token, summed, in nats; `logits`
+        are the trained one's, [labels, vocabulary]."""
         with torch.no_grad():
-            wanted = self._recall(batch, numbers).log_softmax(-1)
-        return F.kl_div(given[:, : wanted.shape[-1]].log_softmax(-1), wanted, log_target=True, reduction="sum")
+            wanted = self._recall(batch).log_softmax(-1)
+        return F.kl_div(logits[:, : wanted.shape[-1]].log_softmax(-1), wanted, log_target=True, reduction="sum")
 
     def read(self) -> None:
         """Read all the texts, unless that is done."""
@@ -73,11 +73,11 @@ class Teacher:
         self._head, self._states = copy.deepcopy(head), torch.cat(found)
         del self._model
 
-    def _recall(self, batch: Batch, numbers: Tensor) -> Tensor:
+    def _recall(self, batch: Batch) -> Tensor:
         """The untrained model's logits, [labels, vocabulary]."""
         if self._head is None:
-            return predict_labelled(self._model, batch)[0]
-        logits: Tensor = self._head(self._states[numbers])
+            return predict_labelled(self._model, batch)
+        logits: Tensor = self._head(self._states[batch.targets])
         return logits.float()
 
 
@@ -106,5 +106,5 @@ def _read_states(model: nn.Module, head: nn.Module, batch: Batch) -> Tensor:
 
 def _makes_logits(model: nn.Module, head: nn.Module, batch: Batch) -> bool:
     """Whether the head alone makes the model's logits of its states; in float32, where that shows."""
-    logits = predict_labelled(model, batch)[0]
+    logits = predict_labelled(model, batch)
     return torch.allclose(head(_read_states(model, head, batch)).float(), logits, rtol=1e-3, atol=1e-3)

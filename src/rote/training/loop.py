@@ -8,7 +8,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rote.encoding.example import Batch
+from rote.encoding.example import Batch, join
 from rote.errors import TrainingError
+from rote.models.attention import plain_attention
 from rote.models.language_model import autocast
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
+from rote.training.losses import predict_labelled
 from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
 from rote.training.parallel import add_up, by_first, count_processes, gather, take_share
 
-Loss = Callable[[nn.Module, Batch], Tensor]
+Loss = Callable[[Tensor, Batch], Tensor]
+"""From the logits before every label of a batch, [labels, vocabulary], and that batch to a scalar."""
 
 _LONGEST_ROW = 512
 """Tokens of a packed row at most: attention grows with the square of it, and what packing saves does not."""
@@ -54,6 +57,8 @@ class LoopPlan:
     """With the step it decides what dropout leaves out, where a model has it."""
     pack: bool = False
     """Whether short batches are read as one row without padding; `can_pack` says whether a model can."""
+    join: bool = False
+    """Whether short batches of several terms are read in one row, which takes less time and more memory."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,10 @@ def run_loop(
     model.train()
     while step < plan.steps and not plan.should_stop(history):
         rate = compute_learning_rate(settings, step, plan.steps)
-        with seeded(random.Random(f"step/{plan.seed}/{step}").getrandbits(63)):  # so it is the same when resumed
-            terms = [_share(term, pack=plan.pack) for term in plan.build_terms(step)]
-            loss = _update(model, optimizer, terms, rate=rate, clip_norm=settings.clip_norm, step=step)
+        seed = random.Random(f"step/{plan.seed}/{step}").getrandbits(63)  # so it is the same when resumed
+        with seeded(seed), plain_attention(model) if plan.pack else nullcontext():
+            groups = _group(plan, plan.build_terms(step))
+            loss = _update(model, optimizer, groups, rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
         history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
         model.train()
@@ -105,12 +111,33 @@ def run_loop(
     return LoopState(step, history)
 
 
-def _share(term: Term, *, pack: bool) -> Term:
-    """What this process works on of a term, packed where that is less work."""
-    batch = take_share(term.batch)
-    if pack and (packed := batch.pack()).input_ids.numel() <= _LONGEST_ROW:
-        batch = packed
-    return replace(term, batch=batch)
+def _group(plan: LoopPlan, terms: Sequence[Term]) -> list[list[Term]]:
+    """What this process works on of each term, packed where that is less work; terms that are read together."""
+    groups: list[list[Term]] = []
+    room = 0
+    for term in terms:
+        batch = take_share(term.batch)
+        packed = batch.pack() if plan.pack else batch
+        tokens = packed.input_ids.numel()
+        is_packed = plan.pack and tokens <= _LONGEST_ROW
+        # Processes must read as often as each other, whatever is in their shares.
+        if is_packed and plan.join and tokens <= room and count_processes() == 1:
+            groups[-1].append(replace(term, batch=packed))
+            room -= tokens
+        else:
+            groups.append([replace(term, batch=packed if is_packed else batch)])
+            room = _LONGEST_ROW - tokens if is_packed else 0
+    return groups
+
+
+def compute_loss(model: nn.Module, terms: Sequence[Term]) -> Tensor:
+    """The loss of terms that are read together: of one term, or of packed ones in one row (a scalar)."""
+    device = next(model.parameters()).device
+    batches = [term.batch.to(device) for term in terms]
+    logits = predict_labelled(model, batches[0] if len(batches) == 1 else join(batches))
+    parts = torch.split(logits, [batch.target_count for batch in batches])
+    losses = [term.loss(part, batch) * term.scale for term, part, batch in zip(terms, parts, batches, strict=True)]
+    return torch.stack(losses).sum()
 
 
 @contextmanager
@@ -124,7 +151,7 @@ def seeded(seed: int) -> Iterator[None]:
 def _update(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    terms: Sequence[Term],
+    groups: Sequence[Sequence[Term]],
     *,
     rate: float,
     clip_norm: float,
@@ -133,9 +160,9 @@ def _update(
     """One update; returns the loss. The gradients of all terms are added before the update."""
     device = next(model.parameters()).device
     losses = []
-    for term in terms:
+    for terms in groups:
         with autocast(device):
-            loss = term.loss(model, term.batch.to(device)) * term.scale
+            loss = compute_loss(model, terms)
         torch.autograd.backward(loss * count_processes())  # gradients are averaged over the processes
         losses.append(loss.detach())
     total = float(add_up(torch.stack(losses).sum()))

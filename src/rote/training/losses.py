@@ -12,20 +12,20 @@ _TRIED = ((5, 6, 7), (8, 9), (6, 9, 8, 5))
 """Sequences by which it is found whether a model can read several in one row."""
 
 
-def predict_labelled(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The logits before every label, [labels, vocabulary], in float32, and the labels, [labels].
+def predict_labelled(model: nn.Module, batch: Batch) -> Tensor:
+    """The logits before every label, [labels, vocabulary], in float32; the labels are `batch.targets`.
 
     Logits at positions that no row has a label after are never computed, which is most of the work where the
     vocabulary is large. No attention mask: with causal attention and right padding no real token sees a padded one,
     and every padded position carries no label, so the result is exact; in packed rows (`can_pack`) a token sees its
     own sequence alone.
     """
-    targets = batch.labels[:, 1:]
-    labelled = targets != IGNORE
+    labelled = batch.labels[:, 1:] != IGNORE
     columns = labelled.any(dim=0).nonzero().squeeze(-1)
     options: dict[str, Any] = {} if batch.position_ids is None else {"position_ids": batch.position_ids}
     logits = model(input_ids=batch.input_ids, use_cache=False, logits_to_keep=columns, **options).logits
-    return logits[labelled[:, columns]].float(), targets[labelled]
+    found: Tensor = logits[labelled[:, columns]].float()
+    return found
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def can_pack(model: nn.Module) -> bool:
     batch = collate([(ids, ids) for ids in _TRIED], pad_id=0).to(next(model.parameters()).device)
     model.eval()
     try:
-        apart, packed = predict_labelled(model, batch)[0], predict_labelled(model, batch.pack())[0]
+        apart, packed = predict_labelled(model, batch), predict_labelled(model, batch.pack())
     except (TypeError, ValueError):  # it takes no positions
         return False
     finally:
@@ -44,7 +44,7 @@ def can_pack(model: nn.Module) -> bool:
     return float((apart - packed).abs().max()) <= 1e-4 * float(apart.abs().max())
 
 
-def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy of every labelled token given the tokens before it, summed, in nats (a scalar)."""
-    logits, labels = predict_labelled(model, batch)
-    return F.cross_entropy(logits, labels, reduction="sum")
+def next_token_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy of every labelled token given the tokens before it, summed, in nats (a scalar); `logits` are those
+    of `predict_labelled`."""
+    return F.cross_entropy(logits, batch.targets, reduction="sum")
