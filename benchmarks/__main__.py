@@ -43,7 +43,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=5, help="rounds in which each contender has a turn")
     parser.add_argument("--model", choices=MODELS, default=MODELS[0], help="the model")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="the folder of the results")
-    parser.add_argument("--large", action="store_true", help="scaling with 100,000 facts too")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(_NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
@@ -52,7 +51,7 @@ def _parse() -> argparse.Namespace:
 
 def _run(name: str, arguments: argparse.Namespace) -> list[Row]:
     if name == "scaling":
-        rows: list[Row] = import_module("benchmarks.scaling").run(arguments.model, large=arguments.large)
+        rows: list[Row] = import_module("benchmarks.scaling").run(arguments.model)
         return rows
     run: Callable[[str, int], list[Row]] = import_module(f"benchmarks.{name}").run
     return run(arguments.model, arguments.pairs)

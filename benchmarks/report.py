@@ -4,7 +4,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from benchmarks.pairs import Row, merge
 from rote.report.drawing import draw_line, draw_mark, draw_text, draw_whisker, wrap_svg
 
 _PACKAGES = ("torch", "transformers", "trl", "accelerate", "lm_eval")
+_MOST = 2.0
 _LABELS, _PLOT, _MARGIN, _ROW = 450.0, 420.0, 40.0, 24.0
 _STYLE = """
 svg { font: 12px sans-serif; background: #fff; } .end { text-anchor: end; } .middle { text-anchor: middle; }
 .grid { stroke: #ddd; } .one { stroke: #444; } .whisker { stroke: #1f5fa8; stroke-width: 1.6; } .mark { fill: #1f5fa8; }
+.band { fill: #eee; } .line0 { stroke: #1f5fa8; } .line1 { stroke: #b3541e; } .line2 { stroke: #3b7d4f; } .line3 { stroke: #7a4a9e; }
 """
 
 
@@ -47,6 +49,7 @@ def save(rows: Sequence[Row], folder: Path, works: Mapping[str, str]) -> list[Ro
     path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
     (folder / "RESULTS.md").write_text(render_page(rows, works), encoding="utf-8")
     (folder / "ratios.svg").write_text(draw_ratios(rows), encoding="utf-8")
+    (folder / "scaling.svg").write_text(draw_scaling(rows), encoding="utf-8")
     return rows
 
 
@@ -65,7 +68,12 @@ _INTRODUCTION = """Written by `python -m benchmarks`. A ratio is Rote's work per
 peer's: above 1 Rote is faster. It is the median of alternating rounds, with the smallest and the largest in brackets.
 Times of the wall follow what else the machine is doing; its load is that of the last minute when a benchmark ended.
 
-![Ratios](ratios.svg)"""
+![Ratios](ratios.svg)
+
+What a fact costs, by how many there are, in units of what it costs among 1,000 on the same machine; grey is 20 % around
+it.
+
+![Scaling](scaling.svg)"""
 
 
 def render_tables(rows: Sequence[Row]) -> str:
@@ -123,5 +131,50 @@ def draw_ratios(rows: Sequence[Row]) -> str:
             draw_whisker(place(row["low"]), place(row["high"]), y),
             draw_mark("generalize", place(row["ratio"]), y),
         ]
-    svg = wrap_svg(parts, _LABELS + _PLOT + _MARGIN, bottom + _MARGIN, css="ratios", title="Ratios")
+    return _finish(parts, _LABELS + _PLOT + _MARGIN, bottom + _MARGIN, title="Ratios")
+
+
+def draw_scaling(rows: Sequence[Row]) -> str:
+    """A line for each kind of cost and each model: against the number of facts, on an axis of powers of ten."""
+    costs = [row for row in rows if "facts" in row]
+    powers = range(2, 6)
+    left, top, height = 60.0, _MARGIN, 200.0
+
+    def place(facts: int, share: float) -> tuple[float, float]:
+        x = left + _PLOT * (math.log10(facts) - powers[0]) / (powers[-1] - powers[0])
+        return x, top + height * (1 - min(share, _MOST) / _MOST)
+
+    parts = [Markup("<style>{}</style>").format(_STYLE)]
+    (begin, high), (end, low) = place(100, 1.2), place(100_000, 0.8)
+    parts.append(
+        Markup('<rect class="band" x="{}" y="{}" width="{}" height="{}"/>').format(begin, high, end - begin, low - high)
+    )
+    for power in powers:
+        x, y = place(10**power, 0)
+        parts.append(draw_text(x, y + 18, f"{10**power:,} facts", css="tick middle"))
+    for share in (0.0, 0.5, 1.0, 1.5, 2.0):
+        parts.append(draw_text(left - 8, place(100, share)[1] + 4, f"{share:g}", css="tick end"))
+    for number, (line, label) in enumerate(_list_lines(costs)):
+        points = [place(facts, share) for facts, share in line]
+        shade = ("#1f5fa8", "#b3541e", "#3b7d4f", "#7a4a9e")[number % 4]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        parts.append(Markup('<polyline fill="none" stroke="{}" stroke-width="1.6" points="{}"/>').format(shade, path))
+        parts.append(draw_text(end + 10, top + 14 + 18 * number, label, css="label"))
+        parts.append(
+            draw_line((end - 12, top + 10 + 18 * number), (end + 6, top + 10 + 18 * number), css=f"line{number % 4}")
+        )
+    return _finish(parts, end + 240, top + height + _MARGIN, title="Cost of a fact by the number of facts")
+
+
+def _list_lines(costs: Sequence[Row]) -> Iterator[tuple[list[tuple[int, float]], str]]:
+    """Of each model and kind of cost the cost of a fact in units of that among 1,000, by the number of facts."""
+    for environment, model in dict.fromkeys((row["environment"], row["model"]) for row in costs):
+        own = {row["facts"]: row for row in costs if (row["environment"], row["model"]) == (environment, model)}
+        for key, label in (("encode_ms", "encoding"), ("memorize_ms", "an epoch of memorize")):
+            if 1_000 in own:
+                yield [(facts, row[key] / own[1_000][key]) for facts, row in sorted(own.items())], f"{label}, {model}"
+
+
+def _finish(parts: Sequence[Markup], width: float, height: float, *, title: str) -> str:
+    svg = wrap_svg(parts, width, height, css="ratios", title=title)
     return str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"  # a file of its own needs it

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ WORK = (
     "Seconds of the processor per fact, for encoding and for an epoch of memorize, timed over its own steps, 60 at "
     "most and without the first two; and memory at its peak beyond what the model took when it was loaded."
 )
-SIZES = (100, 1_000, 10_000)
-LARGE = 100_000
+SIZES = (100, 1_000, 10_000, 100_000)
+_NAMES = 10_000
+"""Names that are invented at most."""
 _STEPS = {"rote-tiny": 60, "llama-135m": 7}
 _SKIPPED = 2
 _STATUS = Path("/proc/self/status")
@@ -31,9 +33,9 @@ class _EnoughError(Exception):
     """So many steps have been timed as were asked for."""
 
 
-def run(name: str, *, large: bool = False) -> list[Row]:
+def run(name: str) -> list[Row]:
     """The rows of `scaling`; not a ratio, so nothing alternates."""
-    return [_measure_apart(name, count) for count in (*SIZES, *((LARGE,) if large else ()))]
+    return [_measure_apart(name, count) for count in SIZES]
 
 
 def _measure_apart(name: str, count: int) -> Row:
@@ -46,7 +48,7 @@ def measure(name: str, count: int) -> Row:
     """What so many facts cost, each."""
     model = build_model(name)
     before = _read_memory("VmRSS")
-    facts = rote.invent_table([rote.load_relations()["mother"]], count=count, seed=7).facts
+    facts = _invent(count)
     start = read_clocks()
     stage = build_memorize_stage(model, facts, rote.MemorizeConfig(epochs=1))
     encoding = read_clocks().since(start)
@@ -61,6 +63,15 @@ def measure(name: str, count: int) -> Row:
         "steps": len(clocks) - _SKIPPED,
         "memory_mb": round(_read_memory("VmHWM") - before),
     }
+
+
+def _invent(count: int) -> list[rote.Fact]:
+    """So many facts of `mother`. More than there are names for are told apart by a number, which all of them have."""
+    names = rote.invent_table([rote.load_relations()["mother"]], count=min(count, _NAMES), seed=7).facts
+    return [
+        replace(names[index % _NAMES], subject=f"{names[index % _NAMES].subject} {10 + index // _NAMES}")
+        for index in range(count)
+    ]
 
 
 def _train(model: LanguageModel, stage: Stage, most: int) -> list[Spent]:

@@ -22,6 +22,7 @@ from rote.facts.shipped import FICTIONAL_SEED
 
 _RESERVED_ONE_IN = 4
 _MAX_TRIES_PER_NAME = 2_000
+_PIECE = 6
 
 Namer = Callable[[random.Random], str]
 
@@ -115,17 +116,30 @@ class _Taken:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
-        self._text = ""
+        self._holding: dict[str, list[str]] = {}
+        """Names by each piece of them."""
 
     def add(self, words: str) -> None:
         """Take a name."""
         self._names.add(words)
-        self._text += f"{words}\n"
+        for piece in set(_cut(words)):
+            self._holding.setdefault(piece, []).append(words)
 
     def touch(self, words: str) -> bool:
         """As `touch_words` of all names that are taken: whether one of them holds this one, or lies in it."""
         ends = range(1, len(words) + 1)
-        return words in self._text or any(words[start:end] in self._names for end in ends for start in range(end))
+        return self._is_held(words) or any(words[start:end] in self._names for end in ends for start in range(end))
+
+    def _is_held(self, words: str) -> bool:
+        """A name that holds another holds the rarest piece of it."""
+        pieces = _cut(words)
+        some = min((self._holding.get(piece, []) for piece in pieces), key=len) if pieces else self._names
+        return any(words in name for name in some)
+
+
+def _cut(words: str) -> list[str]:
+    """All pieces of a name that have so many letters; none of a shorter one."""
+    return [words[start : start + _PIECE] for start in range(len(words) - _PIECE + 1)]
 
 
 def _distinct_names(rng: random.Random, kind: str, taken: _Taken) -> Iterator[str]:
