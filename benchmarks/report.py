@@ -19,7 +19,8 @@ _LABELS, _PLOT, _MARGIN, _ROW = 450.0, 420.0, 40.0, 24.0
 _STYLE = """
 svg { font: 12px sans-serif; background: #fff; } .end { text-anchor: end; } .middle { text-anchor: middle; }
 .grid { stroke: #ddd; } .one { stroke: #444; } .whisker { stroke: #1f5fa8; stroke-width: 1.6; } .mark { fill: #1f5fa8; }
-.band { fill: #eee; } .line0 { stroke: #1f5fa8; } .line1 { stroke: #b3541e; } .line2 { stroke: #3b7d4f; } .line3 { stroke: #7a4a9e; }
+.band { fill: #eee; } .line0 { stroke: #1f5fa8; } .line1 { stroke: #b3541e; }
+.line2 { stroke: #3b7d4f; } .line3 { stroke: #7a4a9e; }
 """
 
 

@@ -28,8 +28,6 @@ from rote.experiments.reproduce import describe_runs, format_experiment, load_fi
 from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_job, format_table, list_columns, warn_of_recall
 from rote.figures import Figure
 from rote.pipeline.job import ROOMS, JobRequest, name_job
-from rote.records import save_records
-from rote.runs.folder import write_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import SilentReporter
 from rote.runs.store import Store
@@ -335,9 +333,7 @@ def test_a_table_ends_with_its_verdicts() -> None:
 def finish(store: Store, run: PlannedRun, *, code: str) -> None:
     """Leave a job in a store as if it had been done."""
     name = name_job(run.request)
-    store.records(name).parent.mkdir(parents=True, exist_ok=True)
-    save_records([build_record("A", True)], store.records(name))
-    write_json(store.outcome(name), {"name": name, "code": code})
+    store.keep(name, {"name": name, "code": code}, [build_record("A", True)])
 
 
 def test_only_seeds_whose_runs_are_all_finished_by_this_code_count(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from rote.experiments import results
 from rote.experiments.claims import ClaimRow
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
 from rote.pipeline.job import ROOMS, name_job
-from rote.records import Record, save_records
-from rote.runs.folder import read_json, write_json
+from rote.records import Record
+from rote.runs.folder import keep_json, read_json, write_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.store import Store
 
@@ -74,8 +74,8 @@ def save_jobs(store: Store, *, seed: int, runs: Sequence[str] = ("shallow", "dee
     for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=MODEL):
         if planned.seed == seed and planned.name in runs:
             name = name_job(planned.request)
-            save_records(build_records(SHALLOW if planned.name == "shallow" else DEEP), store.records(name))
-            write_json(store.outcome(name), {**outcome, "training_tokens": 1234})
+            records = build_records(SHALLOW if planned.name == "shallow" else DEEP)
+            store.keep(name, {**outcome, "training_tokens": 1234}, records)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_nothing_finished_is_an_error_that_says_what_to_do(store: Store) -> None
 def age(store: Store) -> None:
     """Make all jobs those of another version of the code."""
     for path in (store.path / "jobs").glob("*.json"):
-        write_json(path, {**read_json(path), "code": "an older one"})
+        keep_json(path, {**read_json(path), "code": "an older one"})
 
 
 def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> None:

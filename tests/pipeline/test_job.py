@@ -61,7 +61,10 @@ def read_history(result: JobResult, store: Path, stage: int = 0) -> list[dict[st
 def test_a_job_leaves_one_file_of_records_and_one_of_what_else_it_measured(base: Path, plain: Path) -> None:
     config = build_config(base)
     result = Store(plain).load(name(config))
-    assert {file.name for file in (plain / "jobs").iterdir()} == {f"{result.name}.parquet", f"{result.name}.json"}
+    assert {file.name for file in (plain / "jobs").iterdir() if file.suffix != ".sha256"} == {
+        f"{result.name}.parquet",
+        f"{result.name}.json",
+    }
     assert not list(plain.rglob("*.draft"))
     assert list_moments(result.records) == ["before", "memorize", "generalize"]
     asked = [
@@ -376,3 +379,46 @@ def test_a_job_that_lost_files_is_done_again(base: Path, store: Path) -> None:
         kept.outcome(undisturbed.name).unlink()
         sorted(store.glob(lost), key=lambda path: path.stat().st_mtime_ns)[-1].unlink()
         assert do_job(config, store).records == undisturbed.records, lost
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["stages/*/state.safetensors", "stages/*/history.json", "answers/*.parquet", "jobs/*.parquet", "jobs/*.json"],
+)
+def test_a_job_whose_files_are_damaged_does_that_part_again(
+    damaged: str, base: Path, store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One bit, which leaves a file that can be read."""
+    config = build_config(base)
+    undisturbed = Store(store).load(name(config))
+    if not damaged.startswith("jobs"):
+        Store(store).outcome(undisturbed.name).unlink()
+    if "state" in damaged:
+        shutil.rmtree(store / "answers")  # with them nobody needs the weights
+    for path in store.glob(damaged):
+        flip(path)
+    again = do_job(config, store)
+    assert again.records == undisturbed.records
+    assert {key: again.outcome[key] for key in ("stages", "facts")} == {
+        key: undisturbed.outcome[key] for key in ("stages", "facts")
+    }
+    assert "is damaged or not what was written there, and is made again" in caplog.text
+
+
+def test_answers_of_another_moment_in_their_place_are_found_out(base: Path, store: Path) -> None:
+    config = build_config(base)
+    undisturbed = Store(store).load(name(config))
+    Store(store).outcome(undisturbed.name).unlink()
+    first, second = sorted((store / "answers").glob("*.parquet"))[:2]
+    for suffix in ("", ".sha256"):
+        one, other = (path.with_name(path.name + suffix) for path in (first, second))
+        content = one.read_bytes(), other.read_bytes()
+        one.write_bytes(content[1])
+        other.write_bytes(content[0])
+    assert do_job(config, store).records == undisturbed.records

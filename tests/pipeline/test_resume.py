@@ -1,6 +1,7 @@
 """A run that was interrupted anywhere and resumed is the same run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,4 +149,24 @@ def test_a_run_that_was_killed_ends_the_same(label: str, finished: Finished, tmp
     assert child.returncode == -signal.SIGKILL
     assert not (place.out / "manifest.json").exists()
     do_run(finished.request, place, reporter=SilentReporter())
+    assert_same_run(place.out, finished)
+
+
+@pytest.mark.parametrize("lost", ["model", "records", "summary.json", "memorize/history.json"])
+@pytest.mark.parametrize("how", ["removed", "flipped"])
+def test_what_a_finished_run_lost_is_made_again(
+    lost: str, how: str, finished: Finished, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = finished.continue_at(tmp_path / "run")
+    shutil.copytree(finished.folder.path, place.out)
+    path = place.out / lost
+    if how == "removed":
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    else:
+        file = sorted(found for found in path.rglob("*") if found.suffix != ".md")[0] if path.is_dir() else path
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    do_run(finished.request, place, reporter=SilentReporter())
+    assert "is not as the run wrote it, and is made again" in caplog.text
     assert_same_run(place.out, finished)

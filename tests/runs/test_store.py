@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from rote.errors import RunError
-from rote.records import Record, save_records
-from rote.runs.folder import write_json
+from rote.records import Record
+from rote.runs.folder import keep_json
 from rote.runs.store import JobResult, Store, hash_content
 
 RECORD = Record(
@@ -29,9 +29,7 @@ RECORD = Record(
 
 def finish(store: Store, name: str, code: str) -> JobResult:
     """A finished job."""
-    store.records(name).parent.mkdir(parents=True, exist_ok=True)
-    save_records([RECORD], store.records(name))
-    write_json(store.outcome(name), {"code": code, "facts": 1})
+    store.keep(name, {"code": code, "facts": 1}, [RECORD])
     return JobResult(name, {"code": code, "facts": 1}, [RECORD])
 
 
@@ -65,5 +63,5 @@ def test_a_stage_is_trained_once_it_has_a_history(tmp_path: Path) -> None:
     assert not stage.is_trained
     stage.checkpoints.mkdir(parents=True)
     assert not stage.is_trained
-    write_json(stage.history, [])
+    keep_json(stage.history, [])
     assert stage.is_trained, "its weights may have been removed since"

@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "c"
 
 
-def test_nothing_is_pickled_and_only_the_newest_is_kept(tmp_path: Path) -> None:
+def test_nothing_is_pickled_and_only_the_newest_two_are_kept(tmp_path: Path) -> None:
     names: list[list[str]] = []
     run_loop(
         build_model(),
@@ -32,12 +32,14 @@ def test_nothing_is_pickled_and_only_the_newest_is_kept(tmp_path: Path) -> None:
         checkpointing=Checkpointing(tmp_path / "c", every_seconds=-1.0),
         on_progress=lambda *_: names.append([path.name for path in tmp_path.glob("c/*")]),
     )
-    assert names[1:] == [[f"step-{step:08d}"] for step in range(1, STEPS)]
+    assert [sorted(kept) for kept in names[2:]] == [
+        [f"step-{step - 1:08d}", f"step-{step:08d}"] for step in range(2, STEPS)
+    ]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".safetensors", ".json"}
-    assert len(files) == 3
-    (state,) = tmp_path.rglob("state.json")
-    assert json.loads(state.read_text())["step"] == STEPS
+    assert len(files) == 2 * 4
+    steps = {json.loads(state.read_text())["step"] for state in tmp_path.rglob("state.json")}
+    assert steps == {STEPS - 1, STEPS}
     for path in tmp_path.rglob("*.safetensors"):
         header = int.from_bytes(path.read_bytes()[:8], "little")
         assert json.loads(path.read_bytes()[8 : 8 + header])
@@ -90,6 +92,7 @@ def remove(name: str) -> Callable[[Path], None]:
 )
 def test_a_damaged_checkpoint_is_one_clear_line(folder: Path, damage: Callable[[Path], None]) -> None:
     damage(folder / f"step-{STEPS:08d}")
+    shutil.rmtree(folder / f"step-{STEPS - 1:08d}")
     with pytest.raises(RunError, match=r"step-00000005.*: is damaged or .*; delete its folder to start over") as caught:
         run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(folder))
     assert "\n" not in str(caught.value)
@@ -101,6 +104,42 @@ def test_a_damaged_checkpoint_is_one_clear_line(folder: Path, damage: Callable[[
 def test_the_checkpoint_of_another_model_is_refused(folder: Path, changes: dict[str, int]) -> None:
     with pytest.raises(RunError, match="is damaged or does not fit the model"):
         run_loop(build_model(**changes), build_plan(), build_settings(), checkpointing=Checkpointing(folder))
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    """One bit in the middle, which leaves a file that can be read."""
+
+    def damage(path: Path) -> None:
+        content = bytearray((path / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (path / name).write_bytes(content)
+
+    return damage
+
+
+def say_another_step(path: Path) -> None:
+    content = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps({**content, "step": 2}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [*(flip(name) for name in ("model.safetensors", "optimizer.safetensors", "state.json")), say_another_step],
+)
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(
+    folder: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(folder / f"step-{STEPS:08d}")
+    model, whole = build_model(seed=3), build_model()
+    run_loop(whole, build_plan(), build_settings())
+    run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder))
+    assert "step-00000005: is damaged or of other work; going on from step-00000004" in caplog.text
+    assert have_same_weights(model, copy_weights(whole))
+
+
+def test_the_checkpoints_of_other_work_are_refused(folder: Path) -> None:
+    with pytest.raises(RunError, match=r"step-00000005: is damaged or of other work; delete its folder to start over"):
+        run_loop(build_model(), build_plan(), build_settings(), checkpointing=Checkpointing(folder, owner="other"))
 
 
 @contextmanager
@@ -118,7 +157,7 @@ def test_no_space_is_one_clear_line_and_leaves_the_last_checkpoint(folder: Path)
     model = build_model(seed=4)
     with limit_files(10_000), pytest.raises(RunError, match=r"cannot be written .*free some space"):
         save_checkpoint(folder, model, build_optimizer(model, build_settings()), LoopState(6, []))
-    assert [path.name for path in folder.iterdir()] == [f"step-{STEPS:08d}"]
+    assert max(path.name for path in folder.iterdir()) == f"step-{STEPS:08d}"
     assert run_loop(model, build_plan(), build_settings(), checkpointing=Checkpointing(folder)).step == STEPS
 
 

@@ -32,12 +32,9 @@ from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folde
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import Plan, build_plan, hash_plan, name_table
 from rote.pipeline.stages import Stages, Work, make_once
-from rote.records import Record, save_records
 from rote.retention.penalty import build_retention
 from rote.retention.subjects import Asking, answer_about_subjects
 from rote.retention.texts import build_unwanted, collect_texts, encode_texts
-from rote.runs.files import replace_file
-from rote.runs.folder import write_json
 from rote.runs.manifest import collect_versions, compute_code_hash, compute_content_hash, compute_model_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store, hash_content
@@ -213,13 +210,8 @@ class Job:
         """Teach and examine, and keep what was found under a name; the weights end at the last stage or before."""
         measures = self._measure()
         outcome = {"name": name, **self._describe(measures)}
-        by_first(lambda: self._keep(name, measures.records, outcome))
+        by_first(lambda: self._store.keep(name, outcome, measures.records))
         return self._store.load(name)
-
-    def _keep(self, name: str, records: Sequence[Record], outcome: dict[str, Any]) -> None:
-        with replace_file(self._store.records(name)) as draft:
-            save_records(records, draft)
-        write_json(self._store.outcome(name), outcome)
 
     def build_questions(self) -> list[Question]:
         """The questions of every moment."""

@@ -21,7 +21,7 @@ from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import Plan, build_plan, hash_plan
 from rote.pipeline.stages import Work, make_once
 from rote.records import Record, load_records, save_records
-from rote.runs.files import replace_file
+from rote.runs.files import is_kept, keep_file, replace_file
 from rote.runs.manifest import compute_code_hash, compute_content_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import hash_content
@@ -92,7 +92,7 @@ class Measures:
         work, asked = self._work, questions or self._questions
         name = hash_content([state, moment, [asdict(question) for question in asked], compute_code_hash(_ROOMS)])
         path = work.store.answers(name)
-        if not by_first(path.is_file):
+        if not by_first(lambda: is_kept(path)):
             reach()
             with work.step(f"examine: {moment}") as advance:
                 records = examine(
@@ -102,7 +102,7 @@ class Measures:
                     batch_size=work.config.examine.batch_size,
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
-                by_first(lambda: _write_records(path, records))
+                by_first(lambda: _keep_records(path, records))
         self.records += load_records(path)
         if work.config.representations:
             self._compare_states(moment, name, reach)
@@ -218,6 +218,11 @@ def examine_model(
     if records_file:
         _write_records(records_file, records)
     return compute_summary(records)
+
+
+def _keep_records(path: Path, records: Sequence[Record]) -> None:
+    with keep_file(path) as draft:
+        save_records(records, draft)
 
 
 def _write_records(path: Path, records: Sequence[Record]) -> None:

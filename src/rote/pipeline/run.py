@@ -43,7 +43,15 @@ from rote.pipeline.report import (
 from rote.pipeline.stages import Work
 from rote.records import Record, build_frame
 from rote.runs.files import replace_file
-from rote.runs.folder import RunFolder, check_run_folder, open_run_folder, read_json, write_json
+from rote.runs.folder import (
+    RunFolder,
+    check_run_folder,
+    find_damage,
+    open_run_folder,
+    read_json,
+    write_json,
+    write_sums,
+)
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Reporter, SilentReporter
 from rote.runs.store import JobResult, Store, hash_content
@@ -160,8 +168,14 @@ def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command:
 
 
 def _is_done(folder: RunFolder) -> bool:
-    """Whether a run came to its end, by this version of the code."""
-    return folder.is_finished and read_json(folder.manifest).get("code") == compute_code_hash(ROOMS)
+    """Whether a run came to its end, by this version of the code, and all it left is there."""
+    if not folder.is_finished or not folder.sums.is_file():
+        return False
+    damaged = find_damage(folder)
+    if damaged:
+        _LOG.warning("%s: is not as the run wrote it, and is made again", damaged)
+        return False
+    return bool(read_json(folder.manifest).get("code") == compute_code_hash(ROOMS))
 
 
 def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, command: str) -> None:
@@ -192,6 +206,7 @@ def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mappi
     }
     write_cards(folder, manifest)
     write_json(folder.manifest, manifest)
+    write_sums(folder)
 
 
 def _report(folder: RunFolder) -> None:

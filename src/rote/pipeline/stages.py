@@ -25,7 +25,8 @@ from rote.models.key_tokens import check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
 from rote.pipeline.plan import Plan
 from rote.retention.penalty import Retention
-from rote.runs.folder import read_json, write_json
+from rote.runs.files import drop_file, is_kept
+from rote.runs.folder import keep_json, read_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter
 from rote.runs.store import StageFolder, Store, hash_content
@@ -68,9 +69,9 @@ class Work:
 
 def make_once(path: Path, make: Callable[[], Any]) -> Any:
     """The JSON content of a file of the store; made and kept where it is not there."""
-    if not by_first(path.is_file):
+    if not by_first(lambda: is_kept(path)):
         content = make()
-        by_first(lambda: write_json(path, content))
+        by_first(lambda: keep_json(path, content))
     return read_json(path)
 
 
@@ -102,7 +103,7 @@ class Stages:
         if not by_first(folder.state.is_file):
             return False
         with self._locked(folder):
-            if by_first(folder.state.is_file):
+            if by_first(lambda: folder.is_kept):
                 load_state(self._work.language_model.model, folder.state)
                 return True
         return False
@@ -140,7 +141,7 @@ class Stages:
         """Train one stage, or take over the weights where another process has just trained it."""
         folder.path.mkdir(parents=True, exist_ok=True)
         with self._locked(folder):
-            if by_first(folder.state.is_file):
+            if by_first(lambda: folder.is_kept):
                 load_state(self._work.language_model.model, folder.state)
                 return
             language_model, config = self._work.language_model, self._work.config
@@ -151,15 +152,19 @@ class Stages:
                     seed=config.seed,
                     retention=self._retention,
                     evaluator=_build_evaluator(self._work, stage.stop_at_recall),
-                    checkpointing=Checkpointing(folder.checkpoints, config.checkpoint_seconds, at_end=False),
+                    checkpointing=self._checkpoint(folder),
                     on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}"),
                 )
                 history = train_stage(language_model, stage, context)
             if history and keys:
                 check_keys_moved(language_model, keys, before)
-            by_first(lambda: write_json(folder.history, history))
+            by_first(lambda: keep_json(folder.history, history))
             save_state(language_model.model, folder.state)
             by_first(lambda: shutil.rmtree(folder.checkpoints, ignore_errors=True))  # with the optimizer's moments
+
+    def _checkpoint(self, folder: StageFolder) -> Checkpointing:
+        seconds, owner = self._work.config.checkpoint_seconds, folder.path.name
+        return Checkpointing(folder.checkpoints, seconds, at_end=False, owner=owner)
 
     def _count_tokens(self, stage: Stage, index: int) -> int:
         history = read_json(self._folder(index).history)
@@ -168,7 +173,7 @@ class Stages:
 
 def _remove_state(folder: StageFolder) -> None:
     with FileLock(folder.lock):  # another process may be about to load it
-        folder.state.unlink(missing_ok=True)
+        drop_file(folder.state)
 
 
 def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str:

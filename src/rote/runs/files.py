@@ -1,5 +1,7 @@
 """Writing files so that they are there whole or not at all."""
 
+import hashlib
+import logging
 import os
 import platform
 import re
@@ -15,6 +17,8 @@ from rote.errors import RunError
 
 _DISK_ERRORS = (OSError, SafetensorError)
 """What a full disk raises; safetensors wraps the system's error in its own."""
+_LOG = logging.getLogger(__name__)
+_CHUNK = 1 << 20
 _DRAFT = re.compile(r"\.([0-9a-f]{8})-([0-9]+)\.draft$")
 """How the draft of a file ends: whose it is, by machine and process."""
 
@@ -63,6 +67,53 @@ def replace_file(path: Path) -> Iterator[Path]:
         if isinstance(error, _DISK_ERRORS):
             raise _explain(path, error) from error
         raise
+
+
+@contextmanager
+def keep_file(path: Path) -> Iterator[Path]:
+    """As `replace_file`, for what is read again by `is_kept`: a file NAME.sha256 beside it says what was written."""
+    with replace_file(path) as draft:
+        yield draft
+        with replace_file(_locate_sum(path)) as note:  # there first, so that no file is ever without
+            note.write_text(compute_sum(draft, _name_kept(path)), encoding="ascii")
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a file is there as `keep_file` wrote it, under the name it was written by; one that is not is told."""
+    if not path.is_file():
+        return False
+    note = _locate_sum(path)
+    try:
+        if note.is_file() and note.read_bytes() == compute_sum(path, _name_kept(path)).encode():
+            return True
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error})") from error
+    _LOG.warning("%s: is damaged or not what was written there, and is made again", path)
+    return False
+
+
+def drop_file(path: Path) -> None:
+    """Remove a file that was kept, where it is there."""
+    path.unlink(missing_ok=True)
+    _locate_sum(path).unlink(missing_ok=True)
+
+
+def _locate_sum(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _name_kept(path: Path) -> str:
+    """A file is one of its folder: that of another stage in its place is found out."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def compute_sum(path: Path, name: str) -> str:
+    """SHA-256 over a name and the content of a file, in hexadecimal."""
+    digest = hashlib.sha256(f"{name}\0".encode())
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def remove_dead_drafts(folder: Path) -> None:

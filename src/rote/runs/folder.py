@@ -13,7 +13,8 @@ relations.json    the figures of each relation
 knowledge.json    the figures by what the model knew before
 side_effects.json what else changed
 comparison.json   other methods beside this one, where they were asked for
-manifest.json     everything needed to judge and repeat the run; written last but for the report
+manifest.json     everything needed to judge and repeat the run
+files.json        the sum of each file above, by which a damaged one is found out; written last but for the report
 report.html       for people
 """
 
@@ -24,7 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import RunError
-from rote.runs.files import replace_file
+from rote.runs.files import compute_sum, keep_file, replace_file
+
+_WEIGHTS = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class RunFolder:
         return self.path / "manifest.json"
 
     @property
+    def sums(self) -> Path:
+        """The sum of each file that was written before it."""
+        return self.path / "files.json"
+
+    @property
     def report(self) -> Path:
         """The report."""
         return self.path / "report.html"
@@ -142,19 +150,56 @@ def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> N
         raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
 
 
+def write_sums(folder: RunFolder) -> None:
+    """Write down what the files of a finished run are."""
+    write_json(folder.sums, {name: compute_sum(folder.path / name, name) for name in _list_files(folder)})
+
+
+def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
+    """The first file of a finished run that is not there as it was written; of `weights` only on demand, as they are
+    large. A run of a version that wrote no sums is taken as it is."""
+    if not folder.sums.is_file():
+        return None
+    for name, expected in read_json(folder.sums).items():
+        path = folder.path / name
+        if path.suffix == _WEIGHTS and not weights:
+            continue
+        if not path.is_file() or compute_sum(path, name) != expected:
+            return str(path)
+    return None
+
+
+def _list_files(folder: RunFolder) -> list[str]:
+    """What a run wrote, but for pages, which people may change, and for what is written later."""
+    later = (folder.sums, folder.comparison)
+    files = [path for path in folder.path.rglob("*") if path.is_file() and path not in later]
+    return sorted(path.relative_to(folder.path).as_posix() for path in files if path.suffix not in (".md", ".html"))
+
+
 def find_run_folder(path: Path) -> RunFolder:
-    """A finished run's folder. Raises `RunError` where there is none."""
+    """A finished run's folder. Raises `RunError` where there is none, or a file of it that is no weights is damaged."""
     folder = RunFolder(path)
     if not folder.identity.is_file():
         raise RunError(f"{path}: is not a run folder (it has no identity.json)")
     if not folder.is_finished:
         raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
+    damaged = find_damage(folder, weights=False)
+    if damaged:
+        raise RunError(
+            f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume"
+        )
     return folder
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all."""
     with replace_file(path) as draft:
+        draft.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def keep_json(path: Path, content: Any) -> None:
+    """Write JSON for the store, whole or not at all, with its sum."""
+    with keep_file(path) as draft:
         draft.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -7,18 +7,19 @@ texts/       what untrained models wrote, and which facts they know
 
 A name is the hash of everything that decides the content, the version of the code among it: what is there is right,
 and what is stale is not found. Only finished jobs have names without the version, so that stale results can be shown as
-what they are. Every folder may be deleted; what is missing is done again.
+what they are. Every folder may be deleted; what is missing or damaged is done again: beside each file lies its sum.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rote.records import Record, load_records
-from rote.runs.files import remove_dead_drafts
-from rote.runs.folder import read_json
+from rote.records import Record, load_records, save_records
+from rote.runs.files import is_kept, keep_file, remove_dead_drafts
+from rote.runs.folder import keep_json, read_json
 
 
 def hash_content(content: Any) -> str:
@@ -53,9 +54,14 @@ class StageFolder:
         return self.path / "lock"
 
     @property
+    def is_kept(self) -> bool:
+        """Whether the weights are there, and what was logged on the way to them."""
+        return is_kept(self.state) and is_kept(self.history)
+
+    @property
     def is_trained(self) -> bool:
         """Whether the stage came to its end once; its weights may have been removed since."""
-        return self.history.is_file()
+        return is_kept(self.history)
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,12 @@ class Store:
         """What else is kept under a name, as JSON: of the answers or the texts."""
         return self.path / kind / f"{name}.json"
 
+    def keep(self, name: str, outcome: dict[str, Any], records: Iterable[Record]) -> None:
+        """Write down a finished job."""
+        with keep_file(self.records(name)) as draft:
+            save_records(records, draft)
+        keep_json(self.outcome(name), outcome)
+
     def is_finished(self, name: str, code: str) -> bool:
         """Whether a job is finished, by the version of the code that is given."""
         return self.find_code(name) == code
@@ -100,7 +112,7 @@ class Store:
     def find_code(self, name: str) -> str | None:
         """The version of the code a job was finished by; None where it is not finished."""
         path = self.outcome(name)
-        return str(read_json(path)["code"]) if path.is_file() else None
+        return str(read_json(path)["code"]) if is_kept(path) and is_kept(self.records(name)) else None
 
     def load(self, name: str) -> JobResult:
         """Read a finished job. Raises `RunError` where it is damaged."""

@@ -3,6 +3,7 @@ last complete one behind. Tensors are safetensors, the rest is JSON; nothing is 
 """
 
 import json
+import logging
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rote.errors import RunError
-from rote.runs.files import replace_file, replace_folder
+from rote.runs.files import compute_sum, keep_file, replace_folder
 from rote.training.parallel import by_first, collect, spread_like
 
 _NAME = re.compile(r"step-(\d{8})")
+_WEIGHTS, _MOMENTS, _STATE, _SUMS = "model.safetensors", "optimizer.safetensors", "state.json", "sums.json"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,29 @@ class LoopState:
     history: list[dict[str, Any]]
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState) -> None:
-    """Write a checkpoint under `folder` and remove the older ones; of several processes, the first one writes."""
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState, *, owner: str = ""
+) -> None:
+    """Write a checkpoint under `folder` and remove all but the one before; of several processes, the first one writes.
+
+    `owner` names what is trained: the checkpoint of another is not taken for its own.
+    """
     weights, moments = collect(_list_trained(model)), collect(_list_state(optimizer))
-    by_first(lambda: _write(folder, weights, moments, state))
+    by_first(lambda: _write(folder, weights, moments, state, owner))
 
 
-def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor], state: LoopState) -> None:
+def _write(folder: Path, weights: dict[str, Tensor], moments: dict[str, Tensor], state: LoopState, owner: str) -> None:
     with replace_folder(folder / f"step-{state.step:08d}") as target:
-        save_file(weights, target / "model.safetensors")
-        save_file(moments, target / "optimizer.safetensors")
-        (target / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+        save_file(weights, target / _WEIGHTS)
+        save_file(moments, target / _MOMENTS)
+        (target / _STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
+        sums = _compute_sums(target, f"{owner}/{state.step}")
+        (target / _SUMS).write_text(json.dumps(sums), encoding="utf-8")
     _remove_older(folder)
+
+
+def _compute_sums(path: Path, owner: str) -> dict[str, str]:
+    return {name: compute_sum(path / name, f"{owner}/{name}") for name in (_WEIGHTS, _MOMENTS, _STATE)}
 
 
 def save_state(model: nn.Module, path: Path) -> None:
@@ -52,7 +66,7 @@ def save_state(model: nn.Module, path: Path) -> None:
 
 
 def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    with replace_file(path) as draft:
+    with keep_file(path) as draft:
         save_file(weights, draft)
 
 
@@ -64,20 +78,35 @@ def load_state(model: nn.Module, path: Path) -> None:
             parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
+def load_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, owner: str = ""
+) -> LoopState | None:
     """Put the newest checkpoint under `folder` into the model and the optimizer; None where there is none.
 
-    Raises `RunError` for one that is damaged or does not fit the model.
+    Where it is damaged, or of another `owner`, the one before it is taken, and that is said. Raises `RunError` where
+    that cannot be taken either, or the model is another one.
     """
     found = _list_checkpoints(folder)
     if not found:
         return None
-    path = found[-1][1]
-    load_state(model, path / "model.safetensors")
+    whole = [path for step, path in found if _is_whole(path, f"{owner}/{step}")]
+    if not whole:
+        raise RunError(f"{found[-1][1]}: is damaged or of other work; delete its folder to start over")
+    path = whole[-1]
+    if path != found[-1][1]:
+        _LOG.warning("%s: is damaged or of other work; going on from %s", found[-1][1], path.name)
+    load_state(model, path / _WEIGHTS)
     with _explaining(path):
-        _restore_state(optimizer, path / "optimizer.safetensors")
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        _restore_state(optimizer, path / _MOMENTS)
+        content = json.loads((path / _STATE).read_text(encoding="utf-8"))
         return LoopState(int(content["step"]), list(content["history"]))
+
+
+def _is_whole(path: Path, owner: str) -> bool:
+    try:
+        return bool(json.loads((path / _SUMS).read_text(encoding="utf-8")) == _compute_sums(path, owner))
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -90,7 +119,7 @@ def _explaining(path: Path) -> Iterator[None]:
 
 
 def _remove_older(folder: Path) -> None:
-    for _, path in _list_checkpoints(folder)[:-1]:
+    for _, path in _list_checkpoints(folder)[:-2]:
         shutil.rmtree(path)
 
 

@@ -69,6 +69,8 @@ class Checkpointing:
     every_seconds: float = 120.0
     at_end: bool = True
     """Whether one is written when all is done."""
+    owner: str = ""
+    """What is trained, so that nobody else's are taken for its own."""
 
 
 def run_loop(
@@ -86,7 +88,7 @@ def run_loop(
     gradient is not finite, and `RunError` for a checkpoint that is damaged or of another model.
     """
     optimizer = build_optimizer(model, settings)
-    state = load_checkpoint(checkpointing.folder, model, optimizer) if checkpointing else None
+    state = _resume(checkpointing, model, optimizer) if checkpointing else None
     step, history = (state.step, state.history) if state else (0, [])
     saved_at, saved_step = by_first(time.monotonic), state.step if state else None
     model.zero_grad()  # a run that failed may have left gradients behind
@@ -103,12 +105,20 @@ def run_loop(
         if on_progress:
             on_progress(step, plan.steps, loss)
         if checkpointing and by_first(time.monotonic) - saved_at > checkpointing.every_seconds:
-            save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
+            _save(checkpointing, model, optimizer, LoopState(step, history))
             saved_at, saved_step = by_first(time.monotonic), step
     if checkpointing and checkpointing.at_end and saved_step != step:
-        save_checkpoint(checkpointing.folder, model, optimizer, LoopState(step, history))
+        _save(checkpointing, model, optimizer, LoopState(step, history))
     model.eval()
     return LoopState(step, history)
+
+
+def _resume(checkpointing: Checkpointing, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
+    return load_checkpoint(checkpointing.folder, model, optimizer, owner=checkpointing.owner)
+
+
+def _save(checkpointing: Checkpointing, model: nn.Module, optimizer: torch.optim.Optimizer, state: LoopState) -> None:
+    save_checkpoint(checkpointing.folder, model, optimizer, state, owner=checkpointing.owner)
 
 
 def _group(plan: LoopPlan, terms: Sequence[Term]) -> list[list[Term]]:
