@@ -34,6 +34,7 @@ BAD_CHANGES: dict[str, tuple[str, str]] = {
         r"'memorize\.epochs' is wrong: write a whole number \(given: 'two'\)",
     ),
     "half an epoch": ("memorize.epochs=2.5", r"'memorize\.epochs' is wrong: write a whole number"),
+    "seed beyond 64 bits": ("seed=18446744073709551616", r"'seed' is wrong: .*less than"),
     "nothing": ("seed=", r"'seed' is wrong: .*\(given: None\)"),
     "negative": ("memorize.epochs=-1", r"greater than or equal to 0 \(given: -1\)"),
     "no learning rate": ("generalize.learning_rate=0", r"'generalize\.learning_rate' is wrong: .*greater than 0"),

@@ -207,3 +207,12 @@ def test_a_model_of_transformers_is_taught_as_it_is(saved: Path, tmp_path: Path)
     assert tokenizer.convert_tokens_to_ids("[G1]") < model.get_input_embeddings().weight.shape[0]
     save_model(wrapped, tmp_path / "model")
     assert load_model(str(tmp_path / "model")).key_tokens == {"genre": "[G1]"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(value: float, tmp_path: Path) -> None:
+    language_model = build_language_model()
+    next(language_model.model.parameters()).data[0, 0] = value
+    save_model(language_model, tmp_path / "model")
+    with pytest.raises(ModelError, match=r"its weights are damaged \(.*embed.* holds NaN or infinity\)"):
+        load_model(str(tmp_path / "model"))

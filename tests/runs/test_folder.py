@@ -1,13 +1,15 @@
 """A run folder serves one run only."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rote.errors import RunError
-from rote.runs.folder import RunFolder, find_run_folder, open_run_folder, read_json, write_json
+from rote.runs.folder import RunFolder, find_run_folder, hold, open_run_folder, read_json, write_json
 from rote.runs.manifest import compute_model_hash
 
 IDENTITY: dict[str, Any] = {
@@ -166,3 +168,20 @@ def test_a_model_is_known_by_its_files(tmp_path: Path) -> None:
     (two / "model.safetensors").write_bytes(b"other weights")
     assert compute_model_hash("one", one) != compute_model_hash("two", two)
     assert compute_model_hash("gpt2", tmp_path / "gpt2") != compute_model_hash("phi", tmp_path / "phi")
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    folder = open_run_folder(tmp_path / "run", {}, resume=True)
+    code = (
+        "import sys; from pathlib import Path; from rote.runs.folder import RunFolder, hold\n"
+        "with hold(RunFolder(Path(sys.argv[1]))): print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(folder.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=rf"process {other.pid} on .* is at work here; wait for it"), hold(folder):
+            pass
+        other.kill()
+    with hold(folder):  # one that died holds nothing
+        pass

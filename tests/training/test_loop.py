@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -277,3 +278,18 @@ def test_progress_and_evaluators_are_told_of_every_update() -> None:
     state = run_loop(build_model(), plan, build_settings(), on_progress=lambda *news: told.append(news))
     assert told == [(entry["step"], STEPS, entry["loss"]) for entry in state.history]
     assert [entry["twice"] for entry in state.history] == [2, 4, 6, 8, 10]
+
+
+def test_a_loss_that_only_grows_stops_and_keeps_an_earlier_checkpoint(tmp_path: Path) -> None:
+    settings = build_settings(learning_rate=3.0, decay_share=0, warmup_steps=0)
+    checkpointing = Checkpointing(tmp_path / "checkpoints", every_seconds=ALWAYS)
+    with pytest.raises(TrainingError, match=r"the loss rose from .* by step \d+, .*; lower the learning rate"):
+        run_loop(build_model(), build_plan(60), settings, checkpointing=checkpointing)
+    assert list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_loss_that_is_high_for_a_moment_stops_nothing() -> None:
+    def build(step: int) -> list[Term]:
+        return [replace(term, scale=term.scale * (10 if step in (4, 9, 14) else 1)) for term in build_terms(step)]
+
+    assert run_loop(build_model(), LoopPlan(20, build), build_settings()).step == 20

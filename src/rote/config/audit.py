@@ -24,7 +24,7 @@ class RepurposeConfig(PhaseConfig):
 class AuditConfig(StrictConfig):
     """What is tried on a model, and how hard."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**62)
     """Decides which facts are asked and shown, which tokens are tried and what is invented."""
     relations: tuple[str, ...] = ()
     """Relation packs (YAML files) for relations of the table that are not shipped, or with stand-ins of one's own."""

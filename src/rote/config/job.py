@@ -65,7 +65,7 @@ class TableConfig(StrictConfig):
 class Config(StrictConfig):
     """Everything that decides what a job teaches and measures."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**62)
     """Decides the facts of phase 2, the order of training, the retained texts and the questions."""
     model: str = "rote-tiny"
     """Folder or hub name of the base model."""

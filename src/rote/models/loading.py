@@ -75,9 +75,17 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     folder = (path if path.is_dir() else None) if _exists(path) else find_snapshot(source, options.revision)
     language_model = LanguageModel(model, tokenizer, source, tokenizer_folder=folder)
     _check_reading(source, tokenizer)
+    _check_finite(source, model)
     _read_keys(path, language_model)
     _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
     return language_model
+
+
+def _check_finite(source: str, model: PreTrainedModel) -> None:
+    """A weight that is no number makes every answer nothing, and a loss that blames the learning rate."""
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ModelError(f"{source}: its weights are damaged ({name} holds NaN or infinity); get the model again")
 
 
 def _read(

@@ -8,6 +8,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ from rote.runs.folder import (
     RunFolder,
     check_run_folder,
     find_damage,
+    hold,
     open_run_folder,
     read_json,
     write_json,
@@ -55,7 +57,7 @@ from rote.runs.folder import (
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Reporter, SilentReporter
 from rote.runs.store import JobResult, Store, hash_content
-from rote.training.parallel import by_first
+from rote.training.parallel import by_first, is_first_process
 
 _VERIFIED_FACTS = 50
 """Facts that are asked again of what was saved."""
@@ -181,6 +183,11 @@ def _is_done(folder: RunFolder) -> bool:
 def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, command: str) -> None:
     job = open_job(request, place.store, reporter)  # before a folder is claimed, as it may fail
     folder = by_first(lambda: open_run_folder(place.out, _identify(request), resume=place.resume))
+    with hold(folder) if is_first_process() else nullcontext():
+        _teach_here(job, folder, request, command)
+
+
+def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) -> None:
     for line in list_warnings(request.plan):  # while there is time to stop
         _LOG.warning(line)
     job.prepare()

@@ -20,14 +20,20 @@ report.html       for people
 
 import json
 import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from rote.errors import RunError
 from rote.runs.files import compute_sum, keep_file, replace_file
 
 _WEIGHTS = ".safetensors"
+_LOCK, _HOLDER = ".lock", ".holder"
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,24 @@ def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> N
         raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
 
 
+@contextmanager
+def hold(folder: RunFolder) -> Iterator[None]:
+    """Keep a run's folder for this process. Raises `RunError` where another is at work in it; one that died holds
+    nothing."""
+    lock, holder = FileLock(folder.path / _LOCK), folder.path / _HOLDER
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        other = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
+        raise RunError(f"{folder.path}: {other} is at work here; wait for it, or choose another --out") from error
+    try:
+        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
 def write_sums(folder: RunFolder) -> None:
     """Write down what the files of a finished run are."""
     write_json(folder.sums, {name: compute_sum(folder.path / name, name) for name in _list_files(folder)})
@@ -172,7 +196,8 @@ def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
 def _list_files(folder: RunFolder) -> list[str]:
     """What a run wrote, but for pages, which people may change, and for what is written later."""
     later = (folder.sums, folder.comparison)
-    files = [path for path in folder.path.rglob("*") if path.is_file() and path not in later]
+    found = (path for path in folder.path.rglob("*") if path.is_file() and path.name not in (_LOCK, _HOLDER))
+    files = [path for path in found if path not in later]
     return sorted(path.relative_to(folder.path).as_posix() for path in files if path.suffix not in (".md", ".html"))
 
 

@@ -7,10 +7,11 @@ their losses, refuses a loss or gradient that is not finite before it can touch 
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ from rote.training.parallel import add_up, by_first, count_processes, gather, ta
 Loss = Callable[[Tensor, Batch], Tensor]
 """From the logits before every label of a batch, [labels, vocabulary], and that batch to a scalar."""
 
+_LATELY = 10
+"""Updates whose loss is looked at together."""
 _LONGEST_ROW = 512
 """Tokens of a packed row at most: attention grows with the square of it, and what packing saves does not."""
 
@@ -85,7 +88,8 @@ def run_loop(
 
     Resumes from the newest checkpoint in `checkpointing.folder`. `on_progress(done, steps, loss)` is told of every
     update. The generators of torch are left as they were. Raises `TrainingError` before an update whose loss or
-    gradient is not finite, and `RunError` for a checkpoint that is damaged or of another model.
+    gradient is not finite and for a loss that only grows, and `RunError` for a checkpoint that is damaged or of another
+    model.
     """
     optimizer = build_optimizer(model, settings)
     state = _resume(checkpointing, model, optimizer) if checkpointing else None
@@ -100,7 +104,9 @@ def run_loop(
             groups = _group(plan, plan.build_terms(step))
             loss = _update(model, optimizer, groups, rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
-        history.append({"step": step, "loss": loss, "learning_rate": rate, **plan.after_step(step)})
+        history.append({"step": step, "loss": loss, "learning_rate": rate})
+        _check_loss(history)
+        history[-1] |= plan.after_step(step)
         model.train()
         if on_progress:
             on_progress(step, plan.steps, loss)
@@ -111,6 +117,17 @@ def run_loop(
         _save(checkpointing, model, optimizer, LoopState(step, history))
     model.eval()
     return LoopState(step, history)
+
+
+def _check_loss(history: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `TrainingError` where the loss has for a while been far above that of the first update."""
+    lately = [entry["loss"] for entry in history[-_LATELY:]]
+    first, now = history[0]["loss"], median(lately)
+    if len(history) > _LATELY and now > 1.5 * first + 1:
+        raise TrainingError(
+            f"the loss rose from {first:.3g} to {now:.3g} by step {len(history)}, which ruins the model; "
+            "lower the learning rate of this phase (--set memorize.learning_rate=..., or generalize's)"
+        )
 
 
 def _resume(checkpointing: Checkpointing, model: nn.Module, optimizer: torch.optim.Optimizer) -> LoopState | None:
