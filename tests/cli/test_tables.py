@@ -12,7 +12,7 @@ def test_each_step_is_set_beside_its_estimate() -> None:
         "memorize 90.0 s (estimated 80 s)",
         "examine: memorize 30.0 s (estimated 20 s)",
         "in all, this command 125.0 s",
-        "longer than estimated by +20%",
+        "of it estimated 120.0 s (estimated 100 s, off by +20%)",
     ], "the steps that were both estimated and done"
 
 

@@ -119,3 +119,12 @@ def test_attention_is_afterwards_computed_as_before() -> None:
     run_loop(model, LoopPlan(1, lambda _: [Term(build_batch(0), next_token_loss, 1.0)], pack=True), build_settings())
     assert within == ["eager"]
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_long_rows_keep_fused_attention() -> None:
+    """Its memory does not grow with the square of a row."""
+    model, within = build("Llama", {**GROUPED, "max_position_embeddings": 1024}), []
+    model.register_forward_pre_hook(lambda module, _: within.append(module.config._attn_implementation))
+    batch = collate(build_rows(0, lengths=(600, 600)), pad_id=0)
+    run_loop(model, LoopPlan(1, lambda _: [Term(batch, next_token_loss, 1.0)], pack=True), build_settings())
+    assert within == ["sdpa"]

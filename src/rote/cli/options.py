@@ -55,6 +55,7 @@ class TableFlags:
     def list_settings(self) -> Iterator[tuple[str, Any]]:
         """The settings they stand for, by dotted key."""
         yield "table.file", str(self.file) if self.file else None
+        yield "table.kind", "file" if self.file else None  # whatever table a configuration would make
         yield "table.columns", self.columns
         yield "table.merge_repeats", self.merge_repeats
         yield "table.skip_faulty", self.skip_faulty

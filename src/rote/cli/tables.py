@@ -60,7 +60,7 @@ def describe_times(durations: Mapping[str, float], estimated: Mapping[str, float
     both = [label for label in durations if label in estimated]
     wanted, took = (sum(times[label] for label in both) for times in (estimated, durations))
     if wanted:
-        yield f"  {'longer than estimated by':<30} {took / wanted - 1:+7.0%}"
+        yield f"  {'of it estimated':<30} {took:7.1f} s (estimated {wanted:.0f} s, off by {took / wanted - 1:+.0%})"
 
 
 def describe_verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:

@@ -21,10 +21,11 @@ BITS_PER_PARAMETER = (1, 2)
 """What a parameter can hold of facts seen 100 and 1,000 times (arXiv 2404.05405)."""
 _ROWS = 16
 """Prompts of the batch that is timed."""
+_MORE_ROWS = 100
 _DECODED = 3
 """Tokens that are timed after it."""
 _QUICK = 1.0
-"""Seconds: an update that took less is timed again, as the first one prepares what the next ones find ready."""
+"""Seconds: where a batch takes less, a larger one is timed."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,14 @@ class Pace:
 @torch.inference_mode()
 def time_answers(language_model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Pace:
     """How fast prompts are read and answered, from a batch of some of them, [tokens] ids each."""
+    seconds, pace = _time_batch(language_model, prompts, _ROWS)
+    return pace if seconds > _QUICK else _time_batch(language_model, prompts, _MORE_ROWS)[1]
+
+
+def _time_batch(language_model: LanguageModel, prompts: Sequence[Sequence[int]], rows: int) -> tuple[float, Pace]:
     model = language_model.model
     model.train(False)
-    batches = plan_batches([len(prompt) for prompt in prompts], _ROWS, pad=can_pad(model))
+    batches = plan_batches([len(prompt) for prompt in prompts], rows, pad=can_pad(model))
     batch = [prompts[index] for index in max(batches, key=len)]
     begin = _stop_the_clock()
     prefix = read_prompts(model, batch)
@@ -85,25 +91,23 @@ def time_answers(language_model: LanguageModel, prompts: Sequence[Sequence[int]]
     for _ in range(_DECODED):
         prefix.read(prefix.logits.argmax(dim=-1, keepdim=True))
     said = _stop_the_clock()
-    return Pace((read - begin) / (len(batch) * max(map(len, batch))), (said - read) / (len(batch) * _DECODED))
+    pace = Pace((read - begin) / (len(batch) * max(map(len, batch))), (said - read) / (len(batch) * _DECODED))
+    return said - begin, pace
 
 
 def time_update(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
     """Seconds of one update of a stage. Its learning rate is 0, so no weight is changed."""
     if not stage.examples:
         return 0.0
-    still = stage.settings.with_epochs(1).model_copy(update={"learning_rate": 0.0})
+    still = stage.settings.with_epochs(2).model_copy(update={"learning_rate": 0.0})
     one = replace(stage, examples=stage.examples[: still.batch_size], settings=still, stop_at_recall=None, finish=None)
     if retention and stage.retains:
         retention.build_terms(0)  # has the untrained model read the texts, which is done once
-    seconds = _time(language_model, one, retention)
-    return min(seconds, _time(language_model, one, retention)) if seconds < _QUICK else seconds
-
-
-def _time(language_model: LanguageModel, stage: Stage, retention: Retention | None) -> float:
-    begin = _stop_the_clock()
-    train_stage(language_model, stage, PhaseContext(retention=retention))
-    return _stop_the_clock() - begin
+    ends: list[float] = []
+    train_stage(
+        language_model, one, PhaseContext(retention=retention, on_progress=lambda *_: ends.append(_stop_the_clock()))
+    )
+    return ends[1] - ends[0]  # the first one prepares what the next ones find ready
 
 
 def _stop_the_clock() -> float:

@@ -187,6 +187,7 @@ def _load_adapters(folder: Path, options: LoadOptions, *, device: str | None) ->
     make_room_for_keys(language_model)
     language_model.model = peft.PeftModel.from_pretrained(language_model.model, folder)
     merge_adapters(language_model)
+    _check_finite(str(folder), language_model.model)
     language_model.model.train(False)
     language_model.source = str(folder)
     return language_model

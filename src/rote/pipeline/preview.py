@@ -39,6 +39,7 @@ class Estimate:
 
     seconds: Mapping[str, float]
     memory: int | None
+    fits: bool = True
 
     def without(self, labels: Container[str]) -> "Estimate":
         """The same for the steps that are not done yet."""
@@ -47,8 +48,10 @@ class Estimate:
     def describe(self) -> list[str]:
         """The lines that a person reads."""
         memory = [f"memory:     about {self.memory / 1e9:.1f} GB"] if self.memory else []
-        if not self.seconds:
+        if not self.fits:
             return [f"{line} or more, which this machine does not have; nothing was timed" for line in memory]
+        if not self.seconds:
+            return []
         steps = ", ".join(f"{label} {_format_time(seconds)}" for label, seconds in self.seconds.items())
         return [f"time:       about {_format_time(sum(self.seconds.values()))} here: {steps}", *memory]
 
@@ -65,7 +68,7 @@ def rehearse(request: JobRequest) -> tuple[list[TableCost], Estimate]:
     """
     needed, there = _count_bytes(request), measure_memory()
     if there is not None and needed > there:
-        return [], Estimate({}, needed)
+        return [], Estimate({}, needed, fits=False)
     with tempfile.TemporaryDirectory() as place:
         job = open_job(request, Store(Path(place)), SilentReporter())
         job.prepare(rehearsal=True)
@@ -81,8 +84,9 @@ def _count_bytes(request: JobRequest) -> int:
 
 def estimate(job: Job) -> Estimate:
     """What the steps of a job that is ready to begin take, by some answers and an update of each stage that are timed.
-    No weight is changed. Nothing is estimated for a model that is spread over processes."""
-    if count_processes() > 1:
+    No weight is changed. Nothing is estimated where all is trained, or for a model that is spread over processes."""
+    trained = [job.stages.is_counted(number) for number, _ in enumerate(job.teaching.stages, start=1)]
+    if count_processes() > 1 or all(trained):
         return Estimate({}, None)
     language_model, questions = job.work.language_model, job.build_questions()
     picked = questions[:: max(1, len(questions) // _SAMPLED_PROMPTS)]

@@ -162,7 +162,9 @@ def check_place(request: JobRequest, place: RunPlace) -> None:
 def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command: str = "") -> Result:
     """Do a run at its place."""
     by_first(lambda: check_place(request, place))
-    if not (place.resume and by_first(lambda: _is_done(RunFolder(place.out)))):
+    if place.resume and by_first(lambda: _is_done(RunFolder(place.out))):
+        _LOG.info("%s: is finished already; what follows is what it found and took then", place.out)
+    else:
         _teach_into(request, place, reporter, command)
     folder = open_run_folder(place.out, _identify(request), resume=True)
     by_first(lambda: _report(folder))
@@ -193,7 +195,8 @@ def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) 
     job.prepare()
     by_first(lambda: _write_inputs(folder, request.plan, job))
     estimated = estimate(job).without(job.work.seconds)
-    _LOG.info("\n".join(estimated.describe()))
+    for line in estimated.describe():
+        _LOG.info(line)
     result = job.finish(name_job(request))
     job.reach_end()
     made = {"saved": _save(job, folder, request.loading), "command": command, "estimated": estimated.seconds}

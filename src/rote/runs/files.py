@@ -83,8 +83,10 @@ def is_kept(path: Path) -> bool:
     if not path.is_file():
         return False
     note = _locate_sum(path)
+    if not note.is_file():  # of a version that wrote none
+        return False
     try:
-        if note.is_file() and note.read_bytes() == compute_sum(path, _name_kept(path)).encode():
+        if note.read_bytes() == compute_sum(path, _name_kept(path)).encode():
             return True
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -142,7 +142,8 @@ def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> Ru
 
 
 def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> None:
-    """Raise `RunError` when a folder holds something else than a run, another run, or the same run without `resume`."""
+    """Raise `RunError` when a folder holds something else than a run, another run, the same run without `resume`, or a
+    run that another process is at work on."""
     folder = RunFolder(path)
     if _is_free(path):
         return
@@ -152,6 +153,7 @@ def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> N
     difference = _first_difference(found, identity)
     if difference:
         raise RunError(f"{path}: holds another run ({difference}); choose another --out")
+    _check_unheld(folder)  # what another process is doing now matters more than what it has done
     if not resume:
         raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
 
@@ -174,6 +176,12 @@ def hold(folder: RunFolder) -> Iterator[None]:
         lock.release()
 
 
+def _check_unheld(folder: RunFolder) -> None:
+    if (folder.path / _LOCK).is_file():
+        with hold(folder):
+            pass
+
+
 def write_sums(folder: RunFolder) -> None:
     """Write down what the files of a finished run are."""
     write_json(folder.sums, {name: compute_sum(folder.path / name, name) for name in _list_files(folder)})
@@ -194,11 +202,12 @@ def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
 
 
 def _list_files(folder: RunFolder) -> list[str]:
-    """What a run wrote, but for pages, which people may change, and for what is written later."""
-    later = (folder.sums, folder.comparison)
-    found = (path for path in folder.path.rglob("*") if path.is_file() and path.name not in (_LOCK, _HOLDER))
-    files = [path for path in found if path not in later]
-    return sorted(path.relative_to(folder.path).as_posix() for path in files if path.suffix not in (".md", ".html"))
+    """What a run wrote, but for pages, which people may change, and for what is written later; nothing of others."""
+    own = [folder.identity, folder.config, folder.table, folder.retained, folder.knowledge, folder.side_effects]
+    own += [folder.summary, folder.relations, folder.manifest, *folder.path.glob("*/history.json")]
+    for place in (folder.path / "records", folder.model, folder.adapter):
+        own += [path for path in place.rglob("*") if path.suffix != ".md"]
+    return sorted(path.relative_to(folder.path).as_posix() for path in own if path.is_file())
 
 
 def find_run_folder(path: Path) -> RunFolder:
@@ -207,6 +216,7 @@ def find_run_folder(path: Path) -> RunFolder:
     if not folder.identity.is_file():
         raise RunError(f"{path}: is not a run folder (it has no identity.json)")
     if not folder.is_finished:
+        _check_unheld(folder)
         raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
     damaged = find_damage(folder, weights=False)
     if damaged:

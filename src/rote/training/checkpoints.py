@@ -86,20 +86,25 @@ def load_checkpoint(
     Where it is damaged, or of another `owner`, the one before it is taken, and that is said. Raises `RunError` where
     that cannot be taken either, or the model is another one.
     """
-    found = _list_checkpoints(folder)
-    if not found:
+    newest, path = by_first(lambda: _choose(folder, owner))
+    if newest is None:
         return None
-    whole = [path for step, path in found if _is_whole(path, f"{owner}/{step}")]
-    if not whole:
-        raise RunError(f"{found[-1][1]}: is damaged or of other work; delete its folder to start over")
-    path = whole[-1]
-    if path != found[-1][1]:
-        _LOG.warning("%s: is damaged or of other work; going on from %s", found[-1][1], path.name)
+    if path is None:
+        raise RunError(f"{newest}: is damaged or of other work; delete its folder to start over")
+    if path != newest:
+        _LOG.warning("%s: is damaged or of other work; going on from %s", newest, path.name)
     load_state(model, path / _WEIGHTS)
     with _explaining(path):
         _restore_state(optimizer, path / _MOMENTS)
         content = json.loads((path / _STATE).read_text(encoding="utf-8"))
         return LoopState(int(content["step"]), list(content["history"]))
+
+
+def _choose(folder: Path, owner: str) -> tuple[Path | None, Path | None]:
+    """The newest checkpoint, and the newest that is whole."""
+    found = _list_checkpoints(folder)
+    whole = [path for step, path in found if _is_whole(path, f"{owner}/{step}")]
+    return (found[-1][1] if found else None), (whole[-1] if whole else None)
 
 
 def _is_whole(path: Path, owner: str) -> bool:

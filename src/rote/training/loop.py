@@ -100,7 +100,7 @@ def run_loop(
     while step < plan.steps and not plan.should_stop(history):
         rate = compute_learning_rate(settings, step, plan.steps)
         seed = random.Random(f"step/{plan.seed}/{step}").getrandbits(63)  # so it is the same when resumed
-        with seeded(seed), plain_attention(model) if plan.pack else nullcontext():
+        with seeded(seed):
             groups = _group(plan, plan.build_terms(step))
             loss = _update(model, optimizer, groups, rate=rate, clip_norm=settings.clip_norm, step=step)
         step += 1
@@ -120,10 +120,10 @@ def run_loop(
 
 
 def _check_loss(history: Sequence[Mapping[str, Any]]) -> None:
-    """Raise `TrainingError` where the loss has for a while been far above that of the first update."""
+    """Raise `TrainingError` where the loss has for a while been far above the highest of the first updates."""
     lately = [entry["loss"] for entry in history[-_LATELY:]]
-    first, now = history[0]["loss"], median(lately)
-    if len(history) > _LATELY and now > 1.5 * first + 1:
+    first, now = max(entry["loss"] for entry in history[:_LATELY]), median(lately)
+    if len(history) >= 2 * _LATELY and now > 1.5 * first + 1:
         raise TrainingError(
             f"the loss rose from {first:.3g} to {now:.3g} by step {len(history)}, which ruins the model; "
             "lower the learning rate of this phase (--set memorize.learning_rate=..., or generalize's)"
@@ -188,9 +188,11 @@ def _update(
     device = next(model.parameters()).device
     losses = []
     for terms in groups:
-        with autocast(device):
-            loss = compute_loss(model, terms)
-        torch.autograd.backward(loss * count_processes())  # gradients are averaged over the processes
+        is_short = all(term.batch.input_ids.shape[1] <= _LONGEST_ROW for term in terms)
+        with plain_attention(model) if is_short else nullcontext():
+            with autocast(device):
+                loss = compute_loss(model, terms)
+            torch.autograd.backward(loss * count_processes())  # gradients are averaged over the processes
         losses.append(loss.detach())
     total = float(add_up(torch.stack(losses).sum()))
     norm = float(gather(nn.utils.clip_grad_norm_(model.parameters(), clip_norm)))
