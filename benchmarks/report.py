@@ -15,6 +15,7 @@ from rote.report.drawing import draw_line, draw_mark, draw_text, draw_whisker, w
 
 _PACKAGES = ("torch", "transformers", "trl", "accelerate", "lm_eval")
 _MOST = 2.0
+"""The highest cost that is drawn."""
 _LABELS, _PLOT, _MARGIN, _ROW = 450.0, 420.0, 40.0, 24.0
 _STYLE = """
 svg { font: 12px sans-serif; background: #fff; } .end { text-anchor: end; } .middle { text-anchor: middle; }

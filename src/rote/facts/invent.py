@@ -23,6 +23,7 @@ from rote.facts.shipped import FICTIONAL_SEED
 _RESERVED_ONE_IN = 4
 _MAX_TRIES_PER_NAME = 2_000
 _PIECE = 6
+"""Letters of the pieces by which a name is found in others."""
 
 Namer = Callable[[random.Random], str]
 
