@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 import torch
+from tests.methods.conftest import build_language_model
 from tests.training.conftest import VOCABULARY, build_model, build_rows, build_settings, copy_weights, have_same_weights
 from tests.training.test_packing import KINDS, build
 from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
 
 from rote.encoding.example import IGNORE, Batch, collate
-from rote.retention.teacher import Teacher
+from rote.models.frozen_tables import freeze_tables
+from rote.models.key_tokens import add_key_tokens
+from rote.retention.teacher import Teacher, _Divergence
 from rote.training.loop import LoopPlan, Term, run_loop
 from rote.training.losses import predict_labelled
 
@@ -83,6 +86,46 @@ def test_packed_texts_are_held_as_they_are_in_rows_of_their_own() -> None:
     batch = build_batch(teacher)
     apart, packed = (hold(teacher, model, item) for item in (batch, batch.pack()))
     assert packed == pytest.approx(apart, rel=1e-4)
+
+
+@pytest.mark.parametrize("is_added", [True, False])
+def test_a_frozen_head_is_shared_and_says_what_the_untrained_model_said(is_added: bool) -> None:
+    """Though the row of the key token is trained, be it added or one that the model had."""
+    language_model = build_language_model(tie_word_embeddings=True)
+    model: Any = language_model.model
+    was, teacher = copy.deepcopy(model).eval(), Teacher(model, TEXTS)
+    if is_added:
+        add_key_tokens(language_model, ("mother",))
+    else:
+        language_model.key_tokens["mother"] = str(language_model.tokenizer.convert_ids_to_tokens(TEXTS[0][2]))
+    freeze_tables(language_model)
+    batch = build_batch(teacher)
+    with torch.no_grad():
+        model.get_input_embeddings().key_rows += 1.0
+        model.model.layers[0].mlp.down_proj.weight.mul_(20.0)
+        found, vocabulary = hold(teacher, model.eval(), batch), was.config.vocab_size
+        given = [model(torch.tensor([TEXTS[i]])).logits[0, :-1, :vocabulary].log_softmax(-1) for i in (0, 3, 5)]
+        wanted = [was(torch.tensor([TEXTS[i]])).logits[0, :-1].log_softmax(-1) for i in (0, 3, 5)]
+    expected = sum(float((w.exp() * (w - g)).sum()) for w, g in zip(wanted, given, strict=True))
+    assert found == pytest.approx(expected, rel=1e-3)
+    assert found > 1e-2
+    owned = {id(weight) for weight in model.parameters()}
+    head = teacher._head
+    assert head is not None
+    assert all(id(weight) in owned for weight in head.module.parameters())
+
+
+def test_the_gradient_is_that_of_the_divergence_written_out() -> None:
+    torch.manual_seed(0)
+    logits, wanted = torch.randn(21, 9, requires_grad=True), torch.randn(21, 7)
+    plain = torch.nn.functional.kl_div(
+        logits[:, :7].log_softmax(-1), wanted.log_softmax(-1), log_target=True, reduction="sum"
+    )
+    for scale in (1.0, 0.3):
+        (expected,) = torch.autograd.grad(plain * scale, logits, retain_graph=True)
+        found = _Divergence.apply(logits, wanted)
+        assert float(found.detach()) == pytest.approx(float(plain.detach()), rel=1e-5)
+        assert torch.allclose(torch.autograd.grad(found * scale, logits)[0], expected, atol=1e-6)
 
 
 def test_added_rows_are_left_out_of_both_sides() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from rote.models.key_tokens import find_key_tables, get_key_ids
 from rote.models.language_model import LanguageModel
@@ -40,6 +41,13 @@ def release_tables(language_model: LanguageModel) -> None:
         del module.handles, module.key_rows, module.key_ids
     for table in find_key_tables(language_model):
         table.requires_grad_(True)
+
+
+def find_trained_rows(model: PreTrainedModel) -> Tensor | None:
+    """The rows of the vocabulary that are trained though the embeddings are frozen, [rows]; None where they are not
+    frozen by `freeze_tables`."""
+    module: Any = model.get_input_embeddings()
+    return module.key_ids if hasattr(module, _ROWS) else None
 
 
 def _train_rows(module: Any, ids: Tensor) -> None:
