@@ -84,6 +84,27 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, resume: bool) -
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_whose_run_was_killed_as_it_claimed_it_is_free(tmp_path: Path, resume: bool) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from rote.runs import files, folder\n"
+        "files._flush = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "folder.open_run_folder(Path(sys.argv[1]), {}, resume=False)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "mine")], check=False).returncode == -9
+    (draft,) = (tmp_path / "mine").iterdir()
+    assert draft.suffix == ".draft"
+    folder = open_run_folder(tmp_path / "mine", IDENTITY, resume=resume)
+    assert [path.name for path in folder.path.iterdir()] == ["identity.json"]
+
+
+@pytest.mark.parametrize("name", ["thesis.txt.00000000-1.draft", "identity.json.draft"])
+def test_a_draft_of_somebody_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("years of work")
+    with pytest.raises(RunError, match="is not empty and not a run folder"):
+        open_run_folder(tmp_path, IDENTITY, resume=True)
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "mine"
     path.write_text("a file")

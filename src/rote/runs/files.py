@@ -118,6 +118,11 @@ def compute_sum(path: Path, name: str) -> str:
     return digest.hexdigest()
 
 
+def is_draft(path: Path, *, of: Path) -> bool:
+    """Whether a file is what a process was about to put in the place of another one, whoever's process it was."""
+    return path.name.startswith(f"{of.name}.") and _DRAFT.search(path.name) is not None
+
+
 def remove_dead_drafts(folder: Path) -> None:
     """Remove the drafts of files that killed processes of this machine left in a folder."""
     for draft in folder.glob("*.draft"):

@@ -30,7 +30,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rote.errors import RunError
-from rote.runs.files import compute_sum, keep_file, replace_file
+from rote.runs.files import compute_sum, is_draft, keep_file, replace_file
 
 _WEIGHTS = ".safetensors"
 _LOCK, _HOLDER = ".lock", ".holder"
@@ -251,7 +251,8 @@ def _is_free(path: Path) -> bool:
         if path.exists() and not path.is_dir():
             raise RunError(f"{path}: is a file; --out takes a folder")
         if path.exists():
-            return not any(path.iterdir())
+            # A run that was killed as it claimed the folder leaves no more than that.
+            return all(is_draft(entry, of=RunFolder(path).identity) for entry in path.iterdir())
         _check_parent(path)
         return True
     except OSError as error:  # no permission to look, a name too long
