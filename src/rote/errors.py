@@ -54,6 +54,11 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def shorten(text: str, limit: int = 60) -> str:
+    """A text in quotes for a message: on one line, with nothing invisible, and not longer than a glance."""
+    return repr(text if len(text) <= limit else f"{text[: limit - 3]}...")
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Of some names, of which there must be one at least, the one most like a name that is unknown."""
     return difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)[0]

@@ -1,5 +1,6 @@
 """Reading settings: what is refused, and how the message helps."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,16 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "unknown key": (b"memorise:\n  epochs: 3\n", r"unknown setting 'memorise'; the nearest is 'memorize'"),
     "unknown nested key": (b"retain:\n  text: 3\n", r"unknown setting 'retain\.text'; the nearest is 'retain\.texts'"),
     "key that is a number": (b"1: 2\n", r"unknown setting '1'|the setting '1' is wrong"),
+    "key twice": (b"seed: 1\nmodel: m\nseed: 2\n", r"\(line 3: the key 'seed' stands twice; keep one of them\)"),
+    "nested key twice": (b"retain: {texts: 1, texts: 2}", r"line 1: the key 'texts' stands twice"),
+    "nested without measure": (b"[" * 20_000, r"\(it is nested without measure; write plain keys and values\)"),
+    "too large": (b"#" * 1_000_001, r"\(it is larger than 1,000,000 bytes; make it smaller\)"),
+    "aliases of aliases": (
+        b"a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + b"".join(b"%c: &%c [%s]\n" % (n, n, b", ".join([b"*%c" % (n - 1)] * 9)) for n in range(98, 107)),
+        r"line \d+: holds more than 100,000 values; write it without aliases",
+    ),
+    "an alias of itself": (b"method_settings: &a {b: *a}", r"holds more than 100,000 values"),
     "out of range": (b"retain: {tokens: 1}", r"'retain\.tokens' is wrong: .*\(given: 1\)"),
 }
 
@@ -68,6 +79,37 @@ def test_bad_change(change: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(Config, changes=[change])
     assert "\n" not in str(caught.value)
+
+
+def test_a_value_without_measure() -> None:
+    with pytest.raises(ConfigError, match=r"the value is not valid YAML \(it is nested without measure") as caught:
+        load_config(Config, changes=["seed=" + "[" * 20_000])
+    assert len(str(caught.value)) < 300
+
+
+def test_a_large_value_is_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="the setting 'seed' is wrong") as caught:
+        load_config(Config, changes=[f"seed={'x' * 100_000}"])
+    assert len(str(caught.value)) < 300
+
+
+def test_aliases_and_merged_mappings_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(
+        "memorize: {epochs: 3}\nmethod_settings: {inner: &b {<<: &a {x: 1, y: 1}, x: 2}, outer: {<<: *b}}\n"
+    )
+    assert load_config(Config, path).method_settings == {"inner": {"x": 2, "y": 1}, "outer": {"x": 2, "y": 1}}
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe", "folder"])
+def test_what_may_have_no_end_is_not_read(tmp_path: Path, place: str) -> None:
+    path = tmp_path / place
+    if place == "pipe":
+        os.mkfifo(path)
+    elif place == "folder":
+        path.mkdir()
+    with pytest.raises(ConfigError, match=r": cannot be read as YAML \(it is no regular file; write the text to one\)"):
+        load_config(Config, path)
 
 
 @pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())

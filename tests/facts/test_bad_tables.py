@@ -40,6 +40,12 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "column twice": ("t.csv", "subject,relation,object,object\nA,r,B,C\n", r"the column 'object' occurs twice"),
     "empty subject": ("t.csv", HEAD + ",mother,Cody Ross\n", r"row 2, column 'subject': is missing or empty; write"),
     "blank relation": ("t.csv", HEAD + ROW + "A, ,B\n", r"row 3, column 'relation': is missing or empty"),
+    "relation above": ("t.csv", HEAD + "A,..,B\n", r"row 2, column 'relation': '\.\.' is a place in a file system"),
+    "long relation": (
+        "t.csv",
+        HEAD + f"A,{'r' * 201},B\n",
+        r"column 'relation': 'rrr.*' is longer than 200 characters",
+    ),
     "missing cell": ("t.csv", HEAD + "A,r\n", r"row 2, column 'object': is missing or empty"),
     "empty object in a list": ("t.csv", HEAD + "A,r,B||C\n", r"row 2, column 'object': is missing or empty"),
     "invisible subject": ("t.csv", HEAD + "\u200b\u2060,r,B\n", r"column 'subject': is missing or empty"),

@@ -142,6 +142,13 @@ def test_separators_are_read(tmp_path: Path) -> None:
             "relation: r\nprompts: {en: {trainig: ['{subject} is']}}\n",
             "wrong at 'prompts: en: trainig'",
         ),
+        ("relation: r\nrelation: s\nprompts: {}\n", "(line 2: the key 'relation' stands twice; keep one of them)"),
+        ("relation: ''\nprompts: {en: {training: ['{subject} is']}}\n", "wrong at 'relation': is missing or empty"),
+        ("relation: ..\nprompts: {en: {training: ['{subject} is']}}\n", "'..' is a place in a file system; write a"),
+        ("relation: ../../x\nprompts: {en: {training: ['{subject} is']}}\n", "'../../x' holds a '/'"),
+        (f"relation: {'x' * 900_000}\nprompts: {{en: {{training: ['{{subject}} is']}}}}\n", "longer than 200 char"),
+        ("relation: r\nprompts: " + "[" * 20_000, "(it is nested without measure"),
+        ("#" * 1_000_001, "(it is larger than 1,000,000 bytes; make it smaller)"),
         ("relation: r\nprompts: {en: {training: ['Who is it?']}}\n", "must contain {subject} exactly once"),
         ("relation: r\nprompts: {en: {training: ['{subject} or {subject}']}}\n", "must contain {subject} exactly once"),
     ],
@@ -153,10 +160,11 @@ def test_a_bad_pack_is_refused(tmp_path: Path, content: str, message: str) -> No
         load_relation(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_missing_pack_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match="cannot be read as a relation pack"):
+    with pytest.raises(TemplateError, match=r"cannot be read as a relation pack \(.*No such file.*\)$"):
         load_relation(tmp_path / "none.yaml")
 
 

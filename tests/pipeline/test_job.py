@@ -183,12 +183,25 @@ def test_an_unknown_method_is_refused_before_anything_is_loaded(
         ({"retain": {"subjects": 1}}, r"retain\.subjects=1: only answers that come twice are held"),
         ({"retain": {"texts": 1, "file": "none.txt"}}, r"none\.txt: there is no such text file \(--set retain\.file\)"),
         ({"side_effects": {"text": "none.txt"}}, r"none\.txt: there is no such text file .*side_effects\.text"),
+        (
+            {"retain": {"texts": 1, "file": "/dev/zero"}},
+            r"\(--set retain\.file\): it is no regular file; write the text",
+        ),
+        ({"side_effects": {"text": "/dev/zero"}}, r"\(--set side_effects\.text\): it is no regular file"),
         ({"method_settings": {"depth": 3}}, "takes no settings of its own"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], message: str, base: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         build_request(build_config(base, changes))
+
+
+def test_a_text_file_that_would_fill_the_memory_is_refused(base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    with path.open("wb") as file:
+        file.truncate(2**33)  # a hole: takes no room on the disk
+    with pytest.raises(ConfigError, match=r"texts\.txt: .*\(--set retain\.file\): it is larger than 50,000,000 bytes"):
+        build_request(build_config(base, retain={"texts": 1, "file": str(path)}))
 
 
 def test_training_tokens_scale_the_epochs_of_any_method(base: Path, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from rote.cli.sweep import sweep
 from rote.errors import RoteError
 from rote.version import __version__
 
+_LONGEST_LINE = 2_000
+"""Characters of a message at most, whatever text of a file stands in it."""
 _INTERRUPTED = 130
 """The exit code typer leaves with after Ctrl-C."""
 
@@ -89,7 +91,9 @@ def main() -> None:
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    print(f"rote: {message}", file=sys.stderr)
+    half = _LONGEST_LINE // 2  # what is wrong stands at the begin, the remedy at the end
+    line = message if len(message) <= _LONGEST_LINE else f"{message[:half]} ... {message[-half:]}"
+    print(f"rote: {line}", file=sys.stderr)
     sys.exit(code)
 
 

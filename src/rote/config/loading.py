@@ -1,5 +1,6 @@
 """Reading a configuration: a YAML file, changed by `key=value` pairs, checked as a whole."""
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError, explain_yaml, nearest
+from rote.text_files import MAX_SETTINGS_BYTES, load_yaml, read_text
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 PRESETS = Path(__file__).parent / "presets"
@@ -53,11 +55,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists() and preset.is_file():
         path = preset
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(read_text(path, limit=MAX_SETTINGS_BYTES))
     except FileNotFoundError as error:
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
         raise ConfigError(f"{path}: there is no such file or preset (--config); presets: {presets}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({explain_yaml(error)})") from error
     if content is None:
         return {}
@@ -82,9 +84,9 @@ def read_pair(change: str) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"--set {change}: must look like key=value, such as --set memorize.epochs=6")
     try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {change}: the value is not valid YAML") from error
+        return key, load_yaml(value)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"--set {change[:100]}: the value is not valid YAML ({explain_yaml(error)})") from error
 
 
 def apply_setting(content: dict[str, Any], key: str, value: Any) -> None:
@@ -118,7 +120,7 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
         return f"the setting {key!r} is missing"
     if first["type"] != "extra_forbidden":
         reason = _REASONS.get(first["type"], first["msg"].lower())
-        return f"the setting {key!r} is wrong: {reason} (given: {first['input']!r})"
+        return f"the setting {key!r} is wrong: {reason} (given: {reprlib.repr(first['input'])})"
     known = _list_keys(kind)
     return f"unknown setting {key!r}; the nearest is {nearest(key, known)!r}"
 

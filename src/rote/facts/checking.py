@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from rote.errors import TableError, TemplateError
+from rote.errors import TableError, TemplateError, shorten
 from rote.facts.fact import Fact, FactTable
 from rote.facts.names import has_words, normalize, normalize_name
 from rote.facts.relation import PromptTemplate, Relation
@@ -64,11 +64,6 @@ def check_table(table: FactTable, relations: Mapping[str, Relation]) -> None:
         fault = find_fault(fact) or find_leak(fact, relations[fact.relation])
         if fault:
             raise TableError(f"the fact {shorten(fact.id)}: {fault}")
-
-
-def shorten(text: str, limit: int = 60) -> str:
-    """A text in quotes for a message: on one line, with nothing invisible, and not longer than a glance."""
-    return repr(text if len(text) <= limit else f"{text[: limit - 3]}...")
 
 
 @cache

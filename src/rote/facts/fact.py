@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from rote.errors import TableError
+from rote.errors import TableError, shorten
 
+MAX_RELATION_CHARACTERS = 200
+"""Of the name of a relation, which stands in figures, file names and messages."""
 _SEPARATOR = " | "
 
 
@@ -138,3 +141,24 @@ class FactTable:
             [fact.subject, fact.relation, [[item.name, *item.aliases] for item in fact.objects]] for fact in self.facts
         ]
         return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+
+def find_name_fault(text: str) -> str | None:
+    """What makes a text no name, with the remedy; None when nothing does."""
+    kinds = {unicodedata.category(character) for character in text}
+    if kinds & {"Cc", "Cs", "Zl", "Zp"}:
+        return f"{shorten(text)} holds a line break or another control character; remove it"
+    if all(kind[0] in "CZ" for kind in kinds):
+        return "is missing or empty; write a value, or leave out what it belongs to"
+    return None
+
+
+def find_relation_fault(name: str) -> str | None:
+    """What makes a name none for a relation, with the remedy; None when nothing does."""
+    if "/" in name:
+        return f"{shorten(name)} holds a '/', which separates relation and subject in reports; leave it out"
+    if name and not name.strip("."):
+        return f"{shorten(name)} is a place in a file system; write a word"
+    if len(name) > MAX_RELATION_CHARACTERS:
+        return f"{shorten(name)} is longer than {MAX_RELATION_CHARACTERS} characters; write a word or two"
+    return find_name_fault(name)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rote.facts.checking import explain_unknown, find_leak, shorten
+from rote.errors import shorten
+from rote.facts.checking import explain_unknown, find_leak
 from rote.facts.counterfactual import DISTRACTORS
 from rote.facts.fact import Fact
 from rote.facts.files import Finding, Place

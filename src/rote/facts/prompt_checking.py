@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rote.facts.checking import shorten
+from rote.errors import shorten
 from rote.facts.files import Finding
 from rote.facts.names import normalize
 from rote.facts.relation import LANGUAGES, TRAINING_LANGUAGE, PromptTemplate, Relation, load_relation

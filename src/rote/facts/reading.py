@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import TableError, TemplateError
-from rote.facts.checking import check_table, find_fault, find_leak, shorten
+from rote.errors import TableError, TemplateError, shorten
+from rote.facts.checking import check_table, find_fault, find_leak
 from rote.facts.fact import PROVENANCE, Fact, FactTable
 from rote.facts.files import SUFFIXES, Finding, Place, check_file, read_arrow_rows, read_lines
 from rote.facts.names import squeeze

@@ -16,10 +16,11 @@ from typing import Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rote.errors import TemplateError, explain_yaml, nearest
-from rote.facts.fact import Fact
+from rote.errors import TemplateError, explain_yaml, nearest, shorten
+from rote.facts.fact import Fact, find_relation_fault
 from rote.facts.names import normalize
 from rote.facts.shipped import load_world
+from rote.text_files import MAX_SETTINGS_BYTES, load_yaml, read_text
 
 PromptSet = Literal["training", "held_out", "control"]
 PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
@@ -40,6 +41,7 @@ INJECTED_RELATIONS = ("author", "capital", "educated_at", "genre", "mother")
 """The five relations of the paper; the other shipped packs belong to the embedded model's world."""
 
 SUBJECT = "{subject}"
+_GRAMMAR_ERRORS = (yaml.parser.ParserError, yaml.scanner.ScannerError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +162,24 @@ def load_relation(path: Path) -> Relation:
 
 def _read_pack(path: Path) -> _Pack:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TemplateError(
-            f"{path}: cannot be read as a relation pack ({explain_yaml(error)}); quote a prompt that begins with {{"
-        ) from error
+        data = load_yaml(read_text(path, limit=MAX_SETTINGS_BYTES))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        remedy = "; quote a prompt that begins with {" if isinstance(error, _GRAMMAR_ERRORS) else ""
+        raise TemplateError(f"{path}: cannot be read as a relation pack ({explain_yaml(error)}){remedy}") from error
     if not isinstance(data, dict) or not {"relation", "prompts"} <= data.keys():
         raise TemplateError(f"{path}: a relation pack needs the keys 'relation' and 'prompts' (see docs/tables.md)")
     try:
-        return _Pack.model_validate(data)
+        pack = _Pack.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ": ".join(str(part) for part in first["loc"] if part != "[key]")
-        raise TemplateError(f"{path}: wrong at {place!r}: {first['msg'].lower()} (see docs/tables.md)") from error
+        raise TemplateError(
+            f"{path}: wrong at {shorten(place)}: {first['msg'].lower()} (see docs/tables.md)"
+        ) from error
+    fault = find_relation_fault(pack.relation)
+    if fault:
+        raise TemplateError(f"{path}: wrong at 'relation': {fault}")
+    return pack
 
 
 def _build_templates(path: Path, pack: _Pack) -> Iterator[PromptTemplate]:
@@ -180,7 +187,7 @@ def _build_templates(path: Path, pack: _Pack) -> Iterator[PromptTemplate]:
         for prompt_set, texts in (sets or {}).items():
             for text in texts or ():  # an empty place of the scaffold
                 if text.count(SUBJECT) != 1:
-                    raise TemplateError(f"{path}: the template {text!r} must contain {SUBJECT} exactly once")
+                    raise TemplateError(f"{path}: the template {shorten(text)} must contain {SUBJECT} exactly once")
                 separator = pack.separators.get(language, " ")
                 yield PromptTemplate(pack.relation, text, prompt_set, language, separator)
 

@@ -3,15 +3,13 @@
 import csv
 import difflib
 import json
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import TableError, nearest
-from rote.facts.checking import shorten
-from rote.facts.fact import PROVENANCE, Fact, FactObject, build_provenance
+from rote.errors import TableError, nearest, shorten
+from rote.facts.fact import PROVENANCE, Fact, FactObject, build_provenance, find_name_fault, find_relation_fault
 from rote.facts.files import Finding, Line, Place
 
 COLUMNS = ("subject", "relation", "object")
@@ -283,16 +281,15 @@ def _check_name(place: Place, value: object) -> str:
     if not isinstance(value, str):
         raise place.error(f"is {_name_type(value)}; write a string")
     text = value.strip()
-    kinds = {unicodedata.category(character) for character in text}
-    if kinds & {"Cc", "Cs", "Zl", "Zp"}:
-        raise place.error(f"{shorten(text)} holds a line break or another control character; remove it")
-    if all(kind[0] in "CZ" for kind in kinds):
-        raise place.error("is missing or empty; write a value or delete the row")
+    fault = find_name_fault(text)
+    if fault:
+        raise place.error(fault)
     return text
 
 
 def _check_relation(place: Place, value: object) -> str:
     name = _check_name(place, value)
-    if "/" in name:
-        raise place.error(f"{shorten(name)} holds a '/', which separates relation and subject in reports; leave it out")
+    fault = find_relation_fault(name)
+    if fault:
+        raise place.error(fault)
     return name

@@ -38,6 +38,7 @@ from rote.retention.texts import build_unwanted, collect_texts, encode_texts
 from rote.runs.manifest import collect_versions, compute_code_hash, compute_content_hash, compute_model_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store, hash_content
+from rote.text_files import MAX_TEXT_BYTES, read_text
 from rote.training.losses import can_pack
 from rote.training.parallel import by_first, collect_model, count_processes, load_spread
 
@@ -94,12 +95,14 @@ def check_settings(config: Config) -> None:
 
 
 def _check_text(path: Path, key: str) -> None:
-    if not path.is_file():
-        raise ConfigError(f"{path}: there is no such text file (--set {key})")
     try:
-        path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        read_text(path, limit=MAX_TEXT_BYTES)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such text file (--set {key})") from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}); save it as UTF-8 (--set {key})") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read (--set {key}): {error}") from error
 
 
 def build_identity(request: JobRequest) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rote.version import __version__
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "pyarrow")
 _SOURCES = Path(__file__).parents[1]
+_PIECE = 1 << 20
 _DATA = (".yaml", ".csv", ".txt")
 """Files beside the code that decide as much as it does."""
 
@@ -59,12 +60,20 @@ def find_snapshot(name: str, revision: str | None = None) -> Path | None:
 
 def compute_content_hash(path: Path) -> str:
     """A hash of a file, or of all files below a folder and their names; what Python compiles there does not count."""
-    if not path.is_dir():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
     content = hashlib.sha256()
+    if not path.is_dir():
+        _feed(content, path)
+        return content.hexdigest()
     for file in sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
-        content.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
+        content.update(f"{file.relative_to(path)}\0".encode())
+        _feed(content, file)
     return content.hexdigest()
+
+
+def _feed(digest: "hashlib._Hash", path: Path) -> None:
+    with path.open("rb") as file:  # piece by piece: a table may be larger than the memory
+        while piece := file.read(_PIECE):
+            digest.update(piece)
 
 
 def compute_code_hash(rooms: Sequence[str], *, root: Path = _SOURCES) -> str:
