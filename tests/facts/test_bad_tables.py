@@ -1,5 +1,6 @@
 """Every mistake in a table is one clear line with the file, the row, the column and the remedy."""
 
+import json
 import os
 import resource
 import subprocess
@@ -64,7 +65,11 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "nul byte": ("t.csv", HEAD + "A\0,r,B\n", r"row 2: holds a NUL byte"),
     "binary": ("t.csv", bytes(range(256)) * 8, r"row 1: holds a NUL byte"),
     "long line": ("t.csv", HEAD + "A,r," + "x" * MAX_LINE_BYTES, r"row 2: the line is longer than 1,000,000 bytes"),
-    "long cell": ("t.csv", HEAD + "A,r," + "x" * 200_000, r"row 2: cannot be split into cells \(field larger"),
+    "long cell": (
+        "t.csv",
+        HEAD + "A,r," + "x" * 200_000,
+        r"row 2: holds a cell of more than 131,072 bytes; write names, no texts",
+    ),
     "open quote": (
         "t.csv",
         HEAD + '"A,r,B\n' + ROW,
@@ -169,6 +174,22 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         "t.jsonl",
         '{"subject": "\\ud800", "relation": "r", "object": "C"}',
         r"column 'subject': .*control",
+    ),
+    "json key twice": (
+        "t.jsonl",
+        '{"subject": "A", "relation": "r", "object": "B", "object": "C"}',
+        r"row 1: the key 'object' stands twice; keep one of them",
+    ),
+    "json column twice": (
+        "t.jsonl",
+        '{"subject": "A", "relation": "r", "object": "B", "Object": "C"}',
+        r"row 1: 'object' and 'Object' are the same column, 'object'; keep one of them",
+    ),
+    "json columns": ("t.jsonl", json.dumps(dict.fromkeys(map(str, range(50_000)), 1)), r"row 1: has 50,000 columns"),
+    "columns": (
+        "t.csv",
+        f"subject,relation,object,{','.join(map(str, range(100_000)))}\n{ROW}",
+        r"row 1: has 100,003 columns, more than 1,000; keep those that state the facts",
     ),
     "json nesting": ("t.jsonl", "[" * 500_000, r"row 1: .*nesting"),
     "json huge number": ("t.jsonl", "9" * 5_000, r"row 1: .*holds a number"),

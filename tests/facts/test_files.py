@@ -1,5 +1,8 @@
 """Parquet files and folders that `datasets` saved; columns by other names; merging and leaving out."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,8 @@ import pytest
 
 from rote.errors import TableError
 from rote.facts.fact import Fact, FactObject, build_fact
-from rote.facts.reading import ReadOptions, load_table
+from rote.facts.files import Finding
+from rote.facts.reading import ReadOptions, load_table, read_rows
 
 ROWS: list[dict[str, Any]] = [
     {"subject": "Gene Finley", "relation": "mother", "objects": ["Cody Ross"], "aliases": None},
@@ -61,6 +65,85 @@ def test_what_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
     path.write_bytes(b"not a table")
     with pytest.raises(TableError, match=r"cannot be read as a table \(.*write it again as Parquet or CSV"):
         load_table(path if name == "t.parquet" else path.parent)
+
+
+def save_twice(path: Path, names: list[str]) -> None:
+    pq.write_table(pa.Table.from_arrays([pa.array(["A"]) for _ in names], names=names), path)
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    save_twice(tmp_path / "t.parquet", ["subject", "relation", "object", "object"])
+    with pytest.raises(TableError, match=r"t\.parquet: the column 'object' occurs twice; name each column once"):
+        load_table(tmp_path / "t.parquet")
+    save_twice(tmp_path / "t.parquet", ["subject", "relation", "object", "Object"])
+    with pytest.raises(TableError, match=r"row 1: 'object' and 'Object' are the same column, 'object'; keep one"):
+        load_table(tmp_path / "t.parquet")
+
+
+BOMB = """
+import sys, time, resource; from pathlib import Path
+from rote.errors import TableError; from rote.facts.reading import load_table
+resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))  # beside a small table it takes a third of that
+begin = time.process_time()
+try:
+    load_table(Path(sys.argv[1]))
+except TableError as error:
+    print(error)
+assert time.process_time() - begin < 5
+"""
+HUGE: dict[str, tuple[pa.Array, str]] = {
+    "a text that all rows share": (
+        pa.DictionaryArray.from_arrays(pa.array([0] * 4096, pa.int32()), ["x" * 1_000_000]),
+        r"rows 1 to 4,096 hold more than 64,000,000 bytes; write one fact to a row",
+    ),
+    "a text of many": (pa.array(["x" * 300_000_000], pa.large_string()), r"a row group holds more than 200,000,000 by"),
+    "aliases without end": (
+        pa.ListArray.from_arrays(pa.array([0, 20_000_000], pa.int32()), pa.repeat("x", 20_000_000)),
+        r"a row group holds more than 200,000,000 bytes or 10,000,000 values; write it again with smaller row groups",
+    ),
+    "aliases that are one text": (
+        pa.ListArray.from_arrays(
+            pa.array([0, 4096], pa.int32()),
+            pa.DictionaryArray.from_arrays(pa.array([0] * 4096, pa.int32()), ["x" * 1_000_000]),
+        ),
+        r"rows 1 to 1 hold more than 64,000,000 bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t/data.arrow"])
+@pytest.mark.parametrize(("values", "message"), HUGE.values(), ids=HUGE.keys())
+def test_a_small_file_that_would_fill_the_memory(tmp_path: Path, name: str, values: pa.Array, message: str) -> None:
+    count, path = len(values), tmp_path / name
+    table = pa.table({"subject": ["A"] * count, "relation": ["r"] * count, "object": ["B"] * count, "aliases": values})
+    if name == "t.parquet":
+        pq.write_table(table, path, compression="zstd")
+        assert path.stat().st_size < 100_000
+    else:
+        path.parent.mkdir()
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        path, message = path.parent, "hold more than 64,000,000 bytes"
+    done = subprocess.run([sys.executable, "-c", BOMB, path], capture_output=True, text=True, check=False)
+    assert re.search(message, done.stdout), done
+    assert done.stdout.count("\n") == 1
+
+
+def test_columns_without_measure_are_refused(tmp_path: Path) -> None:
+    table = pa.table({"subject": ["A"], **{f"c{number}": [1] for number in range(2_000)}})
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"t\.parquet: has 2,001 columns, more than 1,000; keep those that state"):
+        load_table(tmp_path / "t.parquet")
+
+
+def test_a_column_that_is_not_read_may_be_as_large_as_it_likes(tmp_path: Path) -> None:
+    article = pa.DictionaryArray.from_arrays(pa.array([0] * 2, pa.int32()), ["x" * 50_000_000])
+    table = pa.Table.from_pylist(ROWS).append_column("article", article)
+    pq.write_table(table, tmp_path / "t.parquet")
+    entries = list(read_rows(tmp_path / "t.parquet"))
+    (told,) = [entry.text for entry in entries if isinstance(entry, Finding)]
+    assert "row 1: the column 'article' is not read" in told
+    assert load_table(tmp_path / "t.parquet").facts == FACTS
 
 
 def test_a_number_is_no_name(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def build_load_options(revision: str | None, trust_remote_code: bool, allow_pick
 def read_columns(pairs: list[str] | None) -> dict[str, str]:
     """What `--column` says. Raises `ConfigError` for a pair that is none."""
     from rote.errors import ConfigError
-    from rote.facts.rows import KNOWN
+    from rote.facts.columns import KNOWN
 
     mapped = {}
     for pair in pairs or ():

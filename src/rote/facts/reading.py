@@ -15,11 +15,12 @@ from typing import Any
 
 from rote.errors import TableError, TemplateError, shorten
 from rote.facts.checking import check_table, find_fault, find_leak
+from rote.facts.columns import ALIASES, COLUMNS, ColumnNames
 from rote.facts.fact import PROVENANCE, Fact, FactTable
 from rote.facts.files import SUFFIXES, Finding, Place, check_file, read_arrow_rows, read_lines
 from rote.facts.names import squeeze
 from rote.facts.relation import Relation, add_neutral_relations, choose_packs, load_relations
-from rote.facts.rows import ALIASES, COLUMNS, SEPARATOR, ColumnNames, Entry, read_cell_rows, read_json_rows, read_record
+from rote.facts.rows import SEPARATOR, Entry, read_cell_rows, read_json_rows, read_record
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -134,7 +135,7 @@ def read_rows(path: Path, options: ReadOptions = AS_IT_IS) -> Iterator[Entry]:
 def _read_entries(path: Path, names: ColumnNames) -> Iterator[Entry]:
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".parquet":
-        for number, record in read_arrow_rows(path):
+        for number, record in read_arrow_rows(path, lambda name: names.translate(name) is not None):
             yield from read_record(Place(path, number), record, names)
         return
     if suffix in _SPREADSHEETS:

@@ -1,21 +1,17 @@
 """From the rows of a table to facts, for each format; every mistake is an error that names row and column."""
 
 import csv
-import difflib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rote.errors import TableError, nearest, shorten
-from rote.facts.fact import PROVENANCE, Fact, FactObject, build_provenance, find_name_fault, find_relation_fault
-from rote.facts.files import Finding, Line, Place
+from rote.facts.columns import ALIASES, COLUMNS, OBJECTS, ColumnNames, check_columns
+from rote.facts.fact import Fact, FactObject, build_provenance, find_name_fault, find_relation_fault
+from rote.facts.files import MAX_COLUMNS, Finding, Line, Place, describe_width
 
-COLUMNS = ("subject", "relation", "object")
-OBJECTS = "objects"
-ALIASES = "aliases"
-KNOWN = (*COLUMNS, OBJECTS, ALIASES, *PROVENANCE)
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
 
@@ -29,40 +25,6 @@ Row = tuple[int, Fact]
 """The number of a line and the fact it states."""
 Entry = Row | Finding
 """What a row of a file comes to."""
-
-
-@dataclass
-class ColumnNames:
-    """How the columns of one file are called: `mapped` holds the file's name for some of ours."""
-
-    mapped: Mapping[str, str] = field(default_factory=dict)
-    _ignored: set[str] = field(default_factory=set)
-
-    def translate(self, name: str) -> str | None:
-        """Our name for a column of the file, where it is one of ours."""
-        for ours, theirs in self.mapped.items():
-            if name == theirs:
-                return ours
-        lowered = name.strip().lower()
-        return lowered if lowered in KNOWN and lowered not in self.mapped else None
-
-    def ignore(self, place: Place, name: str, present: Collection[str | None]) -> Iterator[Finding]:
-        """A warning, once, about a column that is not read.
-
-        Raises `TableError` for one that looks like another one misspelt which is not `present`.
-        """
-        taken = {*present, *((OBJECTS, "object") if {OBJECTS, "object"} & {*present} else ())}
-        absent = [column for column in (*COLUMNS, OBJECTS, ALIASES) if column not in taken]
-        close = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.7)
-        if close and name.lower() not in KNOWN:
-            raise place.error(
-                f"the column {shorten(name)} is unknown; did you mean {close[0]!r}? "
-                f"Rename it, or say --column {close[0]}={name}"
-            )
-        if name not in self._ignored:
-            self._ignored.add(name)
-            used = ", ".join(self.mapped.get(column, column) for column in KNOWN)
-            yield Finding(place.describe(f"the column {shorten(name)} is not read (read are {used})"), is_error=False)
 
 
 def _decode(place: Place, line: bytes) -> str:
@@ -125,6 +87,10 @@ def _split_line(place: Place, line: str, delimiter: str) -> list[str]:
     try:
         cells = next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise place.error(
+                f"holds a cell of more than {csv.field_size_limit():,} bytes; write names, no texts"
+            ) from error
         raise place.error(
             f"cannot be split into cells ({error}); close each quote on its own line, and write a quote within quotes "
             'as ""'
@@ -135,6 +101,8 @@ def _split_line(place: Place, line: str, delimiter: str) -> list[str]:
 def _check_header(
     place: Place, header: Sequence[str | None], cells: Sequence[str], names: ColumnNames
 ) -> Iterator[Finding]:
+    if len(cells) > MAX_COLUMNS:
+        raise place.error(describe_width(len(cells)))
     found = ", ".join(shorten(cell) for cell in cells[:20])
     other = next((name for mark, name in _MARKS.items() if len(cells) == 1 and mark in cells[0]), None)
     if other:
@@ -199,8 +167,11 @@ def read_json_rows(path: Path, lines: Iterable[Line], names: ColumnNames) -> Ite
 def read_record(place: Place, data: Mapping[str, Any], names: ColumnNames) -> Iterator[Entry]:
     """The fact of one record whose values are plain Python objects (a JSON object, a row of Parquet)."""
     try:
+        if len(data) > MAX_COLUMNS:
+            raise place.error(describe_width(len(data)))
         record: dict[str, Any] = {}
         translated = {key: names.translate(key) for key in data}
+        check_columns(place, translated)
         for key, value in data.items():
             ours = translated[key]
             if ours is None:
@@ -212,9 +183,23 @@ def read_record(place: Place, data: Mapping[str, Any], names: ColumnNames) -> It
         yield Finding(str(error))
 
 
+class _RepeatedKey(ValueError):
+    """A key stands twice in a JSON object."""
+
+
+def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKey(next(key for key in content if keys.count(key) > 1))
+    return content
+
+
 def _parse_json(place: Place, line: str) -> dict[str, Any]:
     try:
-        data = json.loads(line)
+        data = json.loads(line, object_pairs_hook=_refuse_repeats)
+    except _RepeatedKey as error:
+        raise place.error(f"the key {shorten(str(error))} stands twice; keep one of them") from error
     except json.JSONDecodeError as error:
         reason = f"{error.msg}, character {error.colno}"
         raise place.error(f"is not JSON ({reason}); write one JSON object to a line") from error
