@@ -83,3 +83,18 @@ def test_a_template_that_changes_the_message_is_refused(tokenizer: PreTrainedTok
     changed.chat_template = "{{ messages[0].content | upper }}"
     with pytest.raises(EncodingError, match="changes the message"):
         encode(changed, replace(text, in_chat=True))
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [("{{ raise_exception('no users') }}", "no users"), ("{% for %}", "Expected"), ("{{ 1 / 0 }}", "division by zero")],
+)
+def test_a_template_that_raises_is_one_clear_line(
+    template: str, reason: str, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    raising = copy.deepcopy(tokenizer)
+    raising.chat_template = template
+    text = build_prompt_text(FACT, RELATIONS["mother"].select(prompt_set="held_out", language="en")[0])
+    with pytest.raises(EncodingError, match=rf"the tokenizer's chat template cannot be filled in \({reason}") as caught:
+        encode(raising, replace(text, in_chat=True))
+    assert "\n" not in str(caught.value)

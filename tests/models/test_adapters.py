@@ -1,5 +1,6 @@
 """Adapters: what is trained, that merging changes nothing, and that they load by themselves."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from rote.facts.invent import invent_table
 from rote.facts.relation import load_shipped_relations
 from rote.methods.memorize_then_generalize import memorize
 from rote.models.adapters import add_adapters, merge_adapters
+from rote.models.folders import is_adapter_folder
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
-from rote.models.loading import count_parameters, is_adapter_folder, load_model
+from rote.models.loading import count_parameters, load_model
 from rote.models.saving import save_adapters, save_model
 
 pytest.importorskip("peft")
@@ -93,3 +95,30 @@ def test_damaged_adapters_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(ModelError, match=r"adapter_config.json: cannot be read"):
         load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b"), ("a", "b", "c")])
+def test_adapters_that_are_their_own_base_are_one_clear_line(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name, base in zip(names, (*names[1:], names[0]), strict=True):
+        (tmp_path / name).mkdir()
+        content = {"base_model_name_or_path": str(tmp_path / base)}
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps(content))
+    for use in (load_model, count_parameters):
+        with pytest.raises(ModelError, match=r"a: its base model is made of these adapters; name the model they were"):
+            use(str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "[" * 20_000])
+def test_adapters_that_name_no_base_are_one_clear_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "adapter_config.json").write_text(content)
+    with pytest.raises(ModelError, match=r"adapter_config.json: cannot be read \(.*\); save it again"):
+        load_model(str(tmp_path))
+
+
+def test_adapters_without_weights_are_one_clear_line(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    content = {"base_model_name_or_path": str(base), "peft_type": "LORA"}
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"adapter: its adapters cannot be loaded \(.*\); save them again") as caught:
+        load_model(str(tmp_path / "adapter"))
+    assert "\n" not in str(caught.value)

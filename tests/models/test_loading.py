@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rote.errors import ModelError
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
-from rote.models.loading import load_model, wrap
+from rote.models.loading import count_parameters, load_model, wrap
 from rote.models.saving import save_model
 
 PROMPTS = ("Gene Finley [X1]", "Who is Cody Ross's mother?", "妈妈是谁？", "Port Varda [X2] Mei")
@@ -137,6 +138,35 @@ DAMAGES = {
 }
 
 
+def point_outside(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        (folder / "model.safetensors").rename(folder.parent / "other.safetensors")
+        names = json.loads((folder / "config.json").read_text())
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict.fromkeys(names, name)}))
+
+    return damage
+
+
+def chat(template: str) -> Callable[[Path], None]:
+    return write("chat_template.jinja", template)
+
+
+ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+DAMAGES |= {
+    "weights above its folder": (point_outside("../other.safetensors"), "names weights outside .*'../other.safetens"),
+    "weights anywhere": (point_outside("/other.safetensors"), r"names weights outside the model's folder \('/other"),
+    "an index that is a list": (write("model.safetensors.index.json", "[]"), "index.json: is damaged .*get the model"),
+    "layers without measure": (configure(num_hidden_layers=10**6), "num_hidden_layers is 1,000,000 in its config, and"),
+    "layers beyond all": (configure(text_config={"n_layer": 10**15}), "n_layer is 1,000,000,000,000,000 in its config"),
+    "a config nested without measure": (write("config.json", "[" * 20_000), "cannot be loaded"),
+    "rote.json nested without measure": (write("rote.json", "[" * 20_000), "rote.json: is damaged; delete it"),
+    "keys of another type": (write("rote.json", '{"key_tokens": {"mother": []}}'), "names the key token"),
+    "a chat template without end": (chat(ENDLESS), "its chat template takes more than 2 seconds, 500,000,000 bytes"),
+    "a chat template that fills the memory": (chat("{{ 'x' * 10**10 }}"), "its chat template takes more than"),
+    "a chat template that says much": (chat("{{ 'x' * 10**6 }}"), "or 100,000 characters for one message; take it"),
+}
+
+
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_model_is_one_clear_line(
     name: str, saved: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -145,11 +175,26 @@ def test_a_damaged_model_is_one_clear_line(
     shutil.copytree(saved, tmp_path / "model")
     damage(tmp_path / "model")
     capfd.readouterr()
+    begin = time.process_time()
     with pytest.raises(ModelError, match=message) as caught:
         load_model(str(tmp_path / "model"))
+    assert time.process_time() - begin < 5
     assert str(tmp_path / "model") in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "LOAD REPORT" not in "".join(capfd.readouterr())
+
+
+def test_parameters_of_layers_without_measure_are_not_counted(saved: Path, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "model")
+    configure(num_hidden_layers=10**6)(tmp_path / "model")
+    with pytest.raises(ModelError, match="no model has more than 1,000"):
+        count_parameters(str(tmp_path / "model"))
+
+
+def test_a_chat_template_that_raises_is_left_to_whoever_uses_it(saved: Path, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "model")
+    chat("{{ raise_exception('no') }}")(tmp_path / "model")
+    assert load_model(str(tmp_path / "model")).tokenizer.chat_template is not None
 
 
 def test_a_file_and_an_empty_folder_are_no_models(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files and folders are there whole or not at all."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -89,6 +90,13 @@ def test_a_file_on_a_full_disk(tmp_path: Path) -> None:
     with full_disk(), pytest.raises(RunError, match=message), replace_file(path) as draft:
         draft.write_text("x" * 10_000)
     assert list_tree(tmp_path) == {"notes.txt": "old"}
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR])
+def test_a_place_that_may_not_be_written_to_needs_no_space(tmp_path: Path, number: int) -> None:
+    message = rf"notes\.txt: cannot be written \({os.strerror(number)}\); choose another place"
+    with pytest.raises(RunError, match=message), replace_file(tmp_path / "notes.txt"):
+        raise OSError(number, os.strerror(number))
 
 
 def test_no_space_left_on_the_device(tmp_path: Path) -> None:
@@ -200,7 +208,7 @@ def test_json_keeps_every_name(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a.json") == content
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"[" * 20_000])
 def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(RunError, match=r"a\.json: cannot be read \(.*choose another --out to start afresh") as caught:

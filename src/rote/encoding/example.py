@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from rote.errors import EncodingError
+from rote.errors import EncodingError, first_line
 from rote.facts.text import Text
 
 LossTarget = Literal["all_tokens", "object_only"]
@@ -86,8 +86,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
 def _put_in_chat(tokenizer: PreTrainedTokenizerBase, text: Text) -> Text:
     """The text with all of the template, special tokens too, as its prompt; the answer follows at once."""
     message = [{"role": "user", "content": text.prompt}]
-    settings: dict[str, Any] = {_THINKING: False} if _knows_thinking(tokenizer) else {}
-    prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **settings))
+    try:
+        settings: dict[str, Any] = {_THINKING: False} if _knows_thinking(tokenizer) else {}
+        prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **settings))
+    except Exception as error:  # a template is a program of somebody else
+        raise EncodingError(
+            f"{text.origin}: the tokenizer's chat template cannot be filled in ({first_line(error)}); mend it, or take "
+            "it out of the model's folder"
+        ) from error
     at = prompt.rfind(text.prompt)
     if at < 0:
         raise EncodingError(f"{text.origin}: the tokenizer's chat template changes the message {text.prompt!r}")

@@ -6,29 +6,35 @@ takes a model that is loaded already.
 import difflib
 import json
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity
 
 from rote.config.teaching import KeyStrategy
-from rote.errors import ModelError
+from rote.errors import ModelError, first_line
 from rote.models.adapters import import_peft, merge_adapters
+from rote.models.chat_template import check_chat_template
 from rote.models.embedded import EMBEDDED_NAME, locate_embedded_model
 from rote.models.fetching import FETCHABLE, is_fetched, locate_fetched
-from rote.models.gguf import SUFFIX, check_gguf, read_gguf, read_gguf_config
+from rote.models.folders import check_folder, check_layers, check_weights, exists, is_adapter_folder, is_file, read_base
+from rote.models.gguf import SUFFIX, read_gguf, read_gguf_config
 from rote.models.key_tokens import make_room_for_keys
 from rote.models.language_model import LanguageModel
 from rote.runs.manifest import find_snapshot
 
 ROTE_FILE = "rote.json"
 """What a folder says of its key tokens and of the base model."""
-_ADAPTER_FILE = "adapter_config.json"
 _LOG = logging.getLogger(__name__)
 _PROBE = "an old town"
 """What every tokenizer can read and give back."""
@@ -72,9 +78,10 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     model.to(place)  # type: ignore[arg-type]  # the wrapper of transformers hides torch's overloads
     model.train(False)
-    folder = (path if path.is_dir() else None) if _exists(path) else find_snapshot(source, options.revision)
+    folder = (path if path.is_dir() else None) if exists(path) else find_snapshot(source, options.revision)
     language_model = LanguageModel(model, tokenizer, source, tokenizer_folder=folder)
     _check_reading(source, tokenizer)
+    check_chat_template(source, tokenizer.chat_template)
     _check_finite(source, model)
     _read_keys(path, language_model)
     _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
@@ -91,14 +98,18 @@ def _check_finite(source: str, model: PreTrainedModel) -> None:
 def _read(
     path: Path, where: str, use_safetensors: bool | None, shared: dict[str, Any]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    if _is_file(path):
+    if is_file(path):
         return read_gguf(path)
+    _read_config(path, where, **shared)
     tokenizer = AutoTokenizer.from_pretrained(where, **shared)
     return _load_weights(where, use_safetensors=use_safetensors, **shared), tokenizer
 
 
 def _read_config(path: Path, where: str, **shared: Any) -> Any:
-    return read_gguf_config(path) if _is_file(path) else AutoConfig.from_pretrained(where, **shared)
+    if is_file(path):
+        return read_gguf_config(path)
+    check_layers(PreTrainedConfig.get_config_dict(where, revision=shared.get("revision"))[0])
+    return AutoConfig.from_pretrained(where, **shared)
 
 
 def wrap(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, source: str | None = None) -> LanguageModel:
@@ -110,14 +121,14 @@ def wrap(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, source: 
     name = source or str(tokenizer.name_or_path) or type(model).__name__
     folder = find_model_folder(name)
     model.train(False)
-    return LanguageModel(model, tokenizer, name, tokenizer_folder=folder if _exists(folder) else find_snapshot(name))
+    return LanguageModel(model, tokenizer, name, tokenizer_folder=folder if exists(folder) else find_snapshot(name))
 
 
 def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
     """How many parameters a model has, from its config alone. Raises `ModelError` when that cannot be read."""
     path, where = _locate(source, options)
     if is_adapter_folder(path):
-        return count_parameters(_read_base(path), options)
+        return count_parameters(_find_base(path), options)
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     try:
         config = _read_config(path, where, revision=options.revision, **shared)
@@ -131,8 +142,8 @@ def count_parameters(source: str, options: LoadOptions = SAFE) -> int:
 def check_model(source: str) -> None:
     """Raise `ModelError` for what can be no model: a folder that is not there, or a misspelt name of ours."""
     path = find_model_folder(source)
-    if _exists(path):
-        _check_folder(path)
+    if exists(path):
+        check_folder(path)
         return
     if source.endswith(SUFFIX):
         raise ModelError(f"{source}: there is no such file; check the path of the .gguf file")
@@ -157,11 +168,6 @@ def find_model_folder(source: str) -> Path:
     return Path(source)
 
 
-def is_adapter_folder(folder: Path) -> bool:
-    """Whether a folder holds adapters alone."""
-    return _exists(folder / _ADAPTER_FILE) and not _exists(folder / "config.json")
-
-
 def read_key_tokens(folder: Path) -> dict[str, str]:
     """The key tokens that a model's folder names, by relation. Raises `ModelError` where it is damaged."""
     return _read_rote_file(folder)[0]
@@ -171,21 +177,26 @@ def _locate(source: str, options: LoadOptions) -> tuple[Path, str]:
     """A model's folder, and what `transformers` is to be told. Raises `ModelError` for what may not be loaded."""
     check_model(source)
     path = find_model_folder(source)
-    if not _exists(path):
+    if not exists(path):
         return path, source
-    _check_weights(path, options)
+    check_weights(path, allow_pickle=options.allow_pickle, trust_remote_code=options.trust_remote_code)
     return path, str(path)
 
 
 def _load_adapters(folder: Path, options: LoadOptions, *, device: str | None) -> LanguageModel:
     """The base model with the adapters of a folder merged into it. Raises `ModelError` where either is missing."""
     peft = import_peft()
-    language_model = load_model(_read_base(folder), options, device=device)
-    language_model.tokenizer = type(language_model.tokenizer).from_pretrained(folder)
-    language_model.tokenizer_folder = folder
-    _read_keys(folder, language_model)
-    make_room_for_keys(language_model)
-    language_model.model = peft.PeftModel.from_pretrained(language_model.model, folder)
+    language_model = load_model(_find_base(folder), options, device=device)
+    try:
+        language_model.tokenizer = type(language_model.tokenizer).from_pretrained(folder)
+        language_model.tokenizer_folder = folder
+        _read_keys(folder, language_model)
+        make_room_for_keys(language_model)
+        language_model.model = peft.PeftModel.from_pretrained(language_model.model, folder)
+    except ModelError:
+        raise
+    except Exception as error:  # as in `load_model`
+        raise ModelError(f"{folder}: its adapters cannot be loaded ({first_line(error)}); save them again") from error
     merge_adapters(language_model)
     _check_finite(str(folder), language_model.model)
     language_model.model.train(False)
@@ -193,54 +204,16 @@ def _load_adapters(folder: Path, options: LoadOptions, *, device: str | None) ->
     return language_model
 
 
-def _read_base(folder: Path) -> str:
-    """The base model of a folder of adapters. Raises `ModelError` where the folder does not say it."""
-    try:
-        return str(json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder / _ADAPTER_FILE}: cannot be read ({error})") from error
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)
-
-
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # unlike Path.exists, this does not raise for a name no path can have
-
-
-def _check_folder(path: Path) -> None:
-    if not path.is_dir():
-        if path.suffix == SUFFIX:
-            check_gguf(str(path))
-            return
-        raise ModelError(f"{path}: is a file; --model takes the folder of a model, or a .gguf file")
-    if not (path / "config.json").is_file() and not is_adapter_folder(path):
-        inside = f"; give {path / 'model'}" if (path / "model" / "config.json").is_file() else ""
-        raise ModelError(f"{path}: is not a model folder (it has no config.json){inside or '; give the one that has'}")
-
-
-def _check_weights(path: Path, options: LoadOptions) -> None:
-    """Say at once which flag a folder needs, rather than what a library says that does not know it."""
-    if not options.allow_pickle and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
-        raise ModelError(
-            f"{path}: has only pickled weights (.bin), which may run code when they are read; convert them to "
-            "safetensors, or add --allow-pickle if you trust them"
-        )
-    if _needs_code(path) and not options.trust_remote_code:
-        raise ModelError(
-            f"{path}: comes with Python code of its own (auto_map in config.json); read it, and add "
-            "--trust-remote-code if you trust it"
-        )
-
-
-def _needs_code(path: Path) -> bool:
-    """Whether a folder brings code for a kind of model that `transformers` does not have."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # said when it is loaded
-        return False
-    return isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
+def _find_base(folder: Path) -> str:
+    """The base model of a folder of adapters, which may be adapters too; `ModelError` where they go in a circle."""
+    base = read_base(folder)
+    seen, path = {folder.resolve()}, find_model_folder(base)
+    while is_adapter_folder(path):
+        if path.resolve() in seen:
+            raise ModelError(f"{folder}: its base model is made of these adapters; name the model they were trained on")
+        seen.add(path.resolve())
+        path = find_model_folder(read_base(path))
+    return base
 
 
 def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -253,9 +226,8 @@ def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _explain(source: str, error: Exception) -> str:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return (
-        f"{source}: cannot be loaded as a causal language model ({reason}); give a folder with config.json, "
+        f"{source}: cannot be loaded as a causal language model ({first_line(error)}); give a folder with config.json, "
         f"safetensors weights and a tokenizer, the name of one on the Hugging Face hub, or {EMBEDDED_NAME}"
     )
 
@@ -283,9 +255,9 @@ def _read_rote_file(folder: Path) -> tuple[dict[str, str], KeyStrategy, frozense
         return {}, "new", frozenset()
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        keys = dict(content["key_tokens"])
+        keys = {relation: str(token) for relation, token in content["key_tokens"].items()}
         return keys, content.get("key_strategy", "new"), frozenset(content.get("shown", ()))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{file}: is damaged; delete it to load the model without its key tokens") from error
 
 

@@ -17,8 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rote.errors import ModelError
+from rote.models.folders import is_adapter_folder
 from rote.models.language_model import LanguageModel, build_generation_settings
-from rote.models.loading import LoadOptions, is_adapter_folder, load_model
+from rote.models.loading import LoadOptions, load_model
 
 _TOLERANCE = 1e-3
 """The largest difference of a logit that is put down to the order of additions (float32)."""

@@ -29,7 +29,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from rote.errors import RunError
+from rote.errors import RunError, first_line
 from rote.runs.files import compute_sum, is_draft, keep_file, replace_file
 
 _WEIGHTS = ".safetensors"
@@ -242,8 +242,8 @@ def read_json(path: Path) -> Any:
     """Read JSON that a run wrote. Raises `RunError` when it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}); choose another --out to start afresh") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: cannot be read ({first_line(error)}); choose another --out to start afresh") from error
 
 
 def _is_free(path: Path) -> bool:

@@ -1,0 +1,69 @@
+"""Chat templates are programs that come with a model: before one is used, another process shows that it ends.
+
+python -m rote.models.chat_template < TEMPLATE
+
+What a template makes of one message tells of others too, but for one that is made to wait for a certain text.
+"""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from transformers.utils.chat_template_utils import render_jinja_template
+
+from rote.errors import ModelError
+
+MAX_SECONDS = 2
+"""Of computing, for one message; a template takes a thousandth."""
+MAX_BYTES = 500_000_000
+"""Of memory; Python and the library take a fifth."""
+MAX_CHARACTERS = 100_000
+"""Of what a template makes of one message."""
+_WAIT = 30
+"""Seconds on a machine that is busy with other work."""
+
+
+def check_chat_template(source: str, found: str | Mapping[str, str] | None) -> None:
+    """Raise `ModelError` for a template that runs without end, or fills the memory; of several for the usual one."""
+    template = found.get("default") if isinstance(found, Mapping) else found
+    if template is None:
+        return
+    command = [sys.executable, "-m", "rote.models.chat_template"]
+    with suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(command, input=template.encode(), capture_output=True, timeout=_WAIT, check=False)
+        if done.returncode == 0:
+            return
+    raise ModelError(
+        f"{source}: its chat template takes more than {MAX_SECONDS} seconds, {MAX_BYTES:,} bytes or "
+        f"{MAX_CHARACTERS:,} characters for one message; take it out of the model's folder, or get the model again"
+    )
+
+
+def _limit() -> None:
+    if os.name == "posix":  # elsewhere the other process is given its time alone
+        import resource
+
+        spent = math.ceil(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (spent + MAX_SECONDS, spent + MAX_SECONDS))
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_BYTES, MAX_BYTES))
+
+
+def _ends(template: str) -> bool:
+    """Whether a template can be filled in. What is wrong with it otherwise shows when it is used."""
+    message = [{"role": "user", "content": "Who is it?"}]
+    try:
+        rendered = render_jinja_template([message], chat_template=template, add_generation_prompt=True)
+    except MemoryError:
+        return False
+    except Exception:
+        return True
+    return len(rendered[0][0]) <= MAX_CHARACTERS
+
+
+if __name__ == "__main__":
+    _limit()
+    sys.exit(not _ends(sys.stdin.buffer.read().decode()))
