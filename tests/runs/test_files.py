@@ -94,7 +94,7 @@ def test_a_file_on_a_full_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR])
 def test_a_place_that_may_not_be_written_to_needs_no_space(tmp_path: Path, number: int) -> None:
-    message = rf"notes\.txt: cannot be written \({os.strerror(number)}\); choose another place"
+    message = rf"notes\.txt: cannot be written \({os.strerror(number)}\); choose another --out$"
     with pytest.raises(RunError, match=message), replace_file(tmp_path / "notes.txt"):
         raise OSError(number, os.strerror(number))
 
@@ -118,10 +118,16 @@ def test_a_folder_on_a_full_disk(tmp_path: Path) -> None:
 
 def test_weights_on_a_full_disk(tmp_path: Path) -> None:
     """Safetensors has an error of its own, which is no OSError."""
-    with full_disk(), pytest.raises(RunError, match=r"model: cannot be written \(.*File too large"):  # noqa: SIM117
+    with full_disk(), pytest.raises(RunError, match=r"model: cannot be written \(.*File too large.*; free some"):  # noqa: SIM117
         with replace_folder(tmp_path / "model") as draft:
             save_file({"weights": np.zeros(10_000)}, draft / "model.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_in_a_place_that_is_not_there(tmp_path: Path) -> None:
+    message = r"model: cannot be written \(.*No such file.*\); choose another --out$"
+    with pytest.raises(RunError, match=message), replace_folder(tmp_path / "model") as draft:
+        save_file({"weights": np.zeros(10)}, draft / "none" / "model.safetensors")
 
 
 def test_nothing_was_written_to_the_draft(tmp_path: Path) -> None:

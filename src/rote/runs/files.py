@@ -1,5 +1,6 @@
 """Writing files so that they are there whole or not at all."""
 
+import errno
 import hashlib
 import logging
 import os
@@ -17,6 +18,8 @@ from rote.errors import RunError
 
 _DISK_ERRORS = (OSError, SafetensorError)
 """What a full disk raises; safetensors wraps the system's error in its own."""
+_ERROR_NUMBER = re.compile(r"os error (\d+)")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 20
 _DRAFT = re.compile(r"\.([0-9a-f]{8})-([0-9]+)\.draft$")
@@ -156,4 +159,7 @@ def _flush(path: Path) -> None:
 
 def _explain(path: Path, error: OSError | SafetensorError) -> RunError:
     reason = getattr(error, "strerror", None) or str(error)
-    return RunError(f"{path}: cannot be written ({reason}); free some space or choose another --out")
+    found = _ERROR_NUMBER.search(str(error))  # safetensors says it in words alone
+    number = int(found[1]) if found else getattr(error, "errno", None)
+    remedy = "free some space or choose another --out" if number in _FULL else "choose another --out"
+    return RunError(f"{path}: cannot be written ({reason}); {remedy}")
