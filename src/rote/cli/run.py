@@ -61,11 +61,13 @@ def run(
 ) -> None:
     """Teach a table to a model and prove what it knows. It is examined before, between and after.
 
-    Exit code 3 says that the run came to its end and the model does not answer what it was taught.
+    Exit code 3 says that the run came to its end and the model does not answer what it was taught. Ctrl-C and SIGTERM
+    save what is under way and say how to go on (exit codes 130 and 143); a second one leaves at once.
 
     Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
     """
     from rote.cli.progress import build_reporter
+    from rote.cli.stopping import stoppable
     from rote.cli.tables import print_comparison, print_result
     from rote.experiments.against import compare_into, plan_others
     from rote.pipeline.job import build_request
@@ -88,11 +90,12 @@ def run(
         return
     if resume and not place.out.is_dir():
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)
-    reporter = build_reporter()
-    result = do_run(request, place, reporter=reporter, command=shlex.join(["rote", *sys.argv[1:]]))
-    print_result(result)
-    if methods:
-        print_comparison(compare_into(result, request, methods, place.store, reporter=reporter))
+    words = ["rote", *sys.argv[1:]]
+    with stoppable(build_reporter(), words) as reporter:
+        result = do_run(request, place, reporter=reporter, command=shlex.join(words))
+        print_result(result)
+        if methods:
+            print_comparison(compare_into(result, request, methods, place.store, reporter=reporter))
     if push_to_hub:
         from rote.models.publishing import push_model
         from rote.training.parallel import by_first

@@ -95,7 +95,8 @@ def _ask_fresh_process(folder: Path, prompts: Sequence[str], options: LoadOption
         content = {"prompts": list(prompts), "loading": asdict(options)}
         asked.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", "rote.models.verification", str(folder), str(asked), str(answered)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # In a group of its own: Ctrl-C is for this process, which waits for the other one.
+        done = subprocess.run(command, capture_output=True, text=True, check=False, process_group=0)
         if done.returncode:
             reason = next(iter(done.stderr.strip().splitlines()[-1:]), "no reason given")
             raise ModelError(f"{folder}: a fresh process cannot load it ({reason})")

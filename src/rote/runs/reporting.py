@@ -8,8 +8,12 @@ Advance = Callable[[int, int, str], None]
 """Called with how much is done, of how much, and a short note (a loss)."""
 
 
+class Stopped(BaseException):
+    """Whoever watches wants the work to end and what was done to be saved. It is no `Exception`, as Ctrl-C is none."""
+
+
 class Reporter(Protocol):
-    """Shows one step at a time."""
+    """Shows one step at a time. It may raise `Stopped` whenever it is told something."""
 
     def step(self, label: str) -> AbstractContextManager[Advance]:
         """A context that lasts as long as the step and yields an `Advance`."""

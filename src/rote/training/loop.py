@@ -21,6 +21,7 @@ from rote.encoding.example import Batch, join
 from rote.errors import TrainingError
 from rote.models.attention import plain_attention
 from rote.models.language_model import autocast
+from rote.runs.reporting import Stopped
 from rote.training.checkpoints import LoopState, load_checkpoint, save_checkpoint
 from rote.training.losses import predict_labelled
 from rote.training.optimizer import OptimizerSettings, build_optimizer, compute_learning_rate
@@ -87,9 +88,9 @@ def run_loop(
     """Train `model` in place and return what was logged.
 
     Resumes from the newest checkpoint in `checkpointing.folder`. `on_progress(done, steps, loss)` is told of every
-    update. The generators of torch are left as they were. Raises `TrainingError` before an update whose loss or
-    gradient is not finite and for a loss that only grows, and `RunError` for a checkpoint that is damaged or of another
-    model.
+    update; where it raises `Stopped`, a checkpoint is written first. The generators of torch are left as they were.
+    Raises `TrainingError` before an update whose loss or gradient is not finite and for a loss that only grows, and
+    `RunError` for a checkpoint that is damaged or of another model.
     """
     optimizer = build_optimizer(model, settings)
     state = _resume(checkpointing, model, optimizer) if checkpointing else None
@@ -109,7 +110,12 @@ def run_loop(
         history[-1] |= plan.after_step(step)
         model.train()
         if on_progress:
-            on_progress(step, plan.steps, loss)
+            try:
+                on_progress(step, plan.steps, loss)
+            except Stopped:
+                if checkpointing:
+                    _save(checkpointing, model, optimizer, LoopState(step, history))
+                raise
         if checkpointing and by_first(time.monotonic) - saved_at > checkpointing.every_seconds:
             _save(checkpointing, model, optimizer, LoopState(step, history))
             saved_at, saved_step = by_first(time.monotonic), step
