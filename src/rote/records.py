@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rote.errors import RoteError
+from rote.errors import RoteError, RunError, first_line
 
 Moment = str
 """`before`, or the name of the stage that was trained last."""
@@ -120,11 +120,16 @@ def save_records(records: Iterable[Record], path: Path) -> None:
 
 
 def load_records(path: Path) -> list[Record]:
-    """Read the records of one Parquet file."""
-    return [
-        Record(**{**row, "object_logprobs": tuple(row["object_logprobs"])})
-        for row in pq.read_table(path, schema=SCHEMA).to_pylist()
-    ]
+    """Read the records of one Parquet file. Raises `RunError` where it is damaged, or holds something else."""
+    try:
+        return [
+            Record(**{**row, "object_logprobs": tuple(row["object_logprobs"])})
+            for row in pq.read_table(path, schema=SCHEMA).to_pylist()
+        ]
+    except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises for another file is many things
+        raise RunError(
+            f"{path}: cannot be read as records ({first_line(error)}); make them again with the command that made them"
+        ) from error
 
 
 def build_frame(rows: Iterable[Mapping[str, Any]]) -> Any:

@@ -142,6 +142,13 @@ def test_a_damaged_identity(tmp_path: Path) -> None:
         open_run_folder(tmp_path, IDENTITY, resume=True)
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '"x"'])
+def test_an_identity_of_another_shape(tmp_path: Path, content: str) -> None:
+    RunFolder(tmp_path).identity.write_text(content)
+    with pytest.raises(RunError, match=r"identity\.json: is damaged; choose another --out to start afresh"):
+        open_run_folder(tmp_path, IDENTITY, resume=True)
+
+
 def test_a_finished_run_is_found(tmp_path: Path) -> None:
     folder = finish(tmp_path / "mine")
     assert folder.is_finished

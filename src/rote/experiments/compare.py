@@ -9,7 +9,8 @@ from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.figures import format_figure
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
-from rote.runs.folder import find_run_folder, read_json
+from rote.runs.folder import find_run_folder
+from rote.runs.shapes import Identity, read_shaped
 
 _DECIDE_FACTS = {"table.hash", "table.count", "table.kind", "table.relations"}
 
@@ -33,7 +34,7 @@ def load_run(path: Path) -> list[Record]:
 def load_settings(path: Path) -> dict[str, Any]:
     """What decides the result of a run or a job, by dotted key; nothing for records alone."""
     file = find_run_folder(path).identity if path.is_dir() else path.with_suffix(".json")
-    content = read_json(file) if file.is_file() else {}
+    content = read_shaped(file, Identity if path.is_dir() else dict[str, Any]) if file.is_file() else {}
     # A run says its table and its model beside its configuration, a job within it.
     beside = {part: content[part] for part in ("table", "model") if part in content}
     return dict(_flatten({**content.get("config", {}), **beside}))
@@ -83,10 +84,7 @@ def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def _load(path: Path) -> list[Record]:
     if not path.is_file():
         raise RunError(f"{path}: there is no such file")
-    try:
-        return load_records(path)
-    except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises for another file is many things
-        raise RunError(f"{path}: cannot be read as records ({str(error).splitlines()[0]})") from error
+    return load_records(path)
 
 
 def _collect(records: Sequence[Record]) -> dict[Row, Values]:

@@ -22,8 +22,9 @@ from rote.models.saving import check_free
 from rote.models.saving import export_model as export_folder
 from rote.pipeline.plan import Plan, build_plan
 from rote.runs.files import replace_folder
-from rote.runs.folder import RunFolder, read_json
+from rote.runs.folder import RunFolder
 from rote.runs.manifest import compute_content_hash
+from rote.runs.shapes import Identity, read_shaped
 
 _VERIFIED_FACTS = 50
 
@@ -50,7 +51,7 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     Returns the proof of a fresh process, as of a run. Raises `RunError` where `out` is taken or the run kept adapters
     alone, and `ModelError` where the base model is not there any more, or the fresh process answers otherwise.
     """
-    model, plan, identity = _find_model(folder), _load_plan(folder), read_json(folder.identity)
+    model, plan, identity = _find_model(folder), _load_plan(folder), read_shaped(folder.identity, Identity)
     asked = [
         build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
@@ -67,7 +68,7 @@ def name_task(name: str) -> str:
 def _load_plan(folder: RunFolder) -> Plan:
     """What the run asked, of the table in its folder. Raises `RunError` where a pack of its own is not as it was."""
     config = load_config(Config, folder.config)
-    known: Mapping[str, Any] = read_json(folder.identity)["files"]
+    known: Mapping[str, Any] = read_shaped(folder.identity, Identity)["files"]
     for path in config.relations:
         if not Path(path).is_file() or compute_content_hash(Path(path)) != known.get(path):
             raise RunError(

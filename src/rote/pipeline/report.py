@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from rote.evaluation.knowledge import Belief, compute_false_confidence, compute_knowledge
-from rote.evaluation.side_effects import ChangeRow, Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confidence, compute_knowledge
+from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rings, compute_task_row, compute_text_row
 from rote.evaluation.statistics import Values
-from rote.evaluation.summary import compute_by_relation, compute_summary
+from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
 from rote.evaluation.verdict import judge_run
 from rote.pipeline.plan import Plan
 from rote.records import Record, load_records, save_records
@@ -17,10 +17,13 @@ from rote.report.card import render_card
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.shapes import Comparison, Identity, Manifest, build_shape, read_shaped
 from rote.runs.store import JobResult, Store
 
 _BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "representations", "points", "seconds")
 """Parts of an outcome that a manifest has elsewhere, or does not need."""
+
+_SUMMARY = build_shape(SummaryRow)
 
 
 def write_records(folder: RunFolder, job: JobResult, store: Store) -> None:
@@ -139,26 +142,26 @@ def write_report(folder: RunFolder) -> None:
 
 def load_report_content(folder: RunFolder) -> ReportContent:
     """All that a report shows, read from a run folder."""
-    identity, manifest = read_json(folder.identity), read_json(folder.manifest)
+    identity, manifest = read_shaped(folder.identity, Identity), read_shaped(folder.manifest, Manifest)
     stages = [stage["name"] for stage in manifest["stages"]]
     return ReportContent(
         title=f"{identity['table']['name']} taught to {identity['model']['name']}",
         table_name=identity["table"]["name"],
         model_name=identity["model"]["name"],
-        summary=read_json(folder.summary),
-        relations=read_json(folder.relations),
+        summary=read_shaped(folder.summary, _SUMMARY),
+        relations=read_shaped(folder.relations, dict[str, _SUMMARY]),  # type: ignore[valid-type]  # made there
         records=load_all_records(folder),
-        history={name: read_json(folder.history(name)) for name in stages},
-        knowledge=read_json(folder.knowledge),
-        side_effects=read_json(folder.side_effects),
-        comparison=read_json(folder.comparison) if folder.comparison.is_file() else None,
+        history={name: read_shaped(folder.history(name), list[dict[str, Any]]) for name in stages},
+        knowledge=read_shaped(folder.knowledge, build_shape(KnowledgeRow)),
+        side_effects=read_shaped(folder.side_effects, build_shape(LossRow)),
+        comparison=read_shaped(folder.comparison, Comparison) if folder.comparison.is_file() else None,
         manifest=manifest,
     )
 
 
 def load_all_records(folder: RunFolder) -> list[Record]:
     """The records of every moment of a finished run."""
-    moments = read_json(folder.manifest)["moments"]
+    moments = read_shaped(folder.manifest, Manifest)["moments"]
     return [record for moment in moments for record in load_records(folder.records(moment))]
 
 

@@ -150,6 +150,8 @@ def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> N
     if not folder.identity.is_file():
         raise RunError(f"{path}: is not empty and not a run folder; choose another --out")
     found = read_json(folder.identity)
+    if not isinstance(found, dict):
+        raise RunError(f"{folder.identity}: is damaged; choose another --out to start afresh")
     difference = _first_difference(found, identity)
     if difference:
         raise RunError(f"{path}: holds another run ({difference}); choose another --out")
@@ -192,13 +194,22 @@ def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
     large. A run of a version that wrote no sums is taken as it is."""
     if not folder.sums.is_file():
         return None
-    for name, expected in read_json(folder.sums).items():
+    for name, expected in _read_sums(folder).items():
         path = folder.path / name
         if path.suffix == _WEIGHTS and not weights:
             continue
         if not path.is_file() or compute_sum(path, name) != expected:
             return str(path)
     return None
+
+
+def _read_sums(folder: RunFolder) -> dict[str, str]:
+    """The sums; of a damaged file one that nothing has, so that it is found out itself."""
+    try:
+        content = read_json(folder.sums)
+    except RunError:
+        content = None
+    return content if isinstance(content, dict) and content else {folder.sums.name: ""}
 
 
 def _list_files(folder: RunFolder) -> list[str]:
