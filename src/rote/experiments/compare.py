@@ -10,7 +10,7 @@ from rote.experiments.tables import format_cell, format_rows
 from rote.figures import format_figure
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder
-from rote.runs.shapes import Identity, read_shaped
+from rote.runs.shapes import Settings, read_shaped
 
 _DECIDE_FACTS = {"table.hash", "table.count", "table.kind", "table.relations"}
 
@@ -34,7 +34,7 @@ def load_run(path: Path) -> list[Record]:
 def load_settings(path: Path) -> dict[str, Any]:
     """What decides the result of a run or a job, by dotted key; nothing for records alone."""
     file = find_run_folder(path).identity if path.is_dir() else path.with_suffix(".json")
-    content = read_shaped(file, Identity if path.is_dir() else dict[str, Any]) if file.is_file() else {}
+    content = read_shaped(file, Settings) if file.is_file() else {}
     # A run says its table and its model beside its configuration, a job within it.
     beside = {part: content[part] for part in ("table", "model") if part in content}
     return dict(_flatten({**content.get("config", {}), **beside}))

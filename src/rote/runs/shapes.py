@@ -15,10 +15,15 @@ class Named(BaseModel):
     name: str
 
 
-class Identity(BaseModel):
+class Settings(BaseModel):
+    """What decides the result, of a run or of a job; nothing of it must be there."""
+
+    config: dict[str, Any] = {}
+
+
+class Identity(Settings):
     """Of `identity.json` what is read."""
 
-    config: dict[str, Any]
     table: Named
     model: Named
     files: dict[str, str]
