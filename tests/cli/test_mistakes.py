@@ -271,6 +271,14 @@ def test_the_same_run_is_not_done_twice_unless_resumed(finished_run: FinishedRun
     assert list_tree(finished_run.folder) == before
 
 
+def test_a_long_text_of_a_file_is_not_said_whole(workplace: Path) -> None:
+    outcome = call_rote("run", "facts.csv", "--set", f"{'x' * 100_000}=1")
+    assert outcome.code == 2
+    assert outcome.err.startswith("rote: unknown setting 'xxx")
+    assert "xxx'; the nearest is" in outcome.err
+    assert len(outcome.err) < 2_100
+
+
 def test_a_report_of_two_folders_writes_none_when_one_is_wrong(finished_run: FinishedRun, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished_run.folder, copy)
