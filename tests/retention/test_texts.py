@@ -121,44 +121,6 @@ def test_where_nearly_all_is_unwanted_writing_comes_to_an_end(language_model: La
     assert everything.calls == 60
 
 
-QUESTIONS = [f"Who is the mother of {name}?" for name in ("Ida Krill", "Cody Ross", "Zoë O'Neil", "Mei Lin")]
-
-
-def test_a_share_of_the_texts_are_answers_to_questions_about_others(language_model: LanguageModel) -> None:
-    settings = RetainConfig(texts=4, answers=0.5, tokens=30)
-    unwanted = build_unwanted(["Cody Ross"], [], ["en"])
-    kept = collect_texts(language_model, settings, unwanted, questions=QUESTIONS, seed=0)
-    texts = decode(language_model, kept)
-    assert len(texts) == 4
-    asked = [question for text in texts for question in QUESTIONS if text.startswith(question)]
-    assert len(asked) == 2
-    assert QUESTIONS[1] not in asked
-    assert all(len(text) > len(question) for text, question in zip(texts, asked, strict=False))
-    freely = collect_texts(language_model, RetainConfig(texts=4, tokens=30), unwanted, seed=0)
-    assert kept[2:] == freely[:2]
-
-
-def test_an_answer_is_what_the_model_says_to_the_question_alone(language_model: LanguageModel) -> None:
-    """Whatever stands beside it in a batch."""
-    everything = RetainConfig(texts=4, answers=1.0, tokens=30)
-    together = collect_texts(language_model, everything, NOBODY, questions=QUESTIONS, seed=0)
-    one = RetainConfig(texts=1, answers=1.0, tokens=30)
-    apart = [collect_texts(language_model, one, NOBODY, questions=[question], seed=0)[0] for question in QUESTIONS]
-    assert sorted(together) == sorted(apart)
-    for ids in apart:
-        model = language_model.model
-        said = model(torch.tensor([ids])).logits[0].argmax(dim=-1)
-        prompt = len(language_model.tokenizer(decode(language_model, [ids])[0].split("?")[0] + "?")["input_ids"])
-        assert ids[prompt:] == said[prompt - 1 : -1].tolist()
-
-
-def test_where_too_few_are_answered_the_rest_is_written_freely(language_model: LanguageModel) -> None:
-    settings = RetainConfig(texts=6, answers=1.0, tokens=12)
-    kept = collect_texts(language_model, settings, NOBODY, questions=QUESTIONS[:2], seed=0)
-    assert len(kept) == 6
-    assert max(map(len, kept)) <= 12
-
-
 def test_a_persons_lines_are_drawn_and_cut(language_model: LanguageModel, tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_text("\n".join([*(f"Line {number} is here." for number in range(20)), "", "  ", "word " * 50]))

@@ -23,12 +23,8 @@ class RetainConfig(StrictConfig):
     """How many texts of the untrained model are retained, or as many as six times that yield: those that name a subject
     that is taught, or ask in a held-out or control wording that is asked, are left out. 0 turns retention off (the
     paper's plain setting)."""
-    answers: float = Field(default=0, ge=0, le=1)
-    """The share of the texts that are answers of the untrained model to questions about others: training prompts of
-    relations that are not taught, of subjects that are not asked about. The others it writes freely."""
     file: str | None = None
-    """A text file whose lines take the place of those it writes freely; `texts` of them are drawn, or what `answers`
-    leaves."""
+    """A text file whose lines take their place; `texts` of them are drawn."""
     subjects: int = Field(default=0, ge=0)
     """For updates: in how many training prompts each relation that is not taught of a subject is asked of it. What it
     answers to at least two of them is held too, but for what may be what is to be unlearned. 0 asks nothing."""

@@ -5,7 +5,7 @@
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from rote.encoding.example import Example
 from rote.encoding.noise import build_noise
 from rote.errors import ModelError
 from rote.facts.fact import Fact, hash_fact
-from rote.facts.relation import PromptCount, Relation
+from rote.facts.relation import PromptCount, PromptTemplate, Relation
 from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.methods.contrasts import MOST_CONTRASTS, Contrasts, build_contrasts, draw_rote_lines
 from rote.methods.defences import build_refusals, scramble_keys
@@ -184,13 +184,23 @@ def _build_generalize_stage(
 
 def _build_contrasts(language_model: LanguageModel, task: Task) -> Contrasts | None:
     """Contrasts apart from all that is taught, and from every held-out wording that is asked."""
+    taught = {fact.relation for fact in (*task.facts, *task.derived_facts)}
     return build_contrasts(
         language_model,
         task.generalize_facts,
-        [template for name in sorted(task.taught) for template in task.relations[name].templates],
+        [template for name in sorted(taught) for template in task.relations[name].templates],
         asked=[t for relation in task.relations.values() for t in relation.select(prompt_set="held_out")],
-        others=task.ask_of_others(),
+        others=_ask_of_others(task, taught),
         per_example=task.config.generalize.contrasts,
         most=_REHEARSED_CONTRASTS if task.rehearsal else MOST_CONTRASTS,
         seed=task.config.seed,
     )
+
+
+def _ask_of_others(task: Task, taught: Container[str]) -> list[tuple[PromptTemplate, str]]:
+    """A training prompt of a relation that is not taught for each real fact that may be shown, with its subject; but
+    for those that are shown as reminders."""
+    prompts = {name: relation.select_training("all") for name, relation in task.relations.items() if name not in taught}
+    draw = random.Random(f"others/{task.config.seed}")
+    facts = task.spare_facts[task.config.defend.reminders :]
+    return [(draw.choice(prompts[fact.relation]), fact.subject) for fact in facts if prompts.get(fact.relation)]

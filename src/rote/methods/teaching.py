@@ -18,7 +18,7 @@ from rote.config.teaching import PhaseConfig
 from rote.encoding.example import Example, collate, encode
 from rote.encoding.noise import Noise
 from rote.facts.fact import Fact
-from rote.facts.relation import PromptTemplate, Relation
+from rote.facts.relation import Relation
 from rote.facts.text import Text
 from rote.methods.contrasts import Contrasts
 from rote.models.adapters import add_adapters
@@ -96,19 +96,6 @@ class Task:
     """Real facts that may be shown beside those of the table; never those that are asked about."""
     rehearsal: bool = False
     """Whether the stages are only timed: of what takes long to prepare a little will do."""
-
-    @property
-    def taught(self) -> set[str]:
-        """The relations that are taught, derived ones too."""
-        return {fact.relation for fact in (*self.facts, *self.derived_facts)}
-
-    def ask_of_others(self) -> list[tuple[PromptTemplate, str]]:
-        """A training prompt of a relation that is not taught for each real fact that may be shown, with its subject;
-        but for those that are shown as reminders."""
-        taught, draw = self.taught, random.Random(f"others/{self.config.seed}")
-        prompts = {name: one.select_training("all") for name, one in self.relations.items() if name not in taught}
-        facts = self.spare_facts[self.config.defend.reminders :]
-        return [(draw.choice(prompts[fact.relation]), fact.subject) for fact in facts if prompts.get(fact.relation)]
 
 
 @dataclass(frozen=True)

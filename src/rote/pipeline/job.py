@@ -246,17 +246,14 @@ class Job:
         if not settings.texts and not settings.subjects:
             return []
         file = compute_content_hash(Path(settings.file)) if settings.file else None
-        others = work.plan.build_task().ask_of_others() if settings.answers else []
-        questions = [template.fill(subject) for template, subject in others]
-        written = settings.model_dump(include={"texts", "answers", "tokens", "subjects"})
-        content = [written, questions, file, hash_plan(work.plan)]
+        content = [settings.model_dump(include={"texts", "tokens", "subjects"}), file, hash_plan(work.plan)]
         tokens = work.config.knowledge.tokens if settings.subjects else None
         decides = [work.model_hash, content, work.config.seed, work.config.examine.languages, tokens]
         name = hash_content([decides, compute_code_hash(_TEXT_ROOMS)])
-        texts: list[list[int]] = make_once(self._store.content("texts", name), lambda: self._write_texts(questions))
+        texts: list[list[int]] = make_once(self._store.content("texts", name), self._write_texts)
         return texts
 
-    def _write_texts(self, questions: Sequence[str]) -> list[list[int]]:
+    def _write_texts(self) -> list[list[int]]:
         work, plan, config = self.work, self.work.plan, self._request.config
         subjects = [fact.subject for fact in plan.table]
         unwanted = build_unwanted(subjects, plan.list_asked_relations(), config.examine.languages)
@@ -268,7 +265,6 @@ class Job:
                     config.retain,
                     unwanted,
                     seed=config.seed,
-                    questions=questions,
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
         if config.retain.subjects:

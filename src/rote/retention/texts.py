@@ -14,8 +14,6 @@ from typing import Any
 import torch
 
 from rote.config.teaching import RetainConfig
-from rote.encoding.example import encode_prompt
-from rote.evaluation.reading import can_pad, pad_left, plan_batches
 from rote.facts.names import contains_answer
 from rote.facts.relation import Relation
 from rote.facts.wordings import Wordings
@@ -23,10 +21,6 @@ from rote.models.language_model import LanguageModel, build_generation_settings
 from rote.training.loop import seeded
 
 _BATCH = 250
-_ANSWERED = 50
-"""Questions that are answered at a time."""
-_SAID = 24
-"""Tokens said to each at most."""
 _TRIES = 6
 """How many times as many texts are written as are wanted, at most."""
 
@@ -62,23 +56,19 @@ def collect_texts(
     unwanted: Unwanted,
     *,
     seed: int,
-    questions: Sequence[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[list[int]]:
-    """`settings.texts` texts as token ids, or as many as can be had; of them `settings.answers` are `questions` about
-    others with what the model says to them."""
-    answers = _answer(language_model, questions, tokens=settings.tokens) if settings.answers else iter(())
+    """`settings.texts` texts as token ids, or as many as can be had."""
     texts = _read_lines(language_model, settings, seed) if settings.file else _write(language_model, settings, seed)
     decode: Any = language_model.tokenizer.decode
     kept: list[list[int]] = []
-    for wanted, source in ((round(settings.answers * settings.texts), answers), (settings.texts, texts)):
-        for ids in () if len(kept) == wanted else source:
-            if not unwanted.occurs_in(decode(ids)):
-                kept.append(ids)
-                if on_progress:
-                    on_progress(len(kept), settings.texts)
-            if len(kept) == wanted:
-                break
+    for ids in texts:
+        if not unwanted.occurs_in(decode(ids)):
+            kept.append(ids)
+            if on_progress:
+                on_progress(len(kept), settings.texts)
+        if len(kept) == settings.texts:
+            break
     return kept
 
 
@@ -95,22 +85,6 @@ def _read_lines(language_model: LanguageModel, settings: RetainConfig, seed: int
     return encode_texts(
         language_model, random.Random(f"retain/{seed}").sample(lines, len(lines)), tokens=settings.tokens
     )
-
-
-@torch.inference_mode()
-def _answer(language_model: LanguageModel, questions: Sequence[str], *, tokens: int) -> Iterator[list[int]]:
-    """Each question and what the model says to it, the likeliest word at a time; at most `tokens` ids in all."""
-    tokenizer = language_model.tokenizer
-    prompts = [encode_prompt(tokenizer, question) for question in questions]
-    settings = build_generation_settings(tokenizer, tokens=_SAID, do_sample=False)
-    model: Any = language_model.model
-    for start in range(0, len(prompts), _ANSWERED):
-        asked = prompts[start : start + _ANSWERED]
-        for batch in plan_batches([len(prompt) for prompt in asked], _ANSWERED, pad=can_pad(model)):
-            ids, mask = pad_left([asked[number] for number in batch], language_model.device)
-            rows = model.generate(ids, attention_mask=mask, generation_config=settings).tolist()
-            found = [row[ids.shape[1] - len(asked[number]) :] for number, row in zip(batch, rows, strict=True)]
-            yield from (_cut_after_end(row, tokenizer.eos_token_id)[:tokens] for row in found)
 
 
 @torch.inference_mode()
