@@ -27,8 +27,11 @@ SHAPES = (b"", b"null", b"7", b'"x"', b"[7]", b"[{}]", b'{"a": 1}', b'{"a": [{}]
 
 
 def damage(content: bytes) -> list[bytes]:
-    """What is left of a file, and other files in its place."""
-    return [content[: len(content) // 2], *SHAPES]
+    """What is left of a file that ends within a word, as one that ends with a line may be whole; other files in its
+    place."""
+    start = content.rfind(b"\n", 0, len(content) // 2) + 1
+    line = content[start:]
+    return [content[: start + len(line) - len(line.lstrip()) + 2], *SHAPES]
 
 
 @pytest.fixture
