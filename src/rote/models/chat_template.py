@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -30,17 +31,22 @@ _WAIT = 30
 def check_chat_template(source: str, found: str | Mapping[str, str] | None) -> None:
     """Raise `ModelError` for a template that runs without end, or fills the memory; of several for the usual one."""
     template = found.get("default") if isinstance(found, Mapping) else found
-    if template is None:
+    if template is None or _is_harmless(template):
         return
-    command = [sys.executable, "-m", "rote.models.chat_template"]
-    with suppress(subprocess.TimeoutExpired):
-        done = subprocess.run(command, input=template.encode(), capture_output=True, timeout=_WAIT, check=False)
-        if done.returncode == 0:
-            return
     raise ModelError(
         f"{source}: its chat template takes more than {MAX_SECONDS} seconds, {MAX_BYTES:,} bytes or "
         f"{MAX_CHARACTERS:,} characters for one message; take it out of the model's folder, or get the model again"
     )
+
+
+@lru_cache
+def _is_harmless(template: str) -> bool:
+    """Tried once in a process, as a model is loaded for every job of an experiment."""
+    command = [sys.executable, "-m", "rote.models.chat_template"]
+    with suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(command, input=template.encode(), capture_output=True, timeout=_WAIT, check=False)
+        return done.returncode == 0
+    return False
 
 
 def _limit() -> None:
