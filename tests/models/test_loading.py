@@ -147,11 +147,6 @@ def point_outside(name: str) -> Callable[[Path], None]:
     return damage
 
 
-def chat(template: str) -> Callable[[Path], None]:
-    return write("chat_template.jinja", template)
-
-
-ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 DAMAGES |= {
     "weights above its folder": (point_outside("../other.safetensors"), "names weights outside .*'../other.safetens"),
     "weights anywhere": (point_outside("/other.safetensors"), r"names weights outside the model's folder \('/other"),
@@ -161,9 +156,6 @@ DAMAGES |= {
     "a config nested without measure": (write("config.json", "[" * 20_000), "cannot be loaded"),
     "rote.json nested without measure": (write("rote.json", "[" * 20_000), "rote.json: is damaged; delete it"),
     "keys of another type": (write("rote.json", '{"key_tokens": {"mother": []}}'), "names the key token"),
-    "a chat template without end": (chat(ENDLESS), "its chat template takes more than 2 seconds, 500,000,000 bytes"),
-    "a chat template that fills the memory": (chat("{{ 'x' * 10**10 }}"), "its chat template takes more than"),
-    "a chat template that says much": (chat("{{ 'x' * 10**6 }}"), "or 100,000 characters for one message; take it"),
 }
 
 
@@ -189,12 +181,6 @@ def test_parameters_of_layers_without_measure_are_not_counted(saved: Path, tmp_p
     configure(num_hidden_layers=10**6)(tmp_path / "model")
     with pytest.raises(ModelError, match="no model has more than 1,000"):
         count_parameters(str(tmp_path / "model"))
-
-
-def test_a_chat_template_that_raises_is_left_to_whoever_uses_it(saved: Path, tmp_path: Path) -> None:
-    shutil.copytree(saved, tmp_path / "model")
-    chat("{{ raise_exception('no') }}")(tmp_path / "model")
-    assert load_model(str(tmp_path / "model")).tokenizer.chat_template is not None
 
 
 def test_a_file_and_an_empty_folder_are_no_models(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rote.encoding.example import Example, encode
 from rote.evaluation.generation import continue_prompts, generate_answers
 from rote.evaluation.questions import Question
-from rote.evaluation.reading import can_pad, plan_batches, read_prompts
+from rote.evaluation.reading import plan_reading, read_prompts
 from rote.evaluation.scoring import Logprobs, rank_choice, score_continuations
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer
@@ -76,7 +76,7 @@ def examine(
     report = _count_up(len(questions) + len(choices), on_progress)
     replies: dict[int, _Reply] = {}
     with _examining(model):
-        for batch in plan_batches([len(example.prompt_ids) for example in examples], batch_size, pad=can_pad(model)):
+        for batch in plan_reading(model, [example.prompt_ids for example in examples], batch_size):
             asked = _ask(model, tokenizer, [questions[index] for index in batch], [examples[index] for index in batch])
             replies.update(zip(batch, asked, strict=True))
             report(len(batch))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rote.evaluation.reading import Prefix, can_pad, pad_left, plan_batches, read_prompts
+from rote.evaluation.reading import Prefix, pad_left, plan_reading, read_prompts
 from rote.facts.names import is_sure
 from rote.models.language_model import build_generation_settings
 
@@ -35,7 +35,7 @@ def generate_answers(
     """
     texts = [""] * len(prompts_ids)
     with torch.inference_mode():
-        for batch in plan_batches([len(ids) for ids in prompts_ids], batch_size, pad=can_pad(model)):
+        for batch in plan_reading(model, prompts_ids, batch_size):
             prefix = read_prompts(model, [prompts_ids[index] for index in batch])
             chosen = [answers[index] for index in batch]
             said = continue_prompts(tokenizer, prefix, chosen, max_new_tokens=max_new_tokens)
@@ -74,7 +74,7 @@ def sample_answers(
         return answers
     settings = build_generation_settings(tokenizer, tokens=tokens, do_sample=True, num_return_sequences=count)
     generator: Any = model  # `generate` has no usable types
-    for batch in plan_batches([len(ids) for ids in prompts_ids], _SAMPLED, pad=can_pad(model)):
+    for batch in plan_reading(model, prompts_ids, _SAMPLED):
         prompts, mask = pad_left([prompts_ids[index] for index in batch], model.device)
         with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
             torch.manual_seed(seed + batch[0])

@@ -64,6 +64,12 @@ def plan_batches(lengths: Sequence[int], batch_size: int, *, pad: bool = False) 
         yield from (group[start : start + batch_size] for start in range(0, len(group), batch_size))
 
 
+def plan_reading(model: PreTrainedModel, prompts_ids: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
+    """Indices of prompts in batches that a model can read. Whether it can be padded is tried where that matters."""
+    lengths = [len(ids) for ids in prompts_ids]
+    return plan_batches(lengths, batch_size, pad=len(set(lengths)) > 1 and can_pad(model))
+
+
 def read_prompts(model: PreTrainedModel, prompts_ids: Sequence[Sequence[int]]) -> Prefix:
     """Read prompts; those of a model that cannot be padded (`can_pad`) must have one length."""
     inputs, mask = pad_left(prompts_ids, model.device)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from rote.config.teaching import RetainConfig
-from rote.evaluation.reading import can_pad, plan_batches, read_prompts
+from rote.evaluation.reading import plan_reading, read_prompts
 from rote.facts.fact import FactTable
 from rote.methods.teaching import PhaseContext, Stage, train_stage
 from rote.models.language_model import LanguageModel
@@ -83,7 +83,7 @@ def time_answers(language_model: LanguageModel, prompts: Sequence[Sequence[int]]
 def _time_batch(language_model: LanguageModel, prompts: Sequence[Sequence[int]], rows: int) -> tuple[float, Pace]:
     model = language_model.model
     model.train(False)
-    batches = plan_batches([len(prompt) for prompt in prompts], rows, pad=can_pad(model))
+    batches = plan_reading(model, prompts, rows)
     batch = [prompts[index] for index in max(batches, key=len)]
     begin = _stop_the_clock()
     prefix = read_prompts(model, batch)

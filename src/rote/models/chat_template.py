@@ -28,11 +28,14 @@ _WAIT = 30
 """Seconds on a machine that is busy with other work."""
 
 
-def check_chat_template(source: str, found: str | Mapping[str, str] | None) -> None:
-    """Raise `ModelError` for a template that runs without end, or fills the memory; of several for the usual one."""
+def has_chat_template(source: str, found: str | Mapping[str, str] | None) -> bool:
+    """Whether a model can be asked by the chat template found with it; of several the usual one is tried.
+
+    Raises `ModelError` for a template that runs without end, or fills the memory.
+    """
     template = found.get("default") if isinstance(found, Mapping) else found
     if template is None or _is_harmless(template):
-        return
+        return found is not None
     raise ModelError(
         f"{source}: its chat template takes more than {MAX_SECONDS} seconds, {MAX_BYTES:,} bytes or "
         f"{MAX_CHARACTERS:,} characters for one message; take it out of the model's folder, or get the model again"
@@ -41,7 +44,7 @@ def check_chat_template(source: str, found: str | Mapping[str, str] | None) -> N
 
 @lru_cache
 def _is_harmless(template: str) -> bool:
-    """Tried once in a process, as a model is loaded for every job of an experiment."""
+    """Tried once in a process, as the jobs of an experiment ask one model."""
     command = [sys.executable, "-m", "rote.models.chat_template"]
     with suppress(subprocess.TimeoutExpired):
         done = subprocess.run(command, input=template.encode(), capture_output=True, timeout=_WAIT, check=False)

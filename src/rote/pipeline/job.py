@@ -25,6 +25,7 @@ from rote.methods.cost import draw_texts
 from rote.methods.registry import find_method, hash_method, read_settings
 from rote.methods.teaching import Teaching, fit_tokens, prepare_tuning
 from rote.models.adapters import import_peft
+from rote.models.chat_template import has_chat_template
 from rote.models.frozen_tables import release_tables
 from rote.models.key_tokens import pick_key_tokens
 from rote.models.language_model import LanguageModel, describe_precision
@@ -219,7 +220,7 @@ class Job:
     def build_questions(self) -> list[Question]:
         """The questions of every moment."""
         language_model = self.work.language_model
-        chat = language_model.tokenizer.chat_template is not None
+        chat = has_chat_template(language_model.source, language_model.tokenizer.chat_template)
         return self.work.plan.build_questions(self._known, language_model.key_tokens, chat=chat)
 
     def _measure(self) -> Measures:

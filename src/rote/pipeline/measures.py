@@ -16,6 +16,7 @@ from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import Fact, hash_fact
 from rote.facts.names import has_words, normalize, normalize_name
 from rote.facts.sampling import sample_by_relation
+from rote.models.chat_template import has_chat_template
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.pipeline.plan import Plan, build_plan, hash_plan
@@ -206,7 +207,7 @@ def examine_model(
     language_model = load_model(model, loading)
     plan = _split_as_shown(untouched, language_model.shown)
     keys: Mapping[str, str] = language_model.key_tokens
-    chat = language_model.tokenizer.chat_template is not None
+    chat = has_chat_template(language_model.source, language_model.tokenizer.chat_template)
     with reporter.step("examine") as advance:
         records = examine(
             language_model,
