@@ -32,6 +32,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
     assert "memorize: 7 epochs, 14 steps, learning rate 0.0005" in lines
     assert f"model: {model_folder}" in lines
     assert any(line.startswith("generalize: 1 facts") for line in lines)
+    assert any(line.startswith("expect: held-out facts") and "on rote-tiny, the measured" in line for line in lines)
     assert any(line.startswith("out: new" if out else "out: runs/facts-tiny-") for line in lines)
     assert list_tree(workplace) == before
 
@@ -52,6 +53,12 @@ def test_no_preset_changes_the_learning_rate_that_fits_the_models_size(
         line = next(line for line in outcome.out.splitlines() if line.startswith(phase))
         assert line.endswith("learning rate 1e-05")
     assert "which this machine does not have; nothing was timed" in outcome.out
+
+
+def test_a_dry_run_of_another_method_expects_nothing(workplace: Path, model_folder: Path) -> None:
+    outcome = call_rote("run", "facts.csv", "--model", model_folder, "--dry-run", "--set", "method=fine_tuning")
+    assert outcome.code == 0, outcome.err
+    assert "expect:" not in outcome.out
 
 
 def test_a_dry_run_of_an_experiment_lists_its_jobs_and_does_none(workplace: Path, model_folder: Path) -> None:

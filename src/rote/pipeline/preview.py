@@ -14,6 +14,7 @@ from rote.evaluation.questions import Question
 from rote.methods.cost import Pace, TableCost, count_cost, measure_memory, measure_peak, time_answers, time_update
 from rote.methods.memorize_then_generalize import count_generalize_examples
 from rote.models.loading import count_parameters
+from rote.pipeline.expectations import describe_expectations
 from rote.pipeline.job import Job, JobRequest, open_job
 from rote.pipeline.plan import TAUGHT, Plan, name_table
 from rote.pipeline.stages import RECALL_SAMPLE
@@ -149,6 +150,7 @@ def describe_plan(request: JobRequest, out: Path) -> str:
             *_describe_method(plan),
             f"retain:     {_describe_retained(plan)}",
             f"examine:    about {len(plan.sample_before(questions))} questions before, {len(questions)} afterwards",
+            *describe_expected(request),
             f"out:        {out}",
             *list_warnings(plan),
         )
@@ -166,6 +168,14 @@ def _describe_method(plan: Plan) -> list[str]:
         f"generalize: {len(plan.generalize_facts)} facts, {_count_shown(plan)} prompts, {steps['generalize']}, "
         f"learning rate {generalize.learning_rate:g}",
     ]
+
+
+def describe_expected(request: JobRequest) -> list[str]:
+    """What such a model came to, as a line; nothing for a method that is not our own, as none was measured so."""
+    config = request.config
+    if config.method != Config().method:
+        return []
+    return [f"expect:     {describe_expectations(count_parameters(config.model, request.loading))}"]
 
 
 def _describe_retained(plan: Plan) -> str:

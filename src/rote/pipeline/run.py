@@ -31,7 +31,7 @@ from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
 from rote.pipeline.plan import Plan, build_plan, name_table
-from rote.pipeline.preview import estimate, list_warnings
+from rote.pipeline.preview import describe_expected, estimate, list_warnings
 from rote.pipeline.report import (
     build_manifest,
     describe_verdict,
@@ -192,6 +192,8 @@ def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, comman
 def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) -> None:
     for line in list_warnings(request.plan):  # while there is time to stop
         _LOG.warning(line)
+    for line in describe_expected(request):
+        _LOG.info(line)
     job.prepare()
     by_first(lambda: _write_inputs(folder, request.plan, job))
     estimated = estimate(job).without(job.work.seconds)
