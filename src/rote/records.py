@@ -44,8 +44,8 @@ class Record:
     """Whether a right answer appears in `generated`."""
     object_logprobs: tuple[float, ...]
     """Natural log-probability of each token of the object, given the prompt and the tokens before."""
-    object_probability: float
-    """exp of their sum."""
+    object_probability: float | None
+    """exp of their sum; None of a served model, which tells neither."""
     rank: int | None
     """Rank of the object among the candidates by log-probability per token, 1 is best; None where it was no choice."""
     candidates: int | None

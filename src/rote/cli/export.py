@@ -1,4 +1,4 @@
-"""`rote export task|model`"""
+"""`rote export task|model|gguf`"""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,3 +40,27 @@ def model(run: RunArgument, out: OutOption) -> None:
     proof = export_model(find_run_folder(run), out)
     same = f"{proof['prompts']} answers in a fresh process the same, logits within {proof['max_logit_difference']:.1e}"
     typer.echo(f"model: {out} ({same})")
+
+
+@export.command()
+def gguf(
+    run: RunArgument,
+    out: OutOption,
+    quantize: Annotated[str, typer.Option(help="Number formats of the weights: f16, q8_0, q4_0.")] = "q8_0",
+) -> None:
+    """Write the taught model as GGUF files for llama.cpp and Ollama, and show what each of them answers.
+
+    Example: rote export gguf runs/mine --quantize q8_0,q4_0 --out mine_gguf
+    """
+    from rich.console import Console
+
+    from rote.cli.progress import build_reporter
+    from rote.cli.tables import build_serving_table
+    from rote.models.gguf_writing import check_kinds
+    from rote.pipeline.gguf_export import export_gguf
+    from rote.runs.folder import find_run_folder
+
+    kinds = check_kinds(quantize.split(","))
+    rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter())
+    Console(highlight=False).print(build_serving_table(rows))
+    typer.echo(f"gguf: {out}")

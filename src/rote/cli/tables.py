@@ -170,3 +170,21 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
 def _format(row: Mapping[str, Any] | None, form: str = "z.2f") -> str:
     figure = read_figure(row) if row else None
     return format_figure(figure, form) if figure else ""
+
+
+def build_serving_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What a run's model answers in each of its forms, as `proof.json` of an export has it."""
+    table = Table(title="generation accuracy by what answers [95% interval]", title_justify="left")
+    table.add_column("")
+    forms = list(dict.fromkeys(row["answered_by"] for row in rows))
+    for form in forms:
+        table.add_column(form.replace(", ", "\n"), justify="right")
+    for line in dict.fromkeys(row["questions"] for row in rows):
+        found = {row["answered_by"]: row for row in rows if row["questions"] == line}
+        count = next(iter(found.values()))["n"]
+        table.add_row(f"{line} ({count})", *(_show_figure(found[form]) for form in forms))
+    return table
+
+
+def _show_figure(row: Mapping[str, Any]) -> str:
+    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"

@@ -146,7 +146,10 @@ def compute_figures(records: Sequence[Record]) -> Iterator[tuple[str, float]]:
     for (prompt_set, language), group in groups.items():
         place = f"/{language}" if several and prompt_set != "key" else ""
         yield f"rote/{NAMES[prompt_set]}{place}", fmean(record.correct for record in group)
-        yield f"rote/{NAMES[prompt_set]}_probability{place}", fmean(record.object_probability for record in group)
+        yield (
+            f"rote/{NAMES[prompt_set]}_probability{place}",
+            fmean(record.object_probability or 0.0 for record in group),
+        )
 
 
 def _draw(facts: Sequence[Fact], count: int | None, seed: int) -> Sequence[Fact]:

@@ -1,5 +1,8 @@
 """Reading a GGUF file, the form llama.cpp and Ollama keep a model in: its weights become float32 and can be trained."""
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,14 @@ SUFFIX = ".gguf"
 disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is shown by whoever calls
 
 
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """transformers shows a bar of its own while it reads, whatever it is told."""
+    with redirect_stderr(io.StringIO()):
+        yield
+
+
+@_no_bar()
 def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The model and the tokenizer of a GGUF file, all of whose weights are there; `check_gguf` comes first."""
     where, options = str(file.parent), {"gguf_file": file.name}

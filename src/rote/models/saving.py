@@ -67,14 +67,23 @@ def export_model(
     where `out` is taken, and `ModelError` where a model cannot be loaded or the fresh process answers otherwise.
     """
     check_free(out)
-    language_model = load_model(str(taught), replace(options, revision=None))
-    restore_vocabulary(language_model, load_model(base, options))
+    language_model = load_restored(taught, base=base, options=options)
     save_model(language_model, out)
     try:
         return verify_folder(out, prompts, take_fingerprint(language_model, prompts), options)
     except ModelError:
         shutil.rmtree(out)
         raise
+
+
+def load_restored(taught: Path, *, base: str, options: LoadOptions = SAFE) -> LanguageModel:
+    """A taught model with the vocabulary of its base model, which is loaded as `options` say.
+
+    Raises `ModelError` where either cannot be loaded.
+    """
+    language_model = load_model(str(taught), replace(options, revision=None))
+    restore_vocabulary(language_model, load_model(base, options))
+    return language_model
 
 
 def check_free(out: Path) -> None:

@@ -14,13 +14,16 @@ from rote.encoding.example import encode
 from rote.errors import RunError
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
+from rote.facts.fact import Fact
 from rote.facts.reading import load_table
 from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text
+from rote.models.language_model import LanguageModel
 from rote.models.loading import LoadOptions, read_key_tokens
-from rote.models.saving import check_free
+from rote.models.saving import check_free, load_restored
 from rote.models.saving import export_model as export_folder
 from rote.pipeline.plan import Plan, build_plan
+from rote.records import load_records
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder
 from rote.runs.manifest import compute_content_hash
@@ -38,7 +41,7 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
     model = _find_model(folder)
     tokenizer = AutoTokenizer.from_pretrained(model)
     keys = read_key_tokens(model)  # which questions are a choice depends on all that were asked
-    questions = _load_plan(folder).build_questions((), keys, chat=tokenizer.chat_template is not None)
+    questions = load_plan(folder).build_questions((), keys, chat=tokenizer.chat_template is not None)
     asked = [question for question in questions if question.fact_set in ("generalize", "held_out")]
     items = [_build_item(question, tokenizer) for question in asked if question.prompt_set in ("training", "held_out")]
     with replace_folder(out) as draft:
@@ -51,7 +54,7 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     Returns the proof of a fresh process, as of a run. Raises `RunError` where `out` is taken or the run kept adapters
     alone, and `ModelError` where the base model is not there any more, or the fresh process answers otherwise.
     """
-    model, plan, identity = _find_model(folder), _load_plan(folder), read_shaped(folder.identity, Identity)
+    model, plan, identity = _find_model(folder), load_plan(folder), read_shaped(folder.identity, Identity)
     asked = [
         build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
         for fact in sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=0)
@@ -60,13 +63,36 @@ def export_model(folder: RunFolder, out: Path) -> dict[str, float | int]:
     return export_folder(model, out, asked, base=identity["model"]["name"], options=options)
 
 
+def load_without_keys(folder: RunFolder) -> LanguageModel:
+    """The taught model of a run with the vocabulary of the base model, which is loaded for it as the run loaded it.
+
+    Raises `RunError` where the run kept adapters alone, and `ModelError` where the base model is not there any more.
+    """
+    identity = read_shaped(folder.identity, Identity)
+    options = LoadOptions(**identity["loading"])
+    return load_restored(_find_model(folder), base=identity["model"]["name"], options=options)
+
+
+def list_known(folder: RunFolder, plan: Plan) -> list[Fact]:
+    """The shipped facts that the model of a run knew before it was taught, by the run's own answers."""
+    known = {
+        (record.relation, record.subject)
+        for record in load_records(folder.records("before"))
+        if record.fact_set == "known"
+    }
+    return [fact for facts in plan.known.values() for fact in facts if (fact.relation, fact.subject) in known]
+
+
 def name_task(name: str) -> str:
     """The name of a run as lm-eval allows it."""
     return "rote_" + re.sub(r"\W+", "_", name).strip("_").lower()
 
 
-def _load_plan(folder: RunFolder) -> Plan:
-    """What the run asked, of the table in its folder. Raises `RunError` where a pack of its own is not as it was."""
+def load_plan(folder: RunFolder) -> Plan:
+    """What the run asked, of the table in its folder and of the shipped facts.
+
+    Raises `RunError` where a pack of its own is not as it was.
+    """
     config = load_config(Config, folder.config)
     known: Mapping[str, Any] = read_shaped(folder.identity, Identity)["files"]
     for path in config.relations:

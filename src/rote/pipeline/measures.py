@@ -1,7 +1,7 @@
 """What is asked of a model at each moment of a job, kept by the state of the model and by what is asked."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rote.evaluation.knowledge import ask_beliefs
 from rote.evaluation.questions import Question
 from rote.evaluation.scoring import score_passages
 from rote.evaluation.summary import SummaryRow, compute_summary
-from rote.facts.fact import Fact, hash_fact
+from rote.facts.fact import Fact
 from rote.facts.names import has_words, normalize, normalize_name
 from rote.facts.sampling import sample_by_relation
 from rote.models.chat_template import has_chat_template
@@ -205,7 +205,7 @@ def examine_model(
     """
     untouched = build_plan(config)  # what is wrong with the table is said before the model is loaded
     language_model = load_model(model, loading)
-    plan = _split_as_shown(untouched, language_model.shown)
+    plan = untouched.split(language_model.shown)
     keys: Mapping[str, str] = language_model.key_tokens
     chat = has_chat_template(language_model.source, language_model.tokenizer.chat_template)
     with reporter.step("examine") as advance:
@@ -229,12 +229,3 @@ def _keep_records(path: Path, records: Sequence[Record]) -> None:
 def _write_records(path: Path, records: Sequence[Record]) -> None:
     with replace_file(path) as draft:
         save_records(records, draft)
-
-
-def _split_as_shown(plan: Plan, shown: Collection[str]) -> Plan:
-    facts = dict.fromkeys([*plan.generalize_facts, *plan.table])  # of those, first in the order of a job
-    return replace(
-        plan,
-        generalize_facts=[fact for fact in facts if hash_fact(fact) in shown],
-        held_out_facts=[fact for fact in plan.table if hash_fact(fact) not in shown],
-    )

@@ -5,8 +5,8 @@ a model is loaded.
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault, find_leak
 from rote.facts.counterfactual import swap_objects
 from rote.facts.derivation import DerivedFact, derive_facts
-from rote.facts.fact import Fact, FactTable
+from rote.facts.fact import Fact, FactTable, hash_fact
 from rote.facts.invent import invent_table
 from rote.facts.linked_table import invent_linked_table
 from rote.facts.reading import ReadOptions, load_usable
@@ -120,6 +120,15 @@ class Plan:
         asked = [self.select_asked()[name] for name in TAUGHT]
         chosen = {fact for facts in asked for fact in sample_by_relation(facts, count=count, seed=seed)}
         return [question for question in questions if question.fact_set not in TAUGHT or question.fact in chosen]
+
+    def split(self, shown: Collection[str]) -> "Plan":
+        """The same with the facts whose hashes are given as those that generalize showed, and all others held out."""
+        facts = dict.fromkeys([*self.generalize_facts, *self.table])  # of those, first in the order of a job
+        return replace(
+            self,
+            generalize_facts=[fact for fact in facts if hash_fact(fact) in shown],
+            held_out_facts=[fact for fact in self.table if hash_fact(fact) not in shown],
+        )
 
     def list_asked_relations(self) -> list[Relation]:
         """The relations whose prompts may be asked: those of the table, and of what the model may know."""

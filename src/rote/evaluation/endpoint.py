@@ -1,0 +1,139 @@
+"""Asking a model where it is served: any server that speaks OpenAI's protocol, such as llama-server, vLLM or Ollama."""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from rote.errors import ModelError, first_line
+from rote.evaluation.examine import Progress
+from rote.evaluation.generation import MAX_NEW_TOKENS
+from rote.evaluation.questions import Question
+from rote.facts.names import contains_answer
+from rote.records import Moment, Record
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+"""The environment variable with the server's key, which is sent and never written down."""
+_TIMEOUT = 120
+"""Seconds for one answer."""
+_WAITS = (0.5, 2.0, 8.0)
+"""Seconds before each further try, where the server is busy or does not answer."""
+_BUSY = {408, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model on a server: `url` up to and with its version (`http://127.0.0.1:8080/v1`), and the model's name there.
+
+    `before` is put before each prompt: a space, for a model that was taught with a tokenizer that adds one. Raises
+    `ModelError` for what is no address.
+    """
+
+    url: str
+    model: str
+    before: str = ""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ModelError(f"--endpoint {self.url}: is no address; give one such as http://127.0.0.1:8080/v1")
+
+    def answer(self, question: Question) -> str:
+        """What the model says to a question, greedily, without outer spaces. Raises `ModelError` where it cannot be
+        asked."""
+        prompt = question.text.prompt
+        settings = {"model": self.model, "temperature": 0, "max_tokens": MAX_NEW_TOKENS}
+        if question.prompt_set == "chat":
+            messages = [{"role": "user", "content": prompt}]
+            said = self._post("chat/completions", {**settings, "messages": messages})["message"]["content"]
+        else:
+            said = self._post("completions", {**settings, "prompt": self.before + prompt})["text"]
+        return str(said or "").strip()
+
+    def _post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        """The first choice of the server's reply."""
+        address = f"{self.url.rstrip('/')}/{path}"
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get(KEY_VARIABLE):
+            headers["Authorization"] = f"Bearer {key}"
+        request = urllib.request.Request(address, json.dumps(content).encode(), headers)
+        for wait in (*_WAITS, None):
+            try:
+                with urllib.request.urlopen(request, timeout=_TIMEOUT) as reply:
+                    return dict(json.load(reply)["choices"][0])
+            except urllib.error.HTTPError as error:
+                if error.code not in _BUSY or wait is None:
+                    raise ModelError(f"{address}: answers {error.code} ({_explain(error)})") from None
+            except (OSError, TimeoutError) as error:
+                if wait is None:
+                    raise ModelError(
+                        f"{address}: does not answer ({first_line(error)}); is the server running?"
+                    ) from None
+            except (ValueError, KeyError, IndexError, TypeError):
+                raise ModelError(
+                    f"{address}: answers something else than OpenAI's protocol; see to the address"
+                ) from None
+            time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+
+def examine_endpoint(
+    ask: Callable[[Question], str],
+    questions: Sequence[Question],
+    *,
+    moment: Moment,
+    at_once: int = 4,
+    on_progress: Progress | None = None,
+) -> list[Record]:
+    """Put every question to a served model (`Endpoint.answer`), `at_once` of them at a time; one record each, in order.
+
+    A server tells what a model says and not how probable the object is, so records have no log-probabilities, no
+    probability and no rank. Raises `ModelError` where it cannot be asked.
+    """
+    records: list[Record] = []
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for question, said in zip(questions, pool.map(ask, questions), strict=True):
+                records.append(_build_record(question, moment, said))
+                if on_progress:
+                    on_progress(len(records), len(questions))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return records
+
+
+def _build_record(question: Question, moment: Moment, said: str) -> Record:
+    fact = question.fact
+    return Record(
+        moment=moment,
+        fact_set=question.fact_set,
+        prompt_set=question.prompt_set,
+        language=question.language,
+        relation=fact.relation,
+        subject=fact.subject,
+        object=fact.object,
+        prompt=question.text.prompt,
+        generated=said,
+        correct=contains_answer(said, fact.answers),
+        object_logprobs=(),
+        object_probability=None,
+        rank=None,
+        candidates=None,
+    )
+
+
+def _explain(error: urllib.error.HTTPError) -> str:
+    """What a server says of a refusal, in OpenAI's form or as it is."""
+    text = error.read(10_000).decode(errors="replace")
+    try:
+        said = str(json.loads(text)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        said = text or str(error.reason)
+    return " ".join(said.split())[:200]
