@@ -1,6 +1,7 @@
 """What `rote results` writes holds the figures of the records, of finished seeds only."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> 
     text, (old,), page = write(store)
     assert old == {**row, "stale": True}
     assert "**Stale: measured with an earlier version of the code.**" in text
-    assert f"| **{row['verdict']}** (stale) |" in text
+    assert f"**{row['verdict']}** (1 seed, stale) |" in text
     assert [line for line in fresh.splitlines() if line.startswith("| held-out")] == [
         line for line in text.splitlines() if line.startswith("| held-out")
     ], "no figure is lost"
@@ -212,10 +213,31 @@ def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store)
     assert "0.125" in page
 
 
-def test_results_of_another_model_are_not_mixed_in(store: Store) -> None:
+def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     save_jobs(store, seed=0)
     write(store)
     kept = store.path.parent / "out" / "results" / "results.json"
-    write_json(kept, [{**entry, "model": "another"} for entry in read_json(kept)])
-    with pytest.raises(RunError, match="holds results of another, not of rote-tiny; choose another --out"):
-        write(store)
+    (own,) = read_json(kept)
+    (claim,) = own["claims"]
+    other = {**own, "model": "another", "claims": [{**claim, "model": "another", "ours": 0.5, "verdict": "holds"}]}
+    write_json(kept, [other])
+    text, rows, page = write(store)
+    assert [row["model"] for row in rows] == [MODEL, "another"]
+    assert f"of finished jobs of `{MODEL}` and `another`." in text
+    assert f"| claim | paper | wanted | {MODEL} | another |" in text
+    line = next(line for line in text.splitlines() if line.startswith(f"| {claim['text']} |"))
+    assert re.search(r"\| 0\.750 \[.*\] \*\*open\*\* \(1 seed\) \| 0\.500 \[.*\] \*\*holds\*\* \(1 seed\) \|$", line)
+    assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
+    summary = f"Of 1 claims that were measured on several models, 1 hold on some: {claim['text']} (on another)."
+    assert f"\n- {summary}\n" in text
+    assert summary in page
+    assert write(store)[0] == text, "nothing is lost when it is written again"
+
+
+def test_a_store_without_the_model_changes_nothing(store: Store) -> None:
+    save_jobs(store, seed=0)
+    fresh, _, _ = write(store)
+    out = store.path.parent / "out"
+    with pytest.raises(RunError, match="no experiment is finished for another with these settings"):
+        results.write_results(out, store=Store(store.path.parent / "none"), model="another", seeds=1)
+    assert (out / "RESULTS.md").read_text(encoding="utf-8") == fresh

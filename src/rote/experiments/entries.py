@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import RunError
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment
 from rote.experiments.figures import Jobs
 from rote.experiments.tables import build_tables, describe_pooling, warn_of_recall
+from rote.models.embedded import EMBEDDED_NAME
 from rote.report.results_page import ResultTable
 from rote.runs.folder import read_json, write_json
 
@@ -56,11 +56,12 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
     experiment, jobs = item.experiment, item.jobs
     seeds = min(len(members) for members in jobs.values())
     changes = "".join(f" --set {change}" for change in item.changes)
+    of = "" if model == EMBEDDED_NAME else f" --model {model}"
     return Entry(
         name=item.name,
         title=experiment.title + (f" ({experiment.letter})" if experiment.letter else ""),
         description=f"{begin_large(experiment.description)}.",
-        command=f"rote reproduce {item.name} --seeds {seeds}{changes}",
+        command=f"rote reproduce {item.name}{of} --seeds {seeds}{changes}",
         model=model,
         seeds=seeds,
         code=code,
@@ -70,16 +71,11 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
     )
 
 
-def merge_entries(path: Path, new: Sequence[Entry], *, model: str, code: str) -> list[Entry]:
-    """Those that are kept in a file with the new ones in the place of their own; `code` is today's version.
-
-    Raises `RunError` where the file is of another model.
-    """
-    kept = {entry.name: _age(entry, code) for entry in _load_entries(path)}
-    for entry in kept.values():
-        if entry.model != model:
-            raise RunError(f"{path}: holds results of {entry.model}, not of {model}; choose another --out")
-    return list({**kept, **{entry.name: entry for entry in new}}.values())
+def merge_entries(path: Path, new: Sequence[Entry], *, code: str) -> list[Entry]:
+    """Those that are kept in a file with the new ones in the place of their own, by experiment and model; `code` is
+    today's version."""
+    kept = {(entry.name, entry.model): _age(entry, code) for entry in _load_entries(path)}
+    return list({**kept, **{(entry.name, entry.model): entry for entry in new}}.values())
 
 
 def save_entries(path: Path, entries: Sequence[Entry]) -> None:

@@ -15,6 +15,7 @@ from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.reproduce import load_finished
 from rote.experiments.tables import format_rows
 from rote.figures import Figure
+from rote.models.embedded import EMBEDDED_NAME
 from rote.pipeline.job import ROOMS
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
@@ -29,20 +30,20 @@ STALE = "stale: measured with an earlier version of the code"
 def write_results(folder: Path, *, store: Store, model: str, seeds: int, changes: tuple[str, ...] = ()) -> list[Entry]:
     """Write the files into `folder`; returns what they show.
 
-    Experiments that are not finished by this version of the code are carried over from what the folder has, as stale.
-    Raises `RunError` where there is nothing to show, or the folder is of another model.
+    What the folder has of other models, and of experiments that are not finished by this version of the code, is
+    carried over, the latter as stale. Raises `RunError` where there is nothing to show.
     """
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / "results.json"
     new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    entries = _sort(merge_entries(kept, new, model=model, code=code))
-    if not entries:
+    entries = _sort(merge_entries(kept, new, code=code))
+    if not any(entry.model == model for entry in entries):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
             f"reproduce, or run: rote reproduce NAME --store {store.path}"
         )
     save_entries(kept, entries)
-    _write(folder / "RESULTS.md", "\n".join(_write_page(entries, model)) + "\n")
+    _write(folder / "RESULTS.md", "\n".join(_write_page(entries)) + "\n")
     rows = [row for entry in entries for row in entry.claims]
     _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
@@ -65,20 +66,31 @@ def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) 
 
 
 def _sort(entries: Sequence[Entry]) -> list[Entry]:
-    """In the order in which experiments are declared; those that are declared no more come last."""
+    """In the order in which experiments are declared, the models of each as they come, the embedded one first; those
+    that are declared no more come last."""
     order = list(list_experiments())
-    return sorted(entries, key=lambda entry: order.index(entry.name) if entry.name in order else len(order))
+
+    def place(entry: Entry) -> tuple[int, bool]:
+        number = order.index(entry.name) if entry.name in order else len(order)
+        return number, entry.model != EMBEDDED_NAME
+
+    return sorted(entries, key=place)
+
+
+def _list_models(entries: Sequence[Entry]) -> list[str]:
+    return sorted(dict.fromkeys(entry.model for entry in entries), key=lambda model: model != EMBEDDED_NAME)
 
 
 def _list_missing(entries: Sequence[Entry]) -> list[str]:
     return [name for name in list_experiments() if name not in {entry.name for entry in entries}]
 
 
-def _write_page(entries: Sequence[Entry], model: str) -> Iterator[str]:
-    missing = _list_missing(entries)
+def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
+    missing, models = _list_missing(entries), _list_models(entries)
+    named = " and ".join(f"`{model}`" for model in models)
     yield "# Results"
     yield ""
-    yield f"Written by `rote results` from the records of finished jobs; the model is `{model}`. Figures are"
+    yield f"Written by `rote results` from the records of finished jobs of {named}. Figures are"
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
     yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
     yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
@@ -90,25 +102,61 @@ def _write_page(entries: Sequence[Entry], model: str) -> Iterator[str]:
     if missing:
         yield ""
         yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
+    if len(models) > 1:
+        yield from ("", "## In short", "", *(f"- {line}" for line in sum_up(entries)))
     yield ""
     yield "## Claims"
     yield ""
-    yield from format_rows(
-        ("claim", "paper", "ours", "wanted", "seeds", "verdict"),
-        (_format_claim(row) for entry in entries for row in entry.claims),
-    )
+    yield from format_rows(("claim", "paper", "wanted", *models), _format_claims(entries, models))
     for entry in entries:
         yield from _write_section(entry)
 
 
-def _format_claim(row: ClaimRow) -> tuple[str, ...]:
-    verdict = f"**{row['verdict']}**" + (" (stale)" if row["stale"] else "")
-    return row["text"], row["paper"] or "-", format_ours(row), row["bound"], str(row["seeds"]), verdict
+def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """A line for each claim, with what was found on each model."""
+    for found in _group_claims(entries).values():
+        first = next(iter(found.values()))
+        cells = (_format_claim(found[model]) if model in found else "-" for model in models)
+        yield first["text"], first["paper"] or "-", first["bound"], *cells
+
+
+def _group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, ClaimRow]]:
+    """The claims of all experiments, each by model."""
+    groups: dict[tuple[str, str], dict[str, ClaimRow]] = {}
+    for entry in entries:
+        for row in entry.claims:
+            groups.setdefault((entry.name, row["claim"]), {})[entry.model] = row
+    return groups
+
+
+def _format_claim(row: ClaimRow) -> str:
+    about = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)}" + (", stale" if row["stale"] else "")
+    return f"{format_ours(row)} **{row['verdict']}** ({about})"
+
+
+def sum_up(entries: Sequence[Entry]) -> list[str]:
+    """What holds on all models, on some and on none, of the claims that several were asked."""
+    models = len(_list_models(entries))
+    groups = [found for found in _group_claims(entries).values() if len(found) > 1]
+    if not groups:
+        return [f"No claim was measured on more than one of {models} models yet."]
+    kinds: dict[str, list[str]] = {"on all that were asked": [], "on some": [], "on none": []}
+    for found in groups:
+        holds = [model for model, row in found.items() if row["verdict"] == "holds"]
+        text = next(iter(found.values()))["text"]
+        if len(holds) == len(found):
+            kinds["on all that were asked"].append(text)
+        elif holds:
+            kinds["on some"].append(f"{text} (on {', '.join(holds)})")
+        else:
+            kinds["on none"].append(text)
+    lead = f"Of {len(groups)} claims that were measured on several models"
+    return [f"{lead}, {len(texts)} hold {kind}: {'; '.join(texts)}." for kind, texts in kinds.items() if texts]
 
 
 def _write_section(entry: Entry) -> Iterator[str]:
     yield ""
-    yield f"## {entry.title}"
+    yield f"## {entry.title}" if entry.model == EMBEDDED_NAME else f"## {entry.title}, {entry.model}"
     if entry.stale:
         yield ""
         yield f"**{begin_large(STALE)}.**"
@@ -126,14 +174,19 @@ def _write_section(entry: Entry) -> Iterator[str]:
 
 
 def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], model: str) -> ResultsContent:
-    """What the page with figures is made from; experiments without jobs have their tables alone."""
-    sections = tuple(_build_section(entry, finished.get(entry.name)) for entry in entries)
-    return ResultsContent(model, sections, tuple(_list_missing(entries)))
+    """What the page with figures is made from; the jobs that are there are of one model, and experiments without jobs
+    have their tables alone."""
+    sections = tuple(
+        _build_section(entry, finished.get(entry.name) if entry.model == model else None) for entry in entries
+    )
+    models = _list_models(entries)
+    summary = tuple(sum_up(entries)) if len(models) > 1 else ()
+    return ResultsContent(", ".join(models), sections, tuple(_list_missing(entries)), summary)
 
 
 def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
     return ExperimentSection(
-        title=entry.title,
+        title=entry.title if entry.model == EMBEDDED_NAME else f"{entry.title}, {entry.model}",
         description=entry.description.replace("`", ""),  # the page is no Markdown
         seeds=entry.seeds,
         command=entry.command,

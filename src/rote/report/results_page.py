@@ -76,6 +76,8 @@ class ResultsContent:
     sections: tuple[ExperimentSection, ...]
     missing: tuple[str, ...] = ()
     """Experiments that are declared but not finished."""
+    summary: tuple[str, ...] = ()
+    """What holds on all models, on some and on none."""
 
 
 def render_results(content: ResultsContent) -> str:
@@ -84,6 +86,7 @@ def render_results(content: ResultsContent) -> str:
         "title": clean_text(f"Results of {content.model_name}"),
         "model_name": content.model_name,
         "missing": content.missing,
+        "summary": content.summary,
         "tally": _count_verdicts(content.sections),
         "sections": [_prepare_section(section) for section in content.sections],
         "verdicts": VERDICTS,
