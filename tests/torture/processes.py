@@ -1,0 +1,112 @@
+"""Real processes without their start: `rote` is imported once, and each command is a fork that can be killed.
+
+A start costs five seconds of imports. What a command does after them is done by a process of its own, with its own
+files, locks and signals; that a process starts at all is tested by a few that are started from nothing.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+LIMIT_SECONDS = 120.0
+"""A command that takes longer hangs."""
+HANGS = 124
+"""The exit code of one that was given up."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is left of a process: its exit code, below zero the signal that ended it, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Process:
+    """A command under way."""
+
+    def __init__(self, words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> None:
+        """Begin `rote WORDS` in the folder `place`, in a process that calls `prepare` first."""
+        self._files = [tempfile.TemporaryFile() for _ in range(2)]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.number = os.fork()
+        if self.number == 0:
+            _become(words, place, [file.fileno() for file in self._files], prepare)
+        self._code: int | None = None
+
+    def kill(self) -> None:
+        """SIGKILL: nothing can be tidied up."""
+        os.kill(self.number, signal.SIGKILL)
+
+    def has_ended(self) -> bool:
+        """Whether it is over; a killed one is no longer seen by the system either."""
+        if self._code is None:
+            number, status = os.waitpid(self.number, os.WNOHANG)
+            if number:
+                self._code = os.waitstatus_to_exitcode(status)
+        return self._code is not None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; whether it has ended by then."""
+        until = time.monotonic() + seconds
+        while not self.has_ended():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def end(self) -> Ended:
+        """What it came to."""
+        if not self.wait(LIMIT_SECONDS):
+            self.kill()
+            self.wait(LIMIT_SECONDS)
+            self._code = HANGS
+        assert self._code is not None
+        said = []
+        for file in self._files:
+            file.seek(0)
+            said.append(file.read().decode("utf-8", errors="replace"))
+            file.close()
+        return Ended(self._code, *said)
+
+
+def call(words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> Ended:
+    """Do a command to its end."""
+    return Process(words, place, prepare).end()
+
+
+def _become(words: Sequence[str], place: Path, outputs: Sequence[int], prepare: Callable[[], None]) -> NoReturn:
+    code = 1
+    try:
+        for target, source in enumerate(outputs, start=1):
+            os.dup2(source, target)
+        os.chdir(place)
+        prepare()
+        code = run_here(words)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def run_here(words: Sequence[str]) -> int:
+    """Run the command line in this process; returns its exit code. What is no mistake of a person comes through."""
+    from rote.cli.main import main
+
+    sys.argv = ["rote", *words]
+    try:
+        main()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
