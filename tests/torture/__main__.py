@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads do not survive a fork
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from tests.torture import kills
+from tests.torture import changes, damage, disk, kills, together
 from tests.torture.bench import Bench
 from tests.torture.verdicts import FINDINGS, SAID, SAME, Case, Verdict
 
@@ -27,7 +27,8 @@ def main() -> None:
     print(f"seed {arguments.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="torture-") as root:
         bench = Bench(Path(root))
-        cases = list(kills.list_cases(bench, arguments.kills, random.Random(arguments.seed)))
+        rooms = {"kills": kills, "damaged": damage, "changed": changes, "disk": disk, "together": together}
+        cases = [c for n in arguments.parts for c in rooms[n].list_cases(bench, arguments.kills, random.Random(arguments.seed))]
         for case, verdict in do_cases(cases, arguments.processes):
             if verdict.kind in FINDINGS:
                 print(case.part, case.name, verdict.kind, verdict.note, flush=True)
@@ -53,6 +54,7 @@ def _do(number: int) -> Verdict:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("parts", nargs="+")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)

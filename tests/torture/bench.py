@@ -4,10 +4,11 @@ disturbs it."""
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +24,13 @@ from rote.models import verification
 from rote.models.loading import LoadOptions, load_model
 from rote.models.verification import Fingerprint, take_fingerprint
 
-SMALL_SETTINGS = (*SMALL, "--set", "checkpoint_seconds=1e-9")
-"""A checkpoint after every update."""
-RUN = ("run", "facts.csv", "--model", "tiny", "--out", "mine", "--store", "store", "--resume", *SMALL_SETTINGS)
+_SETTINGS = (
+    *SMALL,
+    *("--set", "memorize.epochs=4"),
+    *("--set", "generalize.epochs=3"),
+    *("--set", "checkpoint_seconds=1e-9"),  # a checkpoint after every update
+)
+RUN = ("run", "facts.csv", "--model", "tiny", "--out", "mine", "--store", "store", "--resume", *_SETTINGS)
 _JOB: dict[str, Any] = {
     "table": {"kind": "invented", "relations": ["mother"], "count": 2},
     "generalize": {"facts": 1, "epochs": 1},
@@ -37,15 +42,33 @@ _CHANGES = {
     "table.kind": "invented",
     "table.relations": "[mother]",
     "table.count": 2,
-    "generalize.facts": 1,
-    "generalize.epochs": 1,
+    "memorize.epochs": 1,
     "memorize.min_steps": 0,
+    "generalize.epochs": 1,
     "generalize.min_steps": 0,
+    "generalize.facts": 1,
+    "retain.texts": 2,
+    "retain.tokens": 6,
+    "examine.languages": "[en]",
+    "examine.choices": 1,
+    "representations": "true",
     "checkpoint_seconds": 1e-9,
 }
 REPRODUCE = (
-    *("reproduce", "representations", "--model", "tiny", "--seeds", "1", "--store", "store"),
+    *("reproduce", "targets", "--model", "tiny", "--seeds", "1", "--store", "store"),
     *(word for key, value in _CHANGES.items() for word in ("--set", f"{key}={value}")),
+)
+_STOPS = {
+    "in memorize": ("before open store/stages/*/history.json.draft", 0),
+    "in generalize": ("before open store/stages/*/history.json.draft", 1),
+    "before the model": ("before open mine/model.draft/config.json", 0),
+    "before the manifest": ("before open mine/manifest.json.draft", 0),
+}
+"""Moments by what is said of them, and which of several."""
+EXAMINE = (
+    *("examine", "mine/model", "facts.csv", "--out", "found.parquet"),
+    *("--set", "examine.languages=[en]", "--set", "examine.choices=1"),
+    *("--set", "examine.known_facts=1", "--set", "examine.unseen_facts=0"),
 )
 _DIFFERING = ("date", "durations", "seconds", "estimated", "manifest.json")
 """What differs from run to run in a JSON file: times, and the sum of a file with times in it."""
@@ -69,6 +92,9 @@ WORKS = {
         Work("export task", ("export", "task", "mine", "--out", "out"), after_run=True),
         Work("export model", ("export", "model", "mine", "--out", "out"), after_run=True),
         Work("report", ("report", "mine"), after_run=True),
+        Work("compare", ("compare", "mine", "mine/records/before.parquet"), after_run=True),
+        Work("ask", ("ask", "mine/model", "Who is Gene Finley's mother?", "--top", "2"), after_run=True),
+        Work("examine", EXAMINE, after_run=True),
     )
 }
 
@@ -113,6 +139,17 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=self.root) as folder:
             yield shutil.copytree(start or self._fresh, Path(folder) / "place")
 
+    @cached_property
+    def stopped(self) -> dict[str, Path]:
+        """Places with a run that was killed at moments that leave different things behind, and one that was not."""
+        return {"finished": self.finished, **{name: self._stop(name, *at) for name, at in _STOPS.items()}}
+
+    def _stop(self, name: str, moment: str, turn: int) -> Path:
+        numbers = [number for number, told in enumerate(self.undisturbed(WORKS["run"]).moments) if told == moment]
+        place = shutil.copytree(self._fresh, self.root / name)
+        assert call(RUN, place, Watch(place, numbers[turn]).begin).code == -signal.SIGKILL
+        return place
+
     def start_of(self, work: Work) -> Path:
         """The place a work begins in."""
         return self.finished if work.after_run else self._fresh
@@ -133,7 +170,8 @@ class Bench:
             seconds = time.monotonic() - begin
             assert ended.code in (0, 3), ended.err
             notes.seek(0)
-            return Undisturbed(ended, read_left(place), tuple(notes.read().splitlines()), seconds)
+            left = read_left(place, times=work.after_run)
+            return Undisturbed(ended, left, tuple(notes.read().splitlines()), seconds)
 
 
 def _answer_here(folder: Path, prompts: Sequence[str], options: LoadOptions) -> Fingerprint:
@@ -151,18 +189,19 @@ def _warm_up(place: Path) -> None:
     os.chdir(before)
 
 
-def read_left(place: Path) -> dict[str, bytes]:
-    """What a command left, by path, but for locks and what differs from run to run."""
+def read_left(place: Path, *, times: bool = False) -> dict[str, bytes]:
+    """What lies in a place, by path, but for locks; without `times` what differs from run to run is left out."""
     files = sorted(path for path in place.rglob("*") if path.is_file() and path.name not in ("lock", ".lock"))
-    return {path.relative_to(place).as_posix(): _read(path) for path in files}
+    return {path.relative_to(place).as_posix(): path.read_bytes() if times else _read(path) for path in files}
 
 
 def _read(path: Path) -> bytes:
     content = path.read_bytes()
-    if path.name in ("manifest.json", "files.json") or path.parent.name == "jobs" and path.suffix == ".json":
-        return json.dumps(_drop_times(json.loads(content))).encode()
-    if path.suffix in (".html", ".sha256"):  # made from the files above, with the times in them
+    if path.suffix in (".html", ".sha256"):  # made from other files, with the times in them
         return b""
+    if path.name in ("manifest.json", "files.json") or (path.parent.name == "jobs" and path.suffix == ".json"):
+        with suppress(ValueError):  # a damaged one is what it is
+            return json.dumps(_drop_times(json.loads(content))).encode()
     return content
 
 

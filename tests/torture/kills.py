@@ -69,7 +69,7 @@ def _go_on(bench: Bench, work: Work, place: Path, *, kills: int) -> Verdict:
     ended = call(work.words, place)
     # A new folder is never written over: one that is there whole is named.
     is_there = ended.code == 2 and work.name.startswith("export") and "is there already; name another" in ended.err
-    difference = differ(read_left(place), expected.left)
+    difference = differ(read_left(place, times=work.after_run), expected.left)
     if is_there and not difference:
         return Verdict(SAME, kills=kills)
     verdict = judge(ended, lambda: difference, may_refuse=False)

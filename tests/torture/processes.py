@@ -4,10 +4,10 @@ A start costs five seconds of imports. What a command does after them is done by
 files, locks and signals; that a process starts at all is tested by a few that are started from nothing.
 """
 
+import fcntl
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ LIMIT_SECONDS = 120.0
 """A command that takes longer hangs."""
 HANGS = 124
 """The exit code of one that was given up."""
+_ROOM = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,21 @@ class Process:
 
     def __init__(self, words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> None:
         """Begin `rote WORDS` in the folder `place`, in a process that calls `prepare` first."""
-        self._files = [tempfile.TemporaryFile() for _ in range(2)]
+        pipes = [_open_pipe() for _ in range(2)]
         sys.stdout.flush()
         sys.stderr.flush()
         self.number = os.fork()
         if self.number == 0:
-            _become(words, place, [file.fileno() for file in self._files], prepare)
+            _become(words, place, [writer for _, writer in pipes], prepare)
+        for _, writer in pipes:
+            os.close(writer)
+        self._readers = [reader for reader, _ in pipes]
         self._code: int | None = None
 
     def kill(self) -> None:
         """SIGKILL: nothing can be tidied up."""
-        os.kill(self.number, signal.SIGKILL)
+        if not self.has_ended():
+            os.kill(self.number, signal.SIGKILL)
 
     def has_ended(self) -> bool:
         """Whether it is over; a killed one is no longer seen by the system either."""
@@ -71,12 +76,20 @@ class Process:
             self.wait(LIMIT_SECONDS)
             self._code = HANGS
         assert self._code is not None
-        said = []
-        for file in self._files:
-            file.seek(0)
-            said.append(file.read().decode("utf-8", errors="replace"))
-            file.close()
-        return Ended(self._code, *said)
+        return Ended(self._code, *(_read_pipe(reader) for reader in self._readers))
+
+
+def _open_pipe() -> tuple[int, int]:
+    """With room for all that a command says; a file would be held to the limits that a case sets for files."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _ROOM)
+    os.set_blocking(reader, False)
+    return reader, writer
+
+
+def _read_pipe(reader: int) -> str:
+    with open(reader, "rb") as file:
+        return (file.read(_ROOM) or b"").decode("utf-8", errors="replace")
 
 
 def call(words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> Ended:

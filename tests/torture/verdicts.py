@@ -10,9 +10,10 @@ SAME, SAID, SILENT, TRACEBACK, UNCLEAR = "same", "one clear line", "silent", "tr
 FINDINGS = (SILENT, TRACEBACK, UNCLEAR)
 _LONGEST = 2_100
 """Characters of a line that a person can still read to its end; a path of a folder deep below comes with it."""
-_NAMES = re.compile(r"rote: \S[^;]*(: | \()")
-"""What it is about comes first."""
-_REMEDY = re.compile(r"; |--\w|\btry\b|\bgive\b|\binstall\b|must be|one of|should be|permitted|the nearest is|the valid")
+_NAMES = re.compile(r"rote: [^;]*(: | \(|'.+')")
+"""What it is about: a file, a flag, or a setting in quotes."""
+_REMEDY = re.compile(r"; |--\w|\bline \d+|\bmust \w|\bshould be\b")
+"""What to do about it, where it is wrong, or what would be right."""
 
 
 @dataclass(frozen=True)
