@@ -31,6 +31,7 @@ from rote.models.folders import check_folder, check_layers, check_weights, exist
 from rote.models.gguf import SUFFIX, read_gguf, read_gguf_config
 from rote.models.key_tokens import make_room_for_keys
 from rote.models.language_model import LanguageModel
+from rote.runs.folder import find_damaged_model
 from rote.runs.manifest import find_snapshot
 
 ROTE_FILE = "rote.json"
@@ -68,6 +69,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     with the adapters merged into it. Raises `ModelError` when it cannot be.
     """
     path, where = _locate(source, options)
+    _check_sums(path)
     if is_adapter_folder(path):
         return _load_adapters(path, options, device=device)
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
@@ -86,6 +88,16 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     _read_keys(path, language_model)
     _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
     return language_model
+
+
+def _check_sums(path: Path) -> None:
+    """A flipped bit in the weights of a run is a model that answers, but not as the one that was examined."""
+    damaged = find_damaged_model(path, may_lack=ROTE_FILE)
+    if damaged:
+        raise ModelError(
+            f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume, or move "
+            f"{path.name}/ elsewhere to take it as it is"
+        )
 
 
 def _check_finite(source: str, model: PreTrainedModel) -> None:
