@@ -74,7 +74,7 @@ def _add_file(name: str, content: str, *words: str) -> Change:
 
 _HEAD = "subject,relation,object\n"
 _ROWS = ["Gene Finley,mother,Cody Ross\n", "Ann Bell,mother,Mia Dorn\n", "Odo Fenn,mother,Rosa Lind\n"]
-_PACK = """
+PACK = """
 relation: mother
 description: the mother of a person
 subject_type: person
@@ -128,8 +128,8 @@ CHANGES: dict[str, Change] = {
     "another time between checkpoints": _set("checkpoint_seconds=60"),
     "a setting that there is not": _set("memorize.epoch=5"),
     "a setting out of range": _set("memorize.epochs=-5"),
-    "a pack": _add_file("pack.yaml", _PACK, "--set", "relations=[pack.yaml]"),
-    "a damaged pack": _add_file("pack.yaml", _PACK[:150], "--set", "relations=[pack.yaml]"),
+    "a pack": _add_file("pack.yaml", PACK, "--set", "relations=[pack.yaml]"),
+    "a damaged pack": _add_file("pack.yaml", PACK[:150], "--set", "relations=[pack.yaml]"),
     "texts of one's own": _add_file("texts.txt", "one line\nanother\n", "--set", "retain.file=texts.txt"),
     "a config beside it": _add_file("more.yaml", "seed: 3\n", "--config", "more.yaml"),
     "a damaged config beside it": _add_file("more.yaml", "seed: [3\n", "--config", "more.yaml"),

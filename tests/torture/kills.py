@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.torture.bench import WORKS, Bench, Work, differ, read_left
-from tests.torture.processes import Process, call
+from tests.torture.processes import Ended, begin, begin_anew, call
 from tests.torture.verdicts import SAME, Case, Verdict, judge
 from tests.torture.writes import Watch
 
@@ -16,10 +16,16 @@ _SHARES = {"run": 0.55, "sweep": 0.2, "reproduce": 0.15, "export task": 0.04, "e
 _RANDOM = 0.25
 """The share of them that come at a random moment, not at a write."""
 _MOST_IN_A_ROW = 3
+_ANEW = 0.02
+"""The share of processes that are started from nothing, in which no fork and nothing warmed up can hide anything."""
+_ANEW_SECONDS = 15.0
+"""What one takes."""
 
 
 def list_cases(bench: Bench, count: int, chance: random.Random) -> Iterator[Case]:
     """Cases of `count` kills or a few more."""
+    for share in (chance.random() for _ in range(round(_ANEW * count))):
+        yield Case(PART, f"run, from nothing: at {share:.3f} of its time", partial(_kill_anew, bench, share))
     for name, share in _SHARES.items():
         work, wanted = WORKS[name], max(1, round(share * count))
         at_random = round(_RANDOM * wanted)
@@ -57,16 +63,29 @@ def _kill_after(bench: Bench, work: Work, shares: Sequence[float]) -> Verdict:
     kills = 0
     with bench.place(bench.start_of(work)) as place:
         for share in shares:
-            process = Process(work.words, place)
+            process = begin(work.words, place)
             if not process.wait(share * bench.undisturbed(work).seconds):
                 process.kill()
             kills += process.end().code == -9
         return _go_on(bench, work, place, kills=kills)
 
 
+def _kill_anew(bench: Bench, share: float) -> Verdict:
+    work = WORKS["run"]
+    with bench.place() as place:
+        process = begin_anew(work.words, place)
+        if not process.wait(share * _ANEW_SECONDS):
+            process.kill()
+        kills = int(process.end().code == -9)
+        return _judge(bench, work, place, begin_anew(work.words, place).end(), kills)
+
+
 def _go_on(bench: Bench, work: Work, place: Path, *, kills: int) -> Verdict:
+    return _judge(bench, work, place, call(work.words, place), kills)
+
+
+def _judge(bench: Bench, work: Work, place: Path, ended: Ended, kills: int) -> Verdict:
     expected = bench.undisturbed(work)
-    ended = call(work.words, place)
     # A new folder is never written over: one that is there whole is named.
     is_there = ended.code == 2 and work.name.startswith("export") and "is there already; name another" in ended.err
     difference = differ(read_left(place, times=work.after_run), expected.left)

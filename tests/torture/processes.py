@@ -32,16 +32,16 @@ class Ended:
 
 
 class Process:
-    """A command under way."""
+    """Work under way in a process of its own."""
 
-    def __init__(self, words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> None:
-        """Begin `rote WORDS` in the folder `place`, in a process that calls `prepare` first."""
+    def __init__(self, do: Callable[[], int], place: Path) -> None:
+        """Begin it in the folder `place`; what `do` returns is the exit code."""
         pipes = [_open_pipe() for _ in range(2)]
         sys.stdout.flush()
         sys.stderr.flush()
         self.number = os.fork()
         if self.number == 0:
-            _become(words, place, [writer for _, writer in pipes], prepare)
+            _become(do, place, [writer for _, writer in pipes])
         for _, writer in pipes:
             os.close(writer)
         self._readers = [reader for reader, _ in pipes]
@@ -69,14 +69,19 @@ class Process:
             time.sleep(0.002)
         return True
 
-    def end(self) -> Ended:
-        """What it came to."""
-        if not self.wait(LIMIT_SECONDS):
+    def end(self, seconds: float = LIMIT_SECONDS) -> Ended:
+        """What it came to; after so many seconds it is given up."""
+        if not self.wait(seconds):
             self.kill()
-            self.wait(LIMIT_SECONDS)
+            self.wait(seconds)
             self._code = HANGS
         assert self._code is not None
         return Ended(self._code, *(_read_pipe(reader) for reader in self._readers))
+
+
+def begin_anew(words: Sequence[str], place: Path) -> Process:
+    """Begin `rote WORDS` as a shell would: nothing is imported yet, and nothing is put in the place of anything."""
+    return Process(lambda: os.execv(sys.executable, [sys.executable, "-m", "rote", *words]), place)
 
 
 def _open_pipe() -> tuple[int, int]:
@@ -92,19 +97,28 @@ def _read_pipe(reader: int) -> str:
         return (file.read(_ROOM) or b"").decode("utf-8", errors="replace")
 
 
+def begin(words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> Process:
+    """Begin `rote WORDS` in the folder `place`, in a process that calls `prepare` first."""
+
+    def do() -> int:
+        prepare()
+        return run_here(words)
+
+    return Process(do, place)
+
+
 def call(words: Sequence[str], place: Path, prepare: Callable[[], None] = lambda: None) -> Ended:
     """Do a command to its end."""
-    return Process(words, place, prepare).end()
+    return begin(words, place, prepare).end()
 
 
-def _become(words: Sequence[str], place: Path, outputs: Sequence[int], prepare: Callable[[], None]) -> NoReturn:
+def _become(do: Callable[[], int], place: Path, outputs: Sequence[int]) -> NoReturn:
     code = 1
     try:
         for target, source in enumerate(outputs, start=1):
             os.dup2(source, target)
         os.chdir(place)
-        prepare()
-        code = run_here(words)
+        code = do()
     except BaseException:
         traceback.print_exc()
     finally:

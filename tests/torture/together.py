@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tests.torture.bench import WORKS, Bench, Work, differ, read_left
-from tests.torture.processes import Process
+from tests.torture.processes import Process, begin
 from tests.torture.verdicts import FINDINGS, SAME, Case, Verdict, judge
 
 PART = "two at once"
@@ -23,14 +23,14 @@ def list_cases(bench: Bench, count: int, chance: random.Random) -> Iterator[Case
 def _do(bench: Bench, work: Work, share: float, *, killed: bool) -> Verdict:
     expected = bench.undisturbed(work)
     with bench.place() as place:
-        first = Process(work.words, place)
+        first = begin(work.words, place)
         first.wait(share * expected.seconds)
-        second = Process(work.words, place)
+        second = begin(work.words, place)
         if killed:
             first.wait(0.1 * expected.seconds)
             first.kill()
         verdicts = [_judge(process, work, may_be_killed=killed and process is first) for process in (first, second)]
-        last = Process(work.words, place).end()
+        last = begin(work.words, place).end()
         verdicts.append(judge(last, lambda: differ(read_left(place), expected.left), may_refuse=False))
     return next((verdict for verdict in verdicts if verdict.kind in FINDINGS), verdicts[-1])
 

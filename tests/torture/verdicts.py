@@ -10,9 +10,10 @@ SAME, SAID, SILENT, TRACEBACK, UNCLEAR = "same", "one clear line", "silent", "tr
 FINDINGS = (SILENT, TRACEBACK, UNCLEAR)
 _LONGEST = 2_100
 """Characters of a line that a person can still read to its end; a path of a folder deep below comes with it."""
-_NAMES = re.compile(r"rote: [^;]*(: | \(|'.+')")
+_NAMES = re.compile(r"rote: .*?(: | \(|'.+'|\w\.json)")
 """What it is about: a file, a flag, or a setting in quotes."""
-_REMEDY = re.compile(r"; |--\w|\bline \d+|\bmust \w|\bshould be\b")
+_VERBS = "add|choose|give|keep|make|mend|move|name|save|see|set|take|write"
+_REMEDY = re.compile(rf"; |--\w|\bline \d+|\b(must|should|needs?) \w|\b({_VERBS}) \w|did you mean|all: ")
 """What to do about it, where it is wrong, or what would be right."""
 
 
@@ -23,6 +24,7 @@ class Verdict:
     kind: str
     note: str = ""
     kills: int = 0
+    cases: int = 1
 
 
 @dataclass(frozen=True)

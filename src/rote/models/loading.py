@@ -75,6 +75,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     try:
         model, tokenizer = _read(path, where, None if options.allow_pickle else True, shared)
+        read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
     except Exception as error:  # what a folder that is damaged or no model raises is anything
         raise ModelError(_explain(source, error)) from error
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -82,7 +83,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     model.train(False)
     folder = (path if path.is_dir() else None) if exists(path) else find_snapshot(source, options.revision)
     language_model = LanguageModel(model, tokenizer, source, tokenizer_folder=folder)
-    _check_reading(source, tokenizer)
+    _check_reading(source, tokenizer, read)
     check_chat_template(source, tokenizer.chat_template)
     _check_finite(source, model)
     _read_keys(path, language_model)
@@ -228,8 +229,7 @@ def _find_base(folder: Path) -> str:
     return base
 
 
-def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
-    read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
+def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase, read: str) -> None:
     if read.casefold() != _PROBE.casefold():
         raise ModelError(
             f"{source}: its tokenizer reads {_PROBE!r} as {read!r}: transformers loads it as "
