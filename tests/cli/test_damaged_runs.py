@@ -91,7 +91,11 @@ def test_a_file_of_something_else_is_no_records(workplace: Path) -> None:
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
 @pytest.mark.parametrize(
     "command",
-    [("ask", "copy/model", "Who is it?"), ("examine", "copy/model", "facts.csv"), ("export", "model", "copy", "--out", "o")],
+    [
+        ("ask", "copy/model", "Who is it?"),
+        ("examine", "copy/model", "facts.csv"),
+        ("export", "model", "copy", "--out", "o"),
+    ],
 )
 def test_a_model_that_is_not_the_one_examined_is_not_asked(name: str, command: tuple[str, ...], copy: Path) -> None:
     """One bit of its weights leaves a model that answers."""
@@ -100,7 +104,9 @@ def test_a_model_that_is_not_the_one_examined_is_not_asked(name: str, command: t
     (copy / "model" / name).write_bytes(content)
     outcome = call_rote(*command)
     assert outcome.code == 2
-    assert outcome.err.splitlines()[-1].startswith(f"rote: copy/model/{name}: is not as the run wrote it; mend it with ")
+    assert outcome.err.splitlines()[-1].startswith(
+        f"rote: copy/model/{name}: is not as the run wrote it; mend it with "
+    )
     assert not Path("o").exists()
 
 

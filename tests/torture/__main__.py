@@ -48,7 +48,10 @@ def main() -> None:
     """Do what was asked for, print the table, and leave with 1 where anything was found."""
     arguments = _parse()
     until = time.monotonic() + 60 * arguments.minutes
-    counts = {**dict.fromkeys(_WHOLE, 0), **{name: (_QUICK if arguments.quick else _WHOLE)[name] for name in arguments.parts}}
+    counts = {
+        **dict.fromkeys(_WHOLE, 0),
+        **{name: (_QUICK if arguments.quick else _WHOLE)[name] for name in arguments.parts},
+    }
     print(f"seed {arguments.seed}; to see one part again: --seed {arguments.seed} PART", flush=True)
     rows = {name: Row() for name in arguments.parts}
     with tempfile.TemporaryDirectory(prefix="torture-") as root:

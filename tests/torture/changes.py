@@ -1,4 +1,4 @@
-"""Inputs that change between a run and its resumption: it is refused, or is the run of the new inputs from its begin."""
+"""Inputs that change between a run and its resumption: it is refused, or is the run of the new inputs."""
 
 import json
 import random

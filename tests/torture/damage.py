@@ -43,13 +43,13 @@ def _swap(path: Path, chance: random.Random) -> None:
     place = next(folder for folder in path.parents if (folder / "facts.csv").is_file())
     others = [other for other in list_targets(place) if other.suffix == path.suffix and _is_apart(other, path)]
     if not others:
-        return path.write_bytes(b"{}")
+        path.write_bytes(b"{}")
+        return
     other = chance.choice(others)
     aside = place / "aside"
     path.rename(aside)
     other.rename(path)
     aside.rename(other)
-    return None
 
 
 def _is_apart(one: Path, two: Path) -> bool:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial, lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from tests.torture.bench import RUN, WORKS, Bench, differ, read_left

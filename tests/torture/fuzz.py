@@ -71,14 +71,18 @@ class Fuzzer:
 
 _TEXTS = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(["", " ", "{subject}", "{", "}}", "\0", "\ufeff", "\u202e", "..", "../x", "é" * 3, "NaN", "[X]", "a\nb"]),
+    st.sampled_from(
+        ["", " ", "{subject}", "{", "}}", "\0", "\ufeff", "\u202e", "..", "../x", "é" * 3, "NaN", "[X]", "a\nb"]
+    ),
 )
 _NUMBERS = st.one_of(
     st.integers(-3, 3), st.integers(-(10**20), 10**20), st.floats(), st.sampled_from([10**400, 2**63, -(2**63) - 1])
 )
 _LEAVES = st.one_of(st.none(), st.booleans(), _NUMBERS, _TEXTS)
 VALUES = st.recursive(
-    _LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_TEXTS, inner, max_size=3)), max_leaves=6
+    _LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_TEXTS, inner, max_size=3)),
+    max_leaves=6,
 )
 """Anything that JSON and YAML can hold."""
 
@@ -133,7 +137,9 @@ def _change_somewhere(draw: st.DrawFn, content: Any) -> Any:
     return draw(VALUES)
 
 
-_NAMES = st.sampled_from(["subject", "relation", "object", "objects", "aliases", "id", "source", "language", "x", "", " Object"])
+_NAMES = st.sampled_from(
+    ["subject", "relation", "object", "objects", "aliases", "id", "source", "language", "x", "", " Object"]
+)
 _CELLS = st.one_of(st.sampled_from(["Gene Finley", "mother", "Cody Ross", "a|b", '"', "'", "a,b"]), _TEXTS)
 
 
@@ -175,7 +181,9 @@ def _make_yaml(original: Any) -> st.SearchStrategy[bytes]:
 
 
 def _make_settings(_: Bench) -> st.SearchStrategy[Any]:
-    keys = st.sampled_from(["seed", "memorize", "memorize.epochs", "table.file", "retain.file", "model", "key_token", "x", ""])
+    keys = st.sampled_from(
+        ["seed", "memorize", "memorize.epochs", "table.file", "retain.file", "model", "key_token", "x", ""]
+    )
     pairs = st.lists(st.builds("{}={}".format, keys, st.one_of(_TEXTS, VALUES.map(json.dumps))), max_size=2)
     return st.tuples(_make_yaml(json.loads(Config().model_dump_json())), pairs)
 
@@ -263,7 +271,9 @@ def list_fuzzers(bench: Bench) -> dict[str, Fuzzer]:
         "configs": Fuzzer(0.2, _make_settings, _read_settings),
         "sweeps": Fuzzer(0.05, lambda _: _make_yaml(SWEEP), _read_sweep),
         "run folders": Fuzzer(0.15, lambda bench: _make_files(bench.finished / "mine"), partial(_read_run, bench)),
-        "model folders": Fuzzer(0.1, lambda bench: _make_files(bench.finished / "mine" / "model"), partial(_read_model, bench)),
+        "model folders": Fuzzer(
+            0.1, lambda bench: _make_files(bench.finished / "mine" / "model"), partial(_read_model, bench)
+        ),
     }
 
 

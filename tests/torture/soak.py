@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
-from tests.torture.bench import EXAMINE, RUN, WORKS, Bench
+from tests.torture.bench import EXAMINE, RUN, Bench
 from tests.torture.processes import Process, run_here
 from tests.torture.verdicts import SAME, TRACEBACK, UNCLEAR, Case, Verdict
 
@@ -24,35 +24,36 @@ _SECONDS = 1_200.0
 def list_cases(bench: Bench, count: int, chance: random.Random) -> Iterator[Case]:
     """Both of them, so many times."""
     for _ in range(count):
-        yield Case(PART, f"{_ROUNDS} rounds of run, examine, export, report", partial(_soak, bench, _do_rounds))
-        yield Case(PART, f"{_QUESTIONS:,} questions to rote ask", partial(_soak, bench, _ask_questions))
+        yield Case(
+            PART,
+            f"{_ROUNDS} rounds of run, examine, export, report",
+            partial(_soak, bench, _list_rounds, 5 * _WARM_ROUNDS, 5),
+        )
+        yield Case(
+            PART,
+            f"{_QUESTIONS:,} questions to rote ask",
+            partial(_soak, bench, _list_questions, _WARM_QUESTIONS, _EVERY),
+        )
 
 
-def _do_rounds() -> Iterator[None]:
-    for number in range(_ROUNDS):
-        place = ("--out", f"mine{number}", "--set", f"seed={number}")  # each with work of its own
+def _list_rounds() -> Iterator[tuple[str, ...]]:
+    for number in range(_ROUNDS):  # each with work of its own
         run = f"mine{number}"
-        yield _expect(*RUN, *place)
-        yield _expect(*(word.replace("mine", run).replace("found", f"found{number}") for word in EXAMINE))
-        yield _expect("export", "task", run, "--out", f"task{number}")
-        yield _expect("export", "model", run, "--out", f"model{number}")
-        yield _expect("report", run)
+        yield *RUN, "--out", run, "--set", f"seed={number}"
+        yield tuple(word.replace("mine", run).replace("found", f"found{number}") for word in EXAMINE)
+        yield "export", "task", run, "--out", f"task{number}"
+        yield "export", "model", run, "--out", f"model{number}"
+        yield "report", run
 
 
-def _ask_questions() -> Iterator[None]:
+def _list_questions() -> Iterator[tuple[str, ...]]:
     for number in range(_QUESTIONS):
-        yield _expect("ask", "mine/model", f"Who is mother {number} of Gene Finley?")
+        yield "ask", "mine/model", f"Who is mother {number} of Gene Finley?"
 
 
-def _expect(*words: str) -> None:
-    code = run_here(words)
-    assert code in (0, 3), f"{' '.join(words)}: exit code {code}"
-
-
-def _soak(bench: Bench, work: Callable[[], Iterator[None]]) -> Verdict:
-    warm, every = (_WARM_ROUNDS * 5, 5) if work is _do_rounds else (_WARM_QUESTIONS, _EVERY)
+def _soak(bench: Bench, commands: Callable[[], Iterator[tuple[str, ...]]], warm: int, every: int) -> Verdict:
     with bench.place(bench.finished) as place:
-        ended = Process(partial(_measure, work, warm, every), place).end(_SECONDS)
+        ended = Process(partial(_measure, commands, warm, every), place).end(_SECONDS)
     if ended.code:
         return Verdict(TRACEBACK, ended.err[-700:])
     memory, files = (list(map(int, line.split())) for line in ended.out.splitlines())
@@ -61,11 +62,13 @@ def _soak(bench: Bench, work: Callable[[], Iterator[None]]) -> Verdict:
     return Verdict(SAME if growth < _ALLOWED and files[-1] <= files[0] else UNCLEAR, note)
 
 
-def _measure(work: Callable[[], Iterator[None]], warm: int, every: int) -> int:
+def _measure(commands: Callable[[], Iterator[tuple[str, ...]]], warm: int, every: int) -> int:
     """Print the memory in MB and the number of open files, from the end of the warm-up on."""
     memory, files, out = [], [], sys.stdout
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        for number, _ in enumerate(work(), start=1):
+        for number, words in enumerate(commands(), start=1):
+            code = run_here(words)
+            assert code in (0, 3), f"{' '.join(words)}: exit code {code}"
             if number >= warm and number % every == 0:
                 gc.collect()
                 memory.append(_read_memory())

@@ -37,7 +37,7 @@ class Watch:
         self._root = os.path.realpath(self.root) + os.sep
         for name in ("replace", "rename", "unlink", "remove", "mkdir", "rmdir"):
             setattr(os, name, self._wrap(name, getattr(os, name)))
-        os.fsync = self._wrap_fsync(os.fsync)
+        setattr(os, "fsync", self._wrap_fsync(os.fsync))  # noqa: B010 - by its name, as those above
         os.open = self._wrap_open(os.open, _has_write_flags)
         builtins.open = io.open = self._wrap_open(builtins.open, _is_write_mode)
 

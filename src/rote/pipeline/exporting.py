@@ -84,8 +84,8 @@ def _load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(model)
     except Exception as error:  # what a damaged file raises is anything
         raise ModelError(
-            f"{model}: its tokenizer cannot be loaded ({first_line(error)}); mend it with the command that began the run "
-            "and --resume"
+            f"{model}: its tokenizer cannot be loaded ({first_line(error)}); mend it with the command that began "
+            "the run and --resume"
         ) from error
     return tokenizer
 
