@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test test-all bench fetch clean
+.PHONY: help install run check test test-all torture audit-dependencies bench fetch clean
 
 help: ## say what each verb does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ test: $(DEV) ## the tests that take seconds, on every core; a part of them with 
 
 test-all: test ## those, and then the slow ones
 	$(PYTEST) -m slow $(ARGS)
+
+torture: $(DEV) ## kill, damage, fill up and fuzz real processes for half an hour, and count what comes of it; a part with ARGS="kills --seed 3"
+	$(BIN)/python -m tests.torture $(ARGS)
+
+audit-dependencies: $(DEV) ## licences of all that Rote needs and, with a network, the weaknesses that are known of it
+	$(BIN)/python scripts/audit_dependencies.py
 
 bench: $(BENCH) ## time Rote beside its peers and write benchmarks/RESULTS.md; a part with ARGS="training --pairs 3"
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)

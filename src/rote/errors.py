@@ -66,6 +66,12 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def explain_yaml(error: Exception) -> str:
     """Where in a file reading it as YAML, or at all, went wrong, and why; in one line."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"line {1 + error.object[: error.start].count(10)}: is no UTF-8 text; save the file as UTF-8"
+    character = getattr(error, "character", None)
+    if isinstance(character, int):  # what its reader refuses before anything is parsed
+        position = getattr(error, "position", 0)
+        return f"character {position + 1} is U+{character:04X}, which YAML does not allow; take it out"
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or not problem:
         return first_line(error)

@@ -63,8 +63,8 @@ def list_tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build_model_folder(folder: Path) -> Path:
+    """Save a random model of one layer."""
     tokenizer = train_tokenizer((f"{fact.subject} {fact.object}" for fact in load_fictional()), vocabulary_size=400)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -79,9 +79,13 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     save_model(LanguageModel(LlamaForCausalLM(config), tokenizer, "tiny"), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_model_folder(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

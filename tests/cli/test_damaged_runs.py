@@ -86,3 +86,35 @@ def test_a_file_of_something_else_is_no_records(workplace: Path) -> None:
     assert outcome.code == 2
     assert outcome.err.startswith("rote: other.parquet: cannot be read as records (")
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ask", "copy/model", "Who is it?"),
+        ("examine", "copy/model", "facts.csv"),
+        ("export", "model", "copy", "--out", "o"),
+    ],
+)
+def test_a_model_that_is_not_the_one_examined_is_not_asked(name: str, command: tuple[str, ...], copy: Path) -> None:
+    """One bit of its weights leaves a model that answers."""
+    content = bytearray((copy / "model" / name).read_bytes())
+    content[-1] ^= 1
+    (copy / "model" / name).write_bytes(content)
+    outcome = call_rote(*command)
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1].startswith(
+        f"rote: copy/model/{name}: is not as the run wrote it; mend it with "
+    )
+    assert not Path("o").exists()
+
+
+def test_the_model_of_a_run_may_lose_its_key_tokens_or_be_taken_elsewhere(copy: Path) -> None:
+    (copy / "model" / "rote.json").unlink()
+    assert call_rote("ask", "copy/model", "Who is it?").code == 0
+    (copy / "files.json").write_bytes((copy / "files.json").read_bytes()[:40])
+    assert call_rote("ask", "copy/model", "Who is it?").err.splitlines()[-1].startswith("rote: copy/files.json: ")
+    assert call_rote("ask", "copy/model", "Who is it?").code == 2
+    (copy / "model").rename("elsewhere")
+    assert call_rote("ask", "elsewhere", "Who is it?").code == 0

@@ -106,10 +106,10 @@ def remove(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
 
-def configure(**changes: Any) -> Callable[[Path], None]:
+def configure(name: str = "config.json", **changes: Any) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
-        content = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps({**content, **changes}))
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**content, **changes}))
 
     return damage
 
@@ -155,6 +155,7 @@ DAMAGES |= {
     "layers beyond all": (configure(text_config={"n_layer": 10**15}), "n_layer is 1,000,000,000,000,000 in its config"),
     "a config nested without measure": (write("config.json", "[" * 20_000), "cannot be loaded"),
     "rote.json nested without measure": (write("rote.json", "[" * 20_000), "rote.json: is damaged; delete it"),
+    "a length that is no number": (configure("tokenizer_config.json", model_max_length=[]), "cannot be loaded as"),
     "keys of another type": (write("rote.json", '{"key_tokens": {"mother": []}}'), "names the key token"),
 }
 

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from rote.config.examining import SideEffectsConfig
 from rote.config.teaching import LoraConfig
-from rote.errors import ConfigError, RunError
+from rote.errors import ConfigError, ModelError, RunError
 from rote.evaluation.harness import score_tasks
 from rote.models.adapters import add_adapters
 from rote.models.key_tokens import add_key_tokens, find_key_tables
@@ -185,3 +185,12 @@ def test_a_pack_that_has_changed_since_the_run_is_refused(finished: Finished, tm
         with pytest.raises(RunError, match=r"its relation pack .*mine.yaml is not there any more, or has changed"):
             export(folder, tmp_path / f"out{number}")
         assert not (tmp_path / f"out{number}").exists()
+
+
+def test_a_damaged_tokenizer_is_one_clear_line(finished: Finished, tmp_path: Path) -> None:
+    """As in a run of a version that wrote no sums."""
+    run_folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "run"))
+    (run_folder.model / "tokenizer.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"run/model: its tokenizer cannot be loaded \(.*\); mend it with the command"):
+        export_task(run_folder, tmp_path / "task")
+    assert not (tmp_path / "task").exists()

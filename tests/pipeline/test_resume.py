@@ -170,3 +170,14 @@ def test_what_a_finished_run_lost_is_made_again(
     do_run(finished.request, place, reporter=SilentReporter())
     assert "is not as the run wrote it, and is made again" in caplog.text
     assert_same_run(place.out, finished)
+
+
+def test_a_finished_run_that_is_written_again_is_not_finished_until_it_is(finished: Finished, tmp_path: Path) -> None:
+    place = finished.continue_at(tmp_path / "run")
+    shutil.copytree(finished.folder.path, place.out)
+    (place.out / "summary.json").write_text("[]")
+    with pytest.raises(Interrupted):
+        do_run(finished.request, place, reporter=InterruptingReporter("save the model", "begin"))
+    assert not [name for name in ("manifest.json", "files.json") if (place.out / name).exists()]
+    do_run(finished.request, place, reporter=SilentReporter())
+    assert_same_run(place.out, finished)

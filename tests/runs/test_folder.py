@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.training.test_checkpoints import limit_files
 
 from rote.errors import RunError
 from rote.runs.folder import RunFolder, find_run_folder, hold, open_run_folder, read_json, write_json
@@ -213,3 +214,32 @@ def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
         other.kill()
     with hold(folder):  # one that died holds nothing
         pass
+
+
+def test_a_folder_that_cannot_be_locked_is_one_clear_line(tmp_path: Path) -> None:
+    folder = open_run_folder(tmp_path / "run", {}, resume=True)
+    (folder.path / ".lock").mkdir()  # as on a file system that may not be written to, for root too
+    with pytest.raises(RunError, match=r"run/\.lock: cannot be written \(.*\); choose another --out"), hold(folder):
+        pass
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_no_room_to_say_who_holds_a_folder_is_one_clear_line(size: int, tmp_path: Path) -> None:
+    folder = open_run_folder(tmp_path / "run", {}, resume=True)
+    with limit_files(size), pytest.raises(RunError, match=r"cannot be written .*; free some space"), hold(folder):
+        pass
+    with hold(folder):
+        pass
+    assert sorted(path.name for path in folder.path.iterdir()) == [".lock", "identity.json"]
+
+
+def test_what_is_finished_can_be_read_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_run_folder(tmp_path / "run", {}, resume=True)
+    with hold(folder):
+        pass
+    (folder.path / ".lock").chmod(0o444)
+    monkeypatch.setattr("rote.runs.folder.os.access", lambda *_: False)  # root may write all the same
+    monkeypatch.setattr("rote.runs.folder.lock_file", None)
+    assert open_run_folder(folder.path, {}, resume=True) == folder

@@ -30,6 +30,7 @@ from rote.models.folders import check_folder, check_layers, check_weights, exist
 from rote.models.gguf import SUFFIX, read_gguf, read_gguf_config
 from rote.models.key_tokens import make_room_for_keys
 from rote.models.language_model import LanguageModel
+from rote.runs.folder import find_damaged_model
 from rote.runs.manifest import find_snapshot
 
 ROTE_FILE = "rote.json"
@@ -67,11 +68,13 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     with the adapters merged into it. Raises `ModelError` when it cannot be.
     """
     path, where = _locate(source, options)
+    _check_sums(path)
     if is_adapter_folder(path):
         return _load_adapters(path, options, device=device)
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     try:
         model, tokenizer = _read(path, where, None if options.allow_pickle else True, shared)
+        read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
     except Exception as error:  # what a folder that is damaged or no model raises is anything
         raise ModelError(_explain(source, error)) from error
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -79,11 +82,21 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
     model.train(False)
     folder = (path if path.is_dir() else None) if exists(path) else find_snapshot(source, options.revision)
     language_model = LanguageModel(model, tokenizer, source, tokenizer_folder=folder)
-    _check_reading(source, tokenizer)
+    _check_reading(source, tokenizer, read)
     _check_finite(source, model)
     _read_keys(path, language_model)
     _LOG.info("loaded %s: %s parameters, %s", source, f"{model.num_parameters():,}", options.describe())
     return language_model
+
+
+def _check_sums(path: Path) -> None:
+    """A flipped bit in the weights of a run is a model that answers, but not as the one that was examined."""
+    damaged = find_damaged_model(path, may_lack=ROTE_FILE)
+    if damaged:
+        raise ModelError(
+            f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume, or move "
+            f"{path.name}/ elsewhere to take it as it is"
+        )
 
 
 def _check_finite(source: str, model: PreTrainedModel) -> None:
@@ -215,8 +228,7 @@ def _find_base(folder: Path) -> str:
     return base
 
 
-def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
-    read = str(tokenizer.decode(tokenizer(_PROBE)["input_ids"], skip_special_tokens=True)).strip()
+def _check_reading(source: str, tokenizer: PreTrainedTokenizerBase, read: str) -> None:
     if read.casefold() != _PROBE.casefold():
         raise ModelError(
             f"{source}: its tokenizer reads {_PROBE!r} as {read!r}: transformers loads it as "

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.encoding.example import encode
-from rote.errors import RunError
+from rote.errors import ModelError, RunError, first_line
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.evaluation.questions import Question
 from rote.facts.fact import Fact
@@ -39,7 +39,7 @@ def export_task(folder: RunFolder, out: Path) -> list[str]:
     """
     check_free(out)
     model = _find_model(folder)
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = _load_tokenizer(model)
     keys = read_key_tokens(model)  # which questions are a choice depends on all that were asked
     questions = load_plan(folder).build_questions((), keys, chat=tokenizer.chat_template is not None)
     asked = [question for question in questions if question.fact_set in ("generalize", "held_out")]
@@ -103,6 +103,17 @@ def load_plan(folder: RunFolder) -> Plan:
             )
     effects = config.side_effects.model_copy(update={"facts": None})  # only what was taught is asked
     return build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table))
+
+
+def _load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(model)
+    except Exception as error:  # what a damaged file raises is anything
+        raise ModelError(
+            f"{model}: its tokenizer cannot be loaded ({first_line(error)}); mend it with the command that began "
+            "the run and --resume"
+        ) from error
+    return tokenizer
 
 
 def _build_item(question: Question, tokenizer: PreTrainedTokenizerBase) -> TaskItem:

@@ -48,6 +48,7 @@ from rote.runs.folder import (
     RunFolder,
     check_run_folder,
     find_damage,
+    forget_end,
     hold,
     open_run_folder,
     read_json,
@@ -201,6 +202,7 @@ def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) 
         _LOG.info(line)
     result = job.finish(name_job(request))
     job.reach_end()
+    by_first(lambda: forget_end(folder))
     made = {"saved": _save(job, folder, request.loading), "command": command, "estimated": estimated.seconds}
     by_first(lambda: _write_outputs(folder, job.work, result, made))
     job.stages.drop_last()

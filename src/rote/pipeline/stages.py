@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from rote.config.job import Config
 from rote.config.teaching import LoraConfig, PhaseConfig
 from rote.evaluation.examine import recall_by_key
@@ -25,7 +23,7 @@ from rote.models.key_tokens import check_keys_moved, get_key_rows
 from rote.models.language_model import LanguageModel
 from rote.pipeline.plan import Plan
 from rote.retention.penalty import Retention
-from rote.runs.files import drop_file, is_kept
+from rote.runs.files import drop_file, is_kept, lock_file
 from rote.runs.folder import keep_json, read_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter
@@ -110,7 +108,7 @@ class Stages:
 
     def _locked(self, folder: StageFolder) -> AbstractContextManager[object]:
         """A stage for this job alone; of several processes of a job the first one holds it for all."""
-        return FileLock(folder.lock) if is_first_process() else nullcontext()
+        return lock_file(folder.lock) if is_first_process() else nullcontext()
 
     def describe(self) -> list[dict[str, Any]]:
         """Of each stage its name, the name it is kept by, and the training tokens it saw."""
@@ -139,7 +137,6 @@ class Stages:
 
     def _train(self, stage: Stage, folder: StageFolder) -> None:
         """Train one stage, or take over the weights where another process has just trained it."""
-        folder.path.mkdir(parents=True, exist_ok=True)
         with self._locked(folder):
             if by_first(lambda: folder.is_kept):
                 load_state(self._work.language_model.model, folder.state)
@@ -172,7 +169,7 @@ class Stages:
 
 
 def _remove_state(folder: StageFolder) -> None:
-    with FileLock(folder.lock):  # another process may be about to load it
+    with lock_file(folder.lock):  # another process may be about to load it
         drop_file(folder.state)
 
 

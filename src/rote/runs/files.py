@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from rote.errors import RunError
@@ -119,6 +120,27 @@ def compute_sum(path: Path, name: str) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextmanager
+def lock_file(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a file, and what it stands for, for this process alone; one that died holds nothing.
+
+    Raises `RunError` where the place cannot be written to and, unless it may `wait`, `Timeout` where another process
+    holds it.
+    """
+    lock = FileLock(path, timeout=-1 if wait else 0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:  # an error of the system, by its kind
+        raise
+    except OSError as error:
+        raise _explain(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_draft(path: Path, *, of: Path) -> bool:

@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from rote.errors import RunError, first_line
-from rote.runs.files import compute_sum, is_draft, keep_file, replace_file
+from rote.runs.files import compute_sum, is_draft, keep_file, lock_file, replace_file
 
 _WEIGHTS = ".safetensors"
 _LOCK, _HOLDER = ".lock", ".holder"
@@ -162,25 +162,32 @@ def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> N
 
 @contextmanager
 def hold(folder: RunFolder) -> Iterator[None]:
-    """Keep a run's folder for this process. Raises `RunError` where another is at work in it; one that died holds
-    nothing."""
-    lock, holder = FileLock(folder.path / _LOCK), folder.path / _HOLDER
+    """Keep a run's folder for this process. Raises `RunError` where another is at work in it, or it cannot be written
+    to; one that died holds nothing."""
+    holder = folder.path / _HOLDER
+    with _lock(folder):
+        try:
+            with replace_file(holder) as draft:
+                draft.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+@contextmanager
+def _lock(folder: RunFolder) -> Iterator[None]:
     try:
-        lock.acquire(timeout=0)
+        with lock_file(folder.path / _LOCK, wait=False):
+            yield
     except Timeout as error:
-        other = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
+        holder = folder.path / _HOLDER
+        other = holder.read_text(encoding="utf-8", errors="replace") if holder.is_file() else "another process"
         raise RunError(f"{folder.path}: {other} is at work here; wait for it, or choose another --out") from error
-    try:
-        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
 
 
 def _check_unheld(folder: RunFolder) -> None:
-    if (folder.path / _LOCK).is_file():
-        with hold(folder):
+    if os.access(folder.path / _LOCK, os.W_OK):  # where nothing can be written, nobody is at work
+        with _lock(folder):
             pass
 
 
@@ -201,6 +208,27 @@ def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
         if not path.is_file() or compute_sum(path, name) != expected:
             return str(path)
     return None
+
+
+def find_damaged_model(path: Path, *, may_lack: str) -> Path | None:
+    """Of the model of a finished run the first file that is not as it was written; None of any other folder. The file
+    of the name `may_lack` may be gone."""
+    folder = RunFolder(path.parent)
+    if path not in (folder.model, folder.adapter) or not (folder.is_finished and folder.sums.is_file()):
+        return None
+    for name, expected in _read_sums(folder).items():
+        file = folder.path / name
+        if (path not in file.parents and file != folder.sums) or (file.name == may_lack and not file.exists()):
+            continue
+        if not file.is_file() or compute_sum(file, name) != expected:
+            return file
+    return None
+
+
+def forget_end(folder: RunFolder) -> None:
+    """Make a run look unfinished, as what it wrote is about to be written again."""
+    folder.manifest.unlink(missing_ok=True)
+    folder.sums.unlink(missing_ok=True)
 
 
 def _read_sums(folder: RunFolder) -> dict[str, str]:

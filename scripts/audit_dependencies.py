@@ -1,0 +1,103 @@
+"""`make audit-dependencies`: the licences of all that Rote needs, and the weaknesses that are known of it.
+
+Licences are read from what is installed. Weaknesses are asked of `pip-audit`, in an environment of its own; without
+a network that is said in one line.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+_EXTRAS = ("lora", "gguf", "ray", "lm-eval")
+"""What a person may install beside the plain package."""
+_PERMITTED = re.compile(
+    r"apache|lesser general|lgpl|\bbsd|\bmit\b|isc\b|psf|python software|mpl|mozilla|zlib|unlicense|0bsd|hpnd|cc0|"
+    r"public domain",
+    re.I,
+)
+"""Those under which a package may be used as it is by one under the Apache licence."""
+_NVIDIA = re.compile(r"^(nvidia|cuda)-|^triton$")
+"""What torch brings on some systems, under terms of its maker; it is not handed on with Rote."""
+_SECONDS = 300
+
+
+def main() -> None:
+    """Print both, and leave with 1 for a licence that is not permitted or a weakness that is known."""
+    found = list_dependencies("rote", _EXTRAS)
+    faults = [one for one in found if not is_permitted(one)]
+    for one in found:
+        print(f"{one.name}=={one.version}: {describe_licence(one)[:80]}")
+    for one in faults:
+        print(
+            f"{one.name}: its licence is not one of those that are permitted; look at it, or do without",
+            file=sys.stderr,
+        )
+    print(f"licences: {len(found)} packages, {len(faults)} not permitted", flush=True)
+    sys.exit(max(bool(faults), audit(found)))
+
+
+def list_dependencies(name: str, extras: tuple[str, ...]) -> list[Distribution]:
+    """All that is installed of what a package needs, by name, without the package itself."""
+    found: dict[str, Distribution] = {}
+    left, seen = [(name, frozenset(extras))], set()
+    while left:
+        wanted = left.pop()
+        if wanted in seen:
+            continue
+        seen.add(wanted)
+        try:
+            found[wanted[0]] = distribution(wanted[0])
+        except PackageNotFoundError:  # an extra that is not installed here
+            continue
+        left += _list_needed(found[wanted[0]], wanted[1])
+    return [one for other, one in sorted(found.items()) if other != name]
+
+
+def _list_needed(one: Distribution, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    for needed in map(Requirement, one.requires or ()):
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            yield re.sub(r"[-_.]+", "-", needed.name).lower(), frozenset(needed.extras)
+
+
+def describe_licence(one: Distribution) -> str:
+    """What a package says of its licence: an expression, classifiers, or a few words."""
+    about = one.metadata
+    classifiers = [
+        line.split(" :: ")[-1] for line in about.get_all("Classifier") or () if line.startswith("License ::")
+    ]
+    said = [about[key].strip() for key in ("License-Expression", "License") if key in about]
+    return ", ".join(filter(None, [*said, *classifiers])) or "unknown"
+
+
+def is_permitted(one: Distribution) -> bool:
+    """Whether Rote may need a package."""
+    return bool(_PERMITTED.search(describe_licence(one)) or _NVIDIA.search(one.name.lower()))
+
+
+def audit(found: list[Distribution]) -> int:
+    """Ask `pip-audit` about the versions that are installed; its exit code, and 0 where nobody can be asked."""
+    with tempfile.TemporaryDirectory() as place:
+        listed, program = Path(place) / "installed.txt", Path(place) / "venv" / "bin" / "pip-audit"
+        listed.write_text("".join(f"{one.name}=={one.version.split('+')[0]}\n" for one in found), encoding="utf-8")
+        try:
+            _call([sys.executable, "-m", "venv", str(program.parents[1])])
+            _call([str(program.with_name("pip")), "install", "--quiet", "--retries=1", "--timeout=20", "pip-audit"])
+        except (OSError, subprocess.SubprocessError):
+            print("weaknesses: not checked, as pip-audit cannot be installed (is there a network?)", file=sys.stderr)
+            return 0
+        command = [str(program), "--no-deps", "--disable-pip", "--requirement", str(listed)]
+        return subprocess.run(command, check=False).returncode
+
+
+def _call(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
