@@ -386,3 +386,16 @@ def test_a_run_folder_is_told_from_a_model_folder(finished_run: FinishedRun) -> 
     assert outcome.err.endswith(
         f"is not a model folder (it has no config.json); give {finished_run.folder / 'model'}\n"
     )
+
+
+def test_a_wide_sheet_becomes_a_table_that_can_be_checked(workplace: Path) -> None:
+    (workplace / "staff.csv").write_text("Employee,Manager,Office\nAnn Bell,Tom Ford,Oslo\nKim Lee,Ann Bell,\n")
+    words = ("facts", "from", "staff.csv", "--subject", "Employee", "--columns", "Manager=boss", "--columns", "Office")
+    outcome = call_rote(*words, "--out", "sheet.csv")
+    assert outcome.code == 0, outcome.err
+    assert "  boss of Ann Bell: Tom Ford\n" in outcome.out
+    assert "boss: 2 facts with 2 different objects\n" in outcome.out
+    assert call_rote("facts", "validate", "sheet.csv").out.endswith("nothing to mend\n")
+    missing = call_rote("facts", "from", "staff.csv", "--subject", "Name", "--out", "other.csv")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)
+    assert not (workplace / "other.csv").exists()

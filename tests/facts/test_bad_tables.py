@@ -125,7 +125,11 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         r"the object 'Mexico City' contains its subject",
     ),
     "punctuation": ("t.csv", HEAD + "A,r,?!\n", r"row 2, column 'object': the object '\?!' is only punctuation"),
-    "a spreadsheet": ("t.xlsx", "x", r"is a spreadsheet; save the sheet as CSV UTF-8"),
+    "a spreadsheet": (
+        "t.xlsx",
+        "x",
+        r"is a spreadsheet; make a table of it: rote facts from .*t\.xlsx --subject COLUMN",
+    ),
     "unknown suffix": ("t.txt", "x", r"tables of the kind '\.txt' cannot be read; use one of \.csv, \.tsv, \.jsonl"),
     "no suffix": ("table", HEAD + ROW, r"tables of the kind '' cannot be read; use one of"),
     "broken json": ("t.jsonl", '{"subject": "A",\n', r"row 1: is not JSON \(.*character 17\); write one JSON object"),

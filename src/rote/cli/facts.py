@@ -1,4 +1,4 @@
-"""`rote facts invent|swap|validate|show`"""
+"""`rote facts from|invent|swap|validate|show`"""
 
 import json
 from pathlib import Path
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
+_EXAMPLES = 5
+"""Sentences that show how a sheet was understood."""
 PacksOption = Annotated[list[str] | None, typer.Option("--relations", help="A relation pack (YAML); may be repeated.")]
 
 
@@ -67,6 +69,46 @@ def swap(
     from rote.facts.counterfactual import swap_world
 
     _write_table(swap_world(count=count, seed=seed), out)
+
+
+@facts.command("from")
+def convert(
+    sheet: Annotated[Path, typer.Argument(help="A sheet: .csv, .tsv, .xlsx, .xls, .ods.")],
+    subject: Annotated[str, typer.Option(metavar="COLUMN", help="The column that says what each line is about.")],
+    out: Annotated[Path, typer.Option(help="The table of facts, .csv or .jsonl.")],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN[=RELATION]",
+            help="A column that is a relation, and its name; may be repeated. Every other column by default.",
+        ),
+    ] = None,
+    page: Annotated[str | None, typer.Option("--sheet", help="The sheet of that name, of several.")] = None,
+) -> None:
+    """Make a table of facts from a sheet with one line for each thing and one column for each property.
+
+    Example: rote facts from staff.xlsx --subject Employee --columns Manager=manager_of --columns Office --out facts.csv
+    """
+    from rote.facts.relation import choose_packs
+    from rote.facts.sheets import build_facts, name_relation, read_sheet
+    from rote.facts.text import build_prompt_text
+
+    named = [word.partition("=") for word in columns or ()]
+    relations = {column: relation or name_relation(column) for column, _, relation in named}
+    table = build_facts(sheet, read_sheet(sheet, page), subject, relations)
+    packs = choose_packs(table)
+    typer.echo("it was understood so:")
+    for name in table.relations[:_EXAMPLES]:
+        fact = table.select(name)[0]
+        text = build_prompt_text(fact, packs[name].select_training(1)[0])
+        typer.echo(f"  {text.prompt}{text.separator}{text.object}")
+    for name in table.relations:
+        members = table.select(name)
+        several = sum(len(fact.objects) > 1 for fact in members)
+        more = f", {several} of them with several answers" if several else ""
+        objects = len({fact.object for fact in members})
+        typer.echo(f"{name}: {len(members)} facts with {objects} different objects{more}")
+    _write_table(table, out)
 
 
 @facts.command()

@@ -139,7 +139,9 @@ def _read_entries(path: Path, names: ColumnNames) -> Iterator[Entry]:
             yield from read_record(Place(path, number), record, names)
         return
     if suffix in _SPREADSHEETS:
-        raise TableError(f"{path}: is a spreadsheet; save the sheet as CSV UTF-8 (.csv), and name that file")
+        raise TableError(
+            f"{path}: is a spreadsheet; make a table of it: rote facts from {path} --subject COLUMN --out facts.csv"
+        )
     if suffix not in SUFFIXES:
         raise TableError(f"{path}: tables of the kind {suffix!r} cannot be read; use one of {_KINDS}")
     lines = ((number, line) for number, line in read_lines(path) if line.strip())
