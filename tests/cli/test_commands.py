@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from tests.cli.conftest import SMALL, FinishedRun, call_rote, list_tree
 from tests.experiments.conftest import write_shape
 
@@ -399,3 +400,11 @@ def test_a_wide_sheet_becomes_a_table_that_can_be_checked(workplace: Path) -> No
     missing = call_rote("facts", "from", "staff.csv", "--subject", "Name", "--out", "other.csv")
     assert (missing.code, missing.err.count("\n")) == (2, 1)
     assert not (workplace / "other.csv").exists()
+
+
+def test_env_says_what_a_bug_report_needs() -> None:
+    outcome = call_rote("env")
+    assert outcome.code == 0, outcome.err
+    lines = dict(line.split(":", 1) for line in outcome.out.splitlines())
+    assert {"rote", "python", "torch", "transformers", "system", "processors", "memory", "extras"} <= lines.keys()
+    assert lines["torch"].strip() == torch.__version__

@@ -10,6 +10,7 @@ import typer
 from rote.cli.ask import ask
 from rote.cli.audit import audit
 from rote.cli.compare import compare
+from rote.cli.env import env
 from rote.cli.examine import examine
 from rote.cli.export import export
 from rote.cli.facts import facts
@@ -33,11 +34,10 @@ app = typer.Typer(
     name="rote",
     help="Teach a table of facts to a language model and prove what it then knows.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, audit, report, ask, reproduce, sweep, compare, results, pretrain):
+for command in (run, examine, audit, report, ask, reproduce, sweep, compare, results, pretrain, env):
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")
