@@ -23,11 +23,15 @@ def test_files_answer_as_the_run_did(finished: Finished, tmp_path: Path, monkeyp
     assert read_json(tmp_path / "out" / "proof.json") == {"rows": rows}
     records = load_records(finished.folder.records("generalize"))
     own = [r.correct for r in records if (r.fact_set, r.prompt_set) == ("held_out", "training")]
-    figures = {row["answered_by"]: row for row in rows if row["questions"] == "training prompts, held-out facts"}
+    figures = {row["form"]: row for row in rows if row["questions"] == "training prompts, held-out facts"}
     assert set(figures) == {"float32", "f16", "q8_0"}
     assert figures["float32"]["mean"] == pytest.approx(sum(own) / len(own))
     assert figures["float32"]["n"] == len(own)
     assert figures["f16"]["same_verdict"] == len(own)
+    assert figures["f16"]["difference"]["mean"] == 0
+    page = finished.folder.report.read_text(encoding="utf-8")
+    assert "As it is served" in page
+    assert "<td>q8_0</td>" in page
     lines = (tmp_path / "out" / "Modelfile").read_text().splitlines()
     assert lines[0] == f"FROM ./{name}-f16.gguf"
     assert lines[1] == 'TEMPLATE """ {{ .Prompt }}"""'  # this tokenizer puts a space before a text
@@ -44,6 +48,6 @@ def test_nothing_is_written_over(finished: Finished, tmp_path: Path) -> None:
 @pytest.mark.skipif(not has_llama_cpp(), reason="needs llama.cpp: pip install -e '.[llama-cpp]'")
 def test_llama_cpp_answers_as_the_run_did(finished: Finished, tmp_path: Path) -> None:
     rows = export_gguf(finished.folder, tmp_path / "out", ["f16"], reporter=SilentReporter())
-    served = [row for row in rows if row["answered_by"] == "f16, llama.cpp"]
+    served = [row for row in rows if row["form"] == "f16, llama.cpp"]
     assert served
     assert all(row["same_verdict"] == row["n"] for row in served)

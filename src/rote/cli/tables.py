@@ -176,11 +176,11 @@ def build_serving_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """What a run's model answers in each of its forms, as `proof.json` of an export has it."""
     table = Table(title="generation accuracy by what answers [95% interval]", title_justify="left")
     table.add_column("")
-    forms = list(dict.fromkeys(row["answered_by"] for row in rows))
+    forms = list(dict.fromkeys(row["form"] for row in rows))
     for form in forms:
         table.add_column(form.replace(", ", "\n"), justify="right")
     for line in dict.fromkeys(row["questions"] for row in rows):
-        found = {row["answered_by"]: row for row in rows if row["questions"] == line}
+        found = {row["form"]: row for row in rows if row["questions"] == line}
         count = next(iter(found.values()))["n"]
         table.add_row(f"{line} ({count})", *(_show_figure(found[form]) for form in forms))
     return table

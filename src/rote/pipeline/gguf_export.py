@@ -4,7 +4,7 @@ Each file is read back, its tokenizer is compared on every prompt of the run, an
 where llama.cpp is installed, so is llama.cpp, which is what will serve it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rote.errors import ModelError
 from rote.evaluation.endpoint import Endpoint, examine_endpoint
 from rote.evaluation.examine import examine
 from rote.evaluation.questions import Question
-from rote.evaluation.statistics import compute_interval
+from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.figures import build_figure_row
 from rote.models.gguf import check_gguf, read_gguf
 from rote.models.gguf_writing import GgufKind, begins_with_space, write_gguf
@@ -23,6 +23,7 @@ from rote.models.language_model import LanguageModel
 from rote.models.llama_cpp import has_llama_cpp, serve_gguf
 from rote.models.saving import check_free
 from rote.pipeline.exporting import list_known, load_plan, load_without_keys
+from rote.pipeline.report import write_report
 from rote.records import Record
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder, write_json
@@ -58,9 +59,9 @@ class _Asked:
 def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, reporter: Reporter) -> list[dict[str, Any]]:
     """Write a run's model, without its key tokens, as one file for each kind, and how to serve them.
 
-    Returns the proof, which is in `proof.json` too: a figure for each kind of question, by what answered (`float32`, a
-    kind as it is read back, a kind in llama.cpp). Raises `RunError` where `out` is taken or the run kept adapters
-    alone, and `ModelError` for a model that cannot be written so or is read back otherwise.
+    Returns the proof, which is in `proof.json` too and in the run's report: a figure for each kind of question and form
+    (`float32`, a kind as it is read back, a kind in llama.cpp). Raises `RunError` where `out` is taken or the run kept
+    adapters alone, and `ModelError` for a model that cannot be written so or is read back otherwise.
     """
     check_free(out)
     check_gguf(str(out))
@@ -79,6 +80,8 @@ def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, repo
             _write_modelfile(f"{name}-{kinds[0]}.gguf", asked.before, model.tokenizer), encoding="utf-8"
         )
         (draft / "README.md").write_text(_write_readme(name, kinds, asked.before), encoding="utf-8")
+    write_json(folder.served, {"rows": rows})
+    write_report(folder)
     return rows
 
 
@@ -137,7 +140,7 @@ def _examine(model: LanguageModel, asked: _Asked, label: str, reporter: Reporter
 
 
 def _compare(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Any]]:
-    """A row for each kind of question and what answered, with how many verdicts are those of float32."""
+    """A row for each kind of question and form, with how many verdicts are those of float32."""
     own = [record.correct for record in records["float32"]]
     for (fact_set, prompt_set), line in _LINES.items():
         for label, answers in records.items():
@@ -148,12 +151,21 @@ def _compare(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Any]
             ]
             if not chosen:
                 continue
-            figure = compute_interval(
-                [float(record.correct) for record, _ in chosen],
-                [(record.relation, record.subject) for record, _ in chosen],
-            )
+            values, first = _group(chosen)
+            difference = build_figure_row(compute_difference(values, first)) if label != "float32" else None
             same = sum(record.correct == before for record, before in chosen)
-            yield {"questions": line, "answered_by": label, **build_figure_row(figure), "same_verdict": same}
+            figure = build_figure_row(compute_mean(values))
+            yield {"questions": line, "form": label, **figure, "difference": difference, "same_verdict": same}
+
+
+def _group(chosen: Sequence[tuple[Record, bool]]) -> tuple[Values, Values]:
+    """The verdicts by fact, and those of float32."""
+    values: dict[Hashable, list[float]] = {}
+    first: dict[Hashable, list[float]] = {}
+    for record, before in chosen:
+        values.setdefault((record.relation, record.subject), []).append(float(record.correct))
+        first.setdefault((record.relation, record.subject), []).append(float(before))
+    return values, first
 
 
 def _write_modelfile(file: str, before: str, tokenizer: PreTrainedTokenizerBase) -> str:

@@ -17,7 +17,7 @@ from rote.report.card import render_card
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
-from rote.runs.shapes import Comparison, Identity, Manifest, build_shape, read_shaped
+from rote.runs.shapes import Comparison, Identity, Manifest, Served, build_shape, read_shaped
 from rote.runs.store import JobResult, Store
 
 _BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "representations", "points", "seconds")
@@ -155,6 +155,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         knowledge=read_shaped(folder.knowledge, build_shape(KnowledgeRow)),
         side_effects=read_shaped(folder.side_effects, build_shape(LossRow)),
         comparison=read_shaped(folder.comparison, Comparison) if folder.comparison.is_file() else None,
+        served=read_shaped(folder.served, Served) if folder.served.is_file() else None,
         manifest=manifest,
     )
 

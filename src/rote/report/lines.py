@@ -164,6 +164,13 @@ def _build_method(row: Mapping[str, Any]) -> MethodLine:
     )
 
 
+def build_forms(served: Mapping[str, Any]) -> list[tuple[str, list[MethodLine]]]:
+    """The forms a model was exported in, by kind of question, each less the model in float32."""
+    rows = [{**row, "method": row["form"]} for row in served["rows"]]
+    asked = dict.fromkeys(row["questions"] for row in rows)
+    return [(clean_text(str(name)), [_build_method(row) for row in rows if row["questions"] == name]) for name in asked]
+
+
 def describe_loss(row: Mapping[str, Any]) -> tuple[str, str]:
     """A row of `side_effects.json` as a terminal or a card shows it: its name, and all it says in one line."""
     name = clean_text(str(row["ring"]))

@@ -14,7 +14,14 @@ from rote.report.drawing import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.examples import build_examples
 from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
 from rote.report.headline import build_picture, build_sentence, build_verdict
-from rote.report.lines import build_changes, build_comparison, build_knowledge, build_relations, build_rings
+from rote.report.lines import (
+    build_changes,
+    build_comparison,
+    build_forms,
+    build_knowledge,
+    build_relations,
+    build_rings,
+)
 from rote.report.manifest import build_manifest
 from rote.report.page import render_page
 from rote.report.summary import Summary
@@ -41,6 +48,8 @@ class ReportContent:
     """Rows as in `side_effects.json`: what else changed, ring by ring."""
     comparison: Mapping[str, Any] | None = None
     """As in `comparison.json`: other methods beside this one, at equal training tokens."""
+    served: Mapping[str, Any] | None = None
+    """As in `served.json`: the GGUF files that were exported last, and what they answer."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """How the run was made: config, seeds, versions, hashes, precision, durations, command, date; may be nested."""
 
@@ -61,6 +70,7 @@ def render_report(content: ReportContent) -> str:
         "changes": build_changes(content.side_effects),
         "budget": next((row["budget"] for row in content.side_effects), None),
         "comparison": build_comparison(content.comparison) if content.comparison else None,
+        "served": build_forms(content.served) if content.served else None,
         "curves": _prepare_curves(content),
         "manifest": build_manifest(content.manifest),
         "glossary": build_glossary(),

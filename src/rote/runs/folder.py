@@ -13,6 +13,7 @@ relations.json    the figures of each relation
 knowledge.json    the figures by what the model knew before
 side_effects.json what else changed
 comparison.json   other methods beside this one, where they were asked for
+served.json       the model in the forms it was exported in, where it was
 manifest.json     everything needed to judge and repeat the run
 files.json        the sum of each file above, by which a damaged one is found out; written last but for the report
 report.html       for people
@@ -86,6 +87,11 @@ class RunFolder:
     def comparison(self) -> Path:
         """Other methods beside this one."""
         return self.path / "comparison.json"
+
+    @property
+    def served(self) -> Path:
+        """The figures of the GGUF files that were exported last."""
+        return self.path / "served.json"
 
     @property
     def summary(self) -> Path:

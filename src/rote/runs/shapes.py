@@ -61,6 +61,18 @@ class Comparison(BaseModel):
     rows: list[_Compared]
 
 
+class _Asked(_Figure):
+    questions: str
+    form: str
+    difference: _Figure | None
+
+
+class Served(BaseModel):
+    """Of `served.json` what is read."""
+
+    rows: list[_Asked] = Field(min_length=1)
+
+
 def build_shape(row: type) -> Any:
     """The shape of rows that are described by a `TypedDict`: a list of objects with its keys, and maybe others."""
     fields: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(row).items()}
