@@ -4,6 +4,7 @@ Licences are read from what is installed. Weaknesses are asked of `pip-audit`, i
 a network that is said in one line.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -81,9 +83,9 @@ def is_permitted(one: Distribution) -> bool:
 
 
 def audit(found: list[Distribution]) -> int:
-    """Ask `pip-audit` about the versions that are installed; its exit code, and 0 where nobody can be asked."""
+    """Ask `pip-audit` about the versions that are installed; 1 for a weakness, and 0 where nobody can be asked."""
     with tempfile.TemporaryDirectory() as place:
-        listed, program = Path(place) / "installed.txt", Path(place) / "venv" / "bin" / "pip-audit"
+        listed, answer, program = (Path(place) / name for name in ("listed.txt", "answer.json", "venv/bin/pip-audit"))
         listed.write_text("".join(f"{one.name}=={one.version.split('+')[0]}\n" for one in found), encoding="utf-8")
         try:
             _call([sys.executable, "-m", "venv", str(program.parents[1])])
@@ -91,8 +93,24 @@ def audit(found: list[Distribution]) -> int:
         except (OSError, subprocess.SubprocessError):
             print("weaknesses: not checked, as pip-audit cannot be installed (is there a network?)", file=sys.stderr)
             return 0
-        command = [str(program), "--no-deps", "--disable-pip", "--requirement", str(listed)]
-        return subprocess.run(command, check=False).returncode
+        flags = ["--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json", f"--output={answer}"]
+        done = subprocess.run([str(program), *flags, "--requirement", str(listed)], capture_output=True, check=False)
+        if not answer.is_file():
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            print(f"weaknesses: not checked, as pip-audit failed ({''.join(last)})", file=sys.stderr)
+            return 0
+        return tell(json.loads(answer.read_text(encoding="utf-8"))["dependencies"])
+
+
+def tell(asked: list[dict[str, Any]]) -> int:
+    """Print what `pip-audit` knows, package by package; 1 where it knows of a weakness."""
+    weak = [one for one in asked if one.get("vulns")]
+    for one in weak:
+        print(f"{one['name']}=={one['version']}: {', '.join(known['id'] for known in one['vulns'])}", file=sys.stderr)
+    skipped = sum("skip_reason" in one for one in asked)
+    unknown = f"; {skipped} are not known to the service, or it cannot be reached" if skipped else ""
+    print(f"weaknesses: {len(asked)} packages, {len(weak)} with known ones{unknown}")
+    return int(bool(weak))
 
 
 def _call(command: list[str]) -> None:

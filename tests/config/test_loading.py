@@ -44,6 +44,10 @@ BAD_CHANGES: dict[str, tuple[str, str]] = {
     "no batch": ("examine.batch_size=0", r"'examine\.batch_size' is wrong: .*greater than or equal to 1"),
     "one language as a word": ("examine.languages=en", r"'examine\.languages' is wrong: .*\(given: 'en'\)"),
     "broken value": ("relations=[a.yaml", r"--set relations=\[a\.yaml: the value is not valid YAML"),
+    "a character that is invisible": (
+        "seed=;\x1f",
+        r"--set 'seed=;\\x1f': the value is not valid YAML \(character 2 is U",
+    ),
     "key token with another field": ("key_token='[{name}]'", r"'key_token' is wrong: .*'\[\{name\}\]'"),
     "key token with an open brace": ("key_token='X{'", r"'key_token' is wrong"),
     "empty key token": ("key_token=''", r"'key_token' is wrong"),
@@ -141,7 +145,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_lacks_a_setting_is_told_which() -> None:
-    with pytest.raises(ConfigError, match=r"the setting 'model\.hidden_size' is missing$"):
+    with pytest.raises(ConfigError, match=r"the setting 'model\.hidden_size' is missing; give it a value$"):
         load_config(PretrainConfig, changes=["seed=0", "vocabulary_size=400", "tokenizer_steps=1", "model={}"])
 
 

@@ -321,3 +321,10 @@ def run_script(script: str, folder: Path, **environment: str) -> list[list[str]]
         ["bash", "-c", script], capture_output=True, text=True, check=True, env={"PATH": path, **environment}
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("model", ["", "''", "7"])
+def test_a_model_that_is_no_name_is_looked_for_nowhere(model: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(f"base: {{model: {model}}}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"sweep\.yaml: model=.*: must name a model; give its folder"):
+        load_sweep(tmp_path / "sweep.yaml")

@@ -209,3 +209,25 @@ def test_what_stands_between_the_cells_is_found_in_the_header(tmp_path: Path, na
     )
     (fact,) = load_table(path)
     assert (fact.subject, fact.object) == ("Ann", f"Bo{other} the elder")
+
+
+def test_metadata_that_would_end_the_process_are_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What pyarrow does with a wrong size of a histogram; which bit that is differs from version to version."""
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "t.parquet")
+    monkeypatch.setattr("rote.facts.files._TRY_METADATA", "import os; os.abort()")
+    with pytest.raises(
+        TableError, match=r"t\.parquet: cannot be read as a table \(its metadata is damaged\); write it"
+    ):
+        load_table(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("text", [b"Gene", b"mother"])
+def test_a_text_in_parquet_that_is_no_utf_8_is_one_clear_line(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    rows = [{"subject": "Gene Finley", "relation": "mother", "object": "Cody Ross"}]
+    pq.write_table(pa.Table.from_pylist(rows), path, compression="none", write_statistics=False)
+    path.write_bytes(path.read_bytes().replace(text, b"\xff" + text[1:]))
+    with pytest.raises(TableError, match=r"t\.parquet: cannot be read as a table \(.*utf-8.*\); write it again"):
+        load_table(path)

@@ -301,6 +301,15 @@ def test_another_k_is_measured_without_memorizing_again(base: Path, store: Path)
     assert "memorize" not in reporter.steps
 
 
+def test_checkpoints_that_a_kill_left_beside_a_finished_stage_are_removed(base: Path, store: Path) -> None:
+    for stage in (store / "stages").iterdir():
+        (stage / "checkpoints" / "step-00000003").mkdir(parents=True)
+    do_job(build_config(base, generalize={"facts": 1}), store)  # takes memorize over
+    taken = [stage for stage in (store / "stages").iterdir() if (stage / "state.safetensors").exists()]
+    assert len(taken) == 1
+    assert not (taken[0] / "checkpoints").exists()
+
+
 def test_the_same_questions_to_the_same_model_are_asked_once(base: Path, store: Path) -> None:
     reporter = RecordingReporter()
     do_job(build_config(base, generalize={"epochs": 3}), store, reporter)

@@ -4,7 +4,7 @@ from email.message import Message
 from importlib.metadata import Distribution
 
 import pytest
-from scripts.audit_dependencies import is_permitted, list_dependencies
+from scripts.audit_dependencies import is_permitted, list_dependencies, tell
 
 
 class Fake(Distribution):
@@ -48,3 +48,15 @@ def test_all_that_is_needed_is_listed_and_permitted() -> None:
     assert "rote" not in names
     assert "pytest" not in names
     assert [one.name for one in found if not is_permitted(one)] == []
+
+
+def test_what_nobody_was_asked_about_is_not_said_to_be_sound(capsys: pytest.CaptureFixture[str]) -> None:
+    sound, skipped = {"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}
+    assert tell([sound, skipped]) == 0
+    said = "weaknesses: 2 packages, 0 with known ones; 1 are not known to the service, or it cannot be reached\n"
+    assert capsys.readouterr().out == said
+
+
+def test_a_known_weakness_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell([{"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1"}, {"id": "PYSEC-2"}]}]) == 1
+    assert capsys.readouterr().err == "a==1: PYSEC-1, PYSEC-2\n"

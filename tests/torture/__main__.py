@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads do not survive a fork
+os.environ["HF_HUB_OFFLINE"] = "1"  # whatever a case takes for the name of a model, nobody is asked for it
 os.environ["OMP_NUM_THREADS"] = "1"  # nor does the order of a sum survive another number of them
 
 from tests.torture import changes, damage, disk, fuzz, kills, soak, together

@@ -111,7 +111,7 @@ def _differ(bench: Bench, work: Work, place: Path, damaged: dict[str, bytes], sa
     if work.after_run and said != expected.ended.out:
         return "what it says"
     found = read_left(place, times=work.after_run)
-    kept = {name for name, content in found.items() if damaged.get(name) == content}
+    kept = {name for name in (*damaged, *expected.left) if damaged.get(name) == found.get(name)}
     if not work.after_run:
         kept = {name for name in kept if not (name.startswith("mine/") and name in expected.left)}
     both = ({name: content for name, content in left.items() if name not in kept} for left in (found, expected.left))

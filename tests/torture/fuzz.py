@@ -45,7 +45,7 @@ PART = "fuzz"
 _CHUNK = 125
 """Cases that one process does."""
 _SECONDS = 5.0
-"""A file that takes longer to read is a finding."""
+"""Of computing; a file that takes longer to read is a finding."""
 _MEMORY = 8_000_000_000
 """Bytes of a process; what does not fit is a finding."""
 
@@ -149,12 +149,12 @@ def _make_tables(_: Bench) -> st.SearchStrategy[Any]:
     cells = st.builds(_join, heads, rows, st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n", "\r"]))
     lines = st.lists(st.dictionaries(_NAMES, VALUES, max_size=5), max_size=3)
     usual = {"subject": "Gene Finley", "relation": "mother", "objects": [{"name": "Cody Ross", "aliases": ["C"]}]}
-    written = st.one_of(lines, st.lists(change_data(usual), max_size=3)).map(_write_lines)
-    texts = st.one_of(cells.map(_encode), change_bytes(TABLE.encode()), written, st.binary(max_size=40))
-    return st.one_of(
-        st.tuples(st.sampled_from(["t.csv", "t.tsv", "t.jsonl"]), texts),
-        st.tuples(st.just("t.parquet"), st.one_of(change_bytes(_write_parquet()), st.binary(max_size=40))),
-    )
+    objects = st.one_of(lines, st.lists(change_data(usual), max_size=3)).map(_write_lines)
+    texts = st.one_of(cells.map(_encode), change_bytes(TABLE.encode()), objects, st.binary(max_size=40))
+    written = st.tuples(st.sampled_from(["t.csv", "t.tsv", "t.jsonl"]), texts)
+    columns = st.tuples(st.just("t.parquet"), st.one_of(change_bytes(_write_parquet()), st.binary(max_size=40)))
+    # Another process reads each Parquet file first, which takes as long as a hundred other cases.
+    return st.integers(0, 15).flatmap(lambda number: columns if number == 0 else written)
 
 
 def _join(head: list[str], rows: list[list[str]], delimiter: str, end: str) -> str:
@@ -253,14 +253,14 @@ def _read_model(bench: Bench, folder: Path, content: tuple[str, bytes]) -> None:
 
 def attempt(read: Callable[[], object]) -> None:
     """Read, or be told in one clear line why not. Raises `UnclearError`, and whatever is no mistake of a person."""
-    begin = time.monotonic()
+    begin = time.process_time()
     try:
         read()
     except RoteError as error:
         if not is_clear(f"rote: {error}\n"):
             raise UnclearError(f"{type(error).__name__}: {error}") from error
-    if time.monotonic() - begin > _SECONDS:
-        raise UnclearError(f"took {time.monotonic() - begin:.1f} s")
+    if time.process_time() - begin > _SECONDS:
+        raise UnclearError(f"took {time.process_time() - begin:.1f} s")
 
 
 def list_fuzzers(bench: Bench) -> dict[str, Fuzzer]:
@@ -290,7 +290,7 @@ def list_cases(bench: Bench, count: int, chance: random.Random) -> Iterator[Case
 
 def _fuzz(bench: Bench, fuzzer: Fuzzer, number: int, size: int) -> Verdict:
     with bench.place() as place:
-        ended = Process(partial(_fuzz_here, bench, fuzzer, number, size), place).end(size * _SECONDS)
+        ended = Process(partial(_fuzz_here, bench, fuzzer, number, size), place).end(10 * size * _SECONDS)
     if ended.code:
         return Verdict(TRACEBACK, f"exit code {ended.code}: {ended.err[-700:]}")
     return Verdict(**json.loads(ended.out))

@@ -40,7 +40,8 @@ def _list_rounds() -> Iterator[tuple[str, ...]]:
     for number in range(_ROUNDS):  # each with work of its own
         run = f"mine{number}"
         yield *RUN, "--out", run, "--set", f"seed={number}"
-        yield tuple(word.replace("mine", run).replace("found", f"found{number}") for word in EXAMINE)
+        changed = {"mine/model": f"{run}/model", "found.parquet": f"found{number}.parquet"}
+        yield tuple(changed.get(word, word) for word in EXAMINE)
         yield "export", "task", run, "--out", f"task{number}"
         yield "export", "model", run, "--out", f"model{number}"
         yield "report", run

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from rote.config.strict import StrictConfig
-from rote.errors import ConfigError, explain_yaml, nearest
+from rote.errors import ConfigError, explain_yaml, nearest, shorten
 from rote.text_files import MAX_SETTINGS_BYTES, load_yaml, read_text
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
@@ -86,7 +86,8 @@ def read_pair(change: str) -> tuple[str, Any]:
     try:
         return key, load_yaml(value)
     except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"--set {change[:100]}: the value is not valid YAML ({explain_yaml(error)})") from error
+        shown = change[:100] if change.isprintable() else shorten(change, 100)
+        raise ConfigError(f"--set {shown}: the value is not valid YAML ({explain_yaml(error)})") from error
 
 
 def apply_setting(content: dict[str, Any], key: str, value: Any) -> None:
@@ -117,7 +118,7 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
-        return f"the setting {key!r} is missing"
+        return f"the setting {key!r} is missing; give it a value"
     if first["type"] != "extra_forbidden":
         reason = _REASONS.get(first["type"], first["msg"].lower())
         return f"the setting {key!r} is wrong: {reason} (given: {reprlib.repr(first['input'])})"

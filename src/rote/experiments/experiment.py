@@ -211,7 +211,10 @@ def build_experiment_config(settings: Mapping[str, Any]) -> Config:
     times what fits the model's size, so that a declaration holds for every model. Raises `ConfigError`.
     """
     content = read_preset("experiment")
-    parameters = _count_parameters(str(settings.get("model", EMBEDDED_NAME)))
+    model = settings.get("model", EMBEDDED_NAME)
+    if not isinstance(model, str) or not model:  # what a file leaves empty is no name to look for anywhere
+        raise ConfigError(f"model={model}: must name a model; give its folder, its name on the hub, or {EMBEDDED_NAME}")
+    parameters = _count_parameters(model)
     usual = Config.model_validate(fit_settings(parameters))
     for key, value in settings.items():
         apply_setting(content, key, _scale(usual, key, value))

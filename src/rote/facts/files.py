@@ -2,9 +2,12 @@
 
 import itertools
 import stat
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,14 @@ _MAX_GROUP_BYTES = 200_000_000
 """Of a row group of a Parquet file, in the columns that are read, as they are held."""
 _MAX_GROUP_VALUES = 10_000_000
 """In one column of a row group: a few bytes may stand for any number of the same value."""
+_TRY_METADATA = """
+import sys
+from pyarrow.parquet import read_metadata
+found = read_metadata(sys.argv[1])
+for group in map(found.row_group, range(found.num_row_groups)):
+    for index in range(found.num_columns):
+        group.column(index)
+"""
 
 Line = tuple[int, bytes]
 """A line's number, counted from 1, and its bytes with the line end."""
@@ -120,7 +131,7 @@ def read_arrow_rows(path: Path, is_read: Callable[[str], bool]) -> Iterator[Reco
                 for record in _decode(batch).to_pylist():
                     number += 1
                     yield number, {**others, **record}
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = first_line(error)
             raise TableError(
                 f"{file}: cannot be read as a table ({reason}); write it again as Parquet or CSV"
@@ -145,6 +156,7 @@ def _read_parquet(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch
     import pyarrow.parquet as pq
 
     columns, others = _split_columns(file, pq.read_schema(file).names, is_read)
+    _check_metadata(file)
     metadata = pq.read_metadata(file)
     leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
     read = [index for index, leaf in enumerate(leaves) if leaf.path.split(".")[0] in columns]
@@ -161,6 +173,22 @@ def _read_parquet(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch
     texts = [leaves[index].path for index in read if leaves[index].physical_type == "BYTE_ARRAY"]
     for batch in pq.ParquetFile(file, read_dictionary=texts).iter_batches(_ROWS, columns=columns):
         yield batch, others
+
+
+def _check_metadata(file: Path) -> None:
+    state = file.stat()
+    if not _can_be_read(file.absolute(), state.st_mtime_ns, state.st_size):
+        raise TableError(
+            f"{file}: cannot be read as a table (its metadata is damaged); write it again as Parquet or CSV"
+        )
+
+
+@lru_cache
+def _can_be_read(file: Path, changed: int, size: int) -> bool:  # by when it was changed and its size
+    """Whether the library survives what the columns say of themselves: it ends the process for some flipped bits, so
+    another one tries. Any other fault is found where the file is read."""
+    command = [sys.executable, "-c", _TRY_METADATA, str(file)]
+    return subprocess.run(command, capture_output=True, check=False).returncode >= 0
 
 
 def _read_stream(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch]:

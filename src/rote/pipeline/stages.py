@@ -101,10 +101,15 @@ class Stages:
         if not by_first(folder.state.is_file):
             return False
         with self._locked(folder):
-            if by_first(lambda: folder.is_kept):
-                load_state(self._work.language_model.model, folder.state)
-                return True
-        return False
+            return self._put_back(folder)
+
+    def _put_back(self, folder: StageFolder) -> bool:
+        """Whether the weights after a stage are as they were kept; then they are put into the model."""
+        if not by_first(lambda: folder.is_kept):
+            return False
+        load_state(self._work.language_model.model, folder.state)
+        by_first(lambda: _remove_checkpoints(folder))  # a kill may have left them
+        return True
 
     def _locked(self, folder: StageFolder) -> AbstractContextManager[object]:
         """A stage for this job alone; of several processes of a job the first one holds it for all."""
@@ -138,8 +143,7 @@ class Stages:
     def _train(self, stage: Stage, folder: StageFolder) -> None:
         """Train one stage, or take over the weights where another process has just trained it."""
         with self._locked(folder):
-            if by_first(lambda: folder.is_kept):
-                load_state(self._work.language_model.model, folder.state)
+            if self._put_back(folder):
                 return
             language_model, config = self._work.language_model, self._work.config
             keys = list(language_model.key_tokens) if stage.name == "memorize" else []
@@ -157,7 +161,7 @@ class Stages:
                 check_keys_moved(language_model, keys, before)
             by_first(lambda: keep_json(folder.history, history))
             save_state(language_model.model, folder.state)
-            by_first(lambda: shutil.rmtree(folder.checkpoints, ignore_errors=True))  # with the optimizer's moments
+            by_first(lambda: _remove_checkpoints(folder))
 
     def _checkpoint(self, folder: StageFolder) -> Checkpointing:
         seconds, owner = self._work.config.checkpoint_seconds, folder.path.name
@@ -171,6 +175,12 @@ class Stages:
 def _remove_state(folder: StageFolder) -> None:
     with lock_file(folder.lock):  # another process may be about to load it
         drop_file(folder.state)
+        _remove_checkpoints(folder)
+
+
+def _remove_checkpoints(folder: StageFolder) -> None:
+    """With the optimizer's moments they take three times the room of the weights."""
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)
 
 
 def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str:
