@@ -250,7 +250,8 @@ def _list_files(folder: RunFolder) -> list[str]:
     """What a run wrote, but for pages, which people may change, and for what is written later; nothing of others."""
     own = [folder.identity, folder.config, folder.table, folder.retained, folder.knowledge, folder.side_effects]
     own += [folder.summary, folder.relations, folder.manifest, *folder.path.glob("*/history.json")]
-    for place in (folder.path / "records", folder.model, folder.adapter):
+    own += (folder.path / "records").glob("*.parquet")
+    for place in (folder.model, folder.adapter):
         own += [path for path in place.rglob("*") if path.suffix != ".md"]
     return sorted(path.relative_to(folder.path).as_posix() for path in own if path.is_file())
 
