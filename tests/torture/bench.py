@@ -70,6 +70,8 @@ EXAMINE = (
     *("--set", "examine.languages=[en]", "--set", "examine.choices=1"),
     *("--set", "examine.known_facts=1", "--set", "examine.unseen_facts=0"),
 )
+_LOCKS = ("lock", ".lock", ".holder")
+"""What stands for no result; the name of a holder without a lock says nothing."""
 _DIFFERING = ("date", "durations", "seconds", "estimated", "manifest.json")
 """What differs from run to run in a JSON file: times, and the sum of a file with times in it."""
 
@@ -191,7 +193,7 @@ def _warm_up(place: Path) -> None:
 
 def read_left(place: Path, *, times: bool = False) -> dict[str, bytes]:
     """What lies in a place, by path, but for locks; without `times` what differs from run to run is left out."""
-    files = sorted(path for path in place.rglob("*") if path.is_file() and path.name not in ("lock", ".lock"))
+    files = sorted(path for path in place.rglob("*") if path.is_file() and path.name not in _LOCKS)
     return {path.relative_to(place).as_posix(): path.read_bytes() if times else _read(path) for path in files}
 
 
