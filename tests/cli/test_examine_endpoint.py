@@ -37,6 +37,13 @@ def test_a_served_model_is_examined_and_the_same_command_goes_on(workplace: Path
     assert not list(workplace.glob("*.jsonl"))
 
 
+def test_a_server_that_never_answered_leaves_no_file(workplace: Path) -> None:
+    with serve(lambda *_: (400, {"error": {"message": "no"}})) as url:
+        outcome = call_rote("examine", "m", "facts.csv", "--endpoint", url, "--out", "served.parquet", *WORDS)
+    assert outcome.code == 2
+    assert [path.name for path in workplace.iterdir() if path.name.startswith("served")] == []
+
+
 def test_an_endpoint_that_is_no_address_is_one_line(workplace: Path) -> None:
     outcome = call_rote("examine", "m", "facts.csv", "--endpoint", "localhost:1")
     assert outcome.code == 2

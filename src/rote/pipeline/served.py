@@ -70,7 +70,11 @@ def _keep_answers(records_file: Path, endpoint: Endpoint) -> Iterator[Callable[[
                     file.flush()
             return known[name]
 
-        yield ask
+        try:
+            yield ask
+        finally:
+            if not known:
+                path.unlink()
 
 
 def _read_kept(path: Path) -> Iterator[tuple[str, str]]:
