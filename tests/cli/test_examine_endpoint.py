@@ -44,6 +44,13 @@ def test_a_server_that_never_answered_leaves_no_file(workplace: Path) -> None:
     assert [path.name for path in workplace.iterdir() if path.name.startswith("served")] == []
 
 
+def test_a_place_that_cannot_be_written_to_is_one_line(workplace: Path) -> None:
+    with serve(lambda *_: (200, {"choices": [{"text": "x"}]})) as url:
+        outcome = call_rote("examine", "m", "facts.csv", "--endpoint", url, "--out", "gone/served.parquet", *WORDS)
+    assert outcome.code == 2
+    assert "served.parquet.answers.jsonl: cannot be written (No such file or directory); name" in outcome.err
+
+
 def test_an_endpoint_that_is_no_address_is_one_line(workplace: Path) -> None:
     outcome = call_rote("examine", "m", "facts.csv", "--endpoint", "localhost:1")
     assert outcome.code == 2

@@ -3,10 +3,10 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rote.config.job import Config
+from rote.errors import RunError
 from rote.evaluation.endpoint import Endpoint, examine_endpoint
 from rote.evaluation.questions import Question
 from rote.evaluation.summary import SummaryRow, compute_summary
@@ -34,8 +34,8 @@ def examine_served(
     """
     plan = build_plan(config).split(frozenset())
     questions = plan.build_questions(plan.list_candidates(), {}, chat=chat)
-    kept = _keep_answers(records_file, endpoint) if records_file else nullcontext(endpoint.answer)
-    with kept as ask, reporter.step("examine") as advance:
+    ask = _keep_answers(records_file, endpoint) if records_file else endpoint.answer
+    with reporter.step("examine") as advance:
         records = examine_endpoint(
             ask,
             questions,
@@ -54,27 +54,28 @@ def _name_kept(records_file: Path) -> Path:
     return records_file.with_name(f"{records_file.name}.answers.jsonl")
 
 
-@contextmanager
-def _keep_answers(records_file: Path, endpoint: Endpoint) -> Iterator[Callable[[Question], str]]:
-    """Ask, and write each answer down; what is written down is not asked again."""
+def _keep_answers(records_file: Path, endpoint: Endpoint) -> Callable[[Question], str]:
+    """A way to ask that writes each answer down; what is written down is not asked again."""
     path, lock = _name_kept(records_file), threading.Lock()
     known = dict(_read_kept(path))
-    with path.open("a", encoding="utf-8") as file:
 
-        def ask(question: Question) -> str:
-            name = hash_content([endpoint.url, endpoint.model, question.prompt_set == "chat", question.text.prompt])
-            if name not in known:
-                known[name] = endpoint.answer(question)
-                with lock:
-                    file.write(json.dumps([name, known[name]]) + "\n")
-                    file.flush()
-            return known[name]
+    def ask(question: Question) -> str:
+        name = hash_content([endpoint.url, endpoint.model, question.prompt_set == "chat", question.text.prompt])
+        if name not in known:
+            known[name] = endpoint.answer(question)
+            with lock:
+                _append(path, json.dumps([name, known[name]]))
+        return known[name]
 
-        try:
-            yield ask
-        finally:
-            if not known:
-                path.unlink()
+    return ask
+
+
+def _append(path: Path, line: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror or error}); name another --out") from error
 
 
 def _read_kept(path: Path) -> Iterator[tuple[str, str]]:
