@@ -63,4 +63,4 @@ def gguf(
     kinds = check_kinds(quantize.split(","))
     rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter())
     Console(highlight=False).print(build_serving_table(rows))
-    typer.echo(f"gguf: {out}")
+    typer.echo(f"gguf: {out} (README.md says how to serve it)")

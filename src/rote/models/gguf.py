@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
@@ -29,6 +30,8 @@ def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The model and the tokenizer of a GGUF file, all of whose weights are there; `check_gguf` comes first."""
     where, options = str(file.parent), {"gguf_file": file.name}
     tokenizer = AutoTokenizer.from_pretrained(where, **options)
+    if _puts_space(file):  # transformers does not look at it
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     loaded: Any = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, output_loading_info=True, **options)
     quantized, found = loaded
     if found["missing_keys"]:  # transformers would put random ones in their place
@@ -40,6 +43,16 @@ def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     model.load_state_dict(quantized.state_dict())
     model.generation_config = quantized.generation_config
     return model, tokenizer
+
+
+def _puts_space(file: Path) -> bool:
+    """Whether the tokenizer of a file is a byte-level one that puts a space before a text; llama.cpp leaves that to
+    whoever writes the prompt, and the file says it for those who read it."""
+    import gguf
+
+    reader = gguf.GGUFReader(file)
+    kind, space = (reader.get_field(f"tokenizer.ggml.{name}") for name in ("model", "add_space_prefix"))
+    return kind is not None and kind.contents() == "gpt2" and space is not None and bool(space.contents())
 
 
 def read_gguf_config(file: Path) -> Any:

@@ -207,7 +207,7 @@ def _add_tokenizer(writer: Any, words: _Words, tokenizer: PreTrainedTokenizerBas
     writer.add_token_types(list(words.kinds))
     if words.scores is not None:
         writer.add_token_scores(words.scores)
-        writer.add_add_space_prefix(False)
+    writer.add_add_space_prefix(words.scores is None and begins_with_space(tokenizer))
     if words.merges:
         writer.add_token_merges(words.merges)
     for add, number in (

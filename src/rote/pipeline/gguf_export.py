@@ -121,7 +121,7 @@ def _ask_file(
 def _compare_ids(file: Path, ours: PreTrainedTokenizerBase, read: PreTrainedTokenizerBase, asked: _Asked) -> None:
     for question in asked.plain:
         prompt = question.text.prompt
-        if ours(prompt)["input_ids"] != read(asked.before + prompt)["input_ids"]:
+        if ours(prompt)["input_ids"] != read(prompt)["input_ids"]:
             raise ModelError(
                 f"{file.name}: the tokenizer in it cuts {prompt!r} otherwise than the model's own, so its answers "
                 "would differ; convert the folder of rote export model with convert_hf_to_gguf.py of llama.cpp"
@@ -182,7 +182,7 @@ def _write_readme(name: str, kinds: Sequence[str], before: str) -> str:
     first = f"{name}-{kinds[0]}.gguf"
     space = (
         "\nThis model's tokenizer puts a space before a text, and llama.cpp does not: **begin every prompt with a "
-        "space**, as below.\n"
+        "space**, as below; the Modelfile does it for Ollama.\n"
         if before
         else ""
     )
@@ -193,7 +193,8 @@ Weights in {", ".join(kinds)}; `proof.json` has what each of them answers beside
 answered in plain text (completion), greedily, as they were taught.
 {space}
     llama-cli -m {first} --temp 0 -no-cnv -p "{question}"
-    llama-server -m {first}                    # then POST /v1/completions
+    llama-server -m {first}
+    curl http://127.0.0.1:8080/v1/completions -d '{{"prompt": "{question}", "temperature": 0, "max_tokens": 50}}'
     ollama create {name} -f Modelfile && ollama run {name} "YOUR QUESTION"
     vllm serve {first} --tokenizer FOLDER      # FOLDER: rote export model RUN --out FOLDER
     python -m sglang.launch_server --model-path {first} --load-format gguf --tokenizer-path FOLDER

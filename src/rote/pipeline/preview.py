@@ -175,7 +175,9 @@ def describe_expected(request: JobRequest) -> list[str]:
     config = request.config
     if config.method != Config().method:
         return []
-    return [f"expect:     {describe_expectations(count_parameters(config.model, request.loading))}"]
+    neutral = request.plan.neutral
+    less = f"; not so for {', '.join(neutral)}, which have no pack" if neutral else ""
+    return [f"expect:     {describe_expectations(count_parameters(config.model, request.loading))}{less}"]
 
 
 def _describe_retained(plan: Plan) -> str:
