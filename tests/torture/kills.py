@@ -89,7 +89,7 @@ def _judge(bench: Bench, work: Work, place: Path, ended: Ended, kills: int) -> V
     # A new folder is never written over: one that is there whole is named.
     is_there = ended.code == 2 and work.name.startswith("export") and "is there already; name another" in ended.err
     left = read_left(place, times=work.after_run)
-    # The weights after the last stage are dropped once all is written; a kill just then leaves them there, whole.
+    # The weights after the last stage are dropped when all is written; a kill just then leaves them, whole.
     spare = {name for name in left if Path(name).name.startswith("state.safetensors")} - expected.left.keys()
     difference = differ({name: content for name, content in left.items() if name not in spare}, expected.left)
     if is_there and not difference:

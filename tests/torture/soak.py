@@ -14,7 +14,7 @@ from tests.torture.processes import Process, run_here
 from tests.torture.verdicts import SAME, TRACEBACK, UNCLEAR, Case, Verdict
 
 PART = "soak"
-_ROUNDS, _WARM_ROUNDS = 6, 2
+_WARM_ROUNDS, _ROUNDS = 6, 6
 _QUESTIONS, _WARM_QUESTIONS, _EVERY = 2_000, 200, 100
 _ALLOWED = 0.05
 """The share by which memory may grow after the warm-up."""
@@ -37,7 +37,7 @@ def list_cases(bench: Bench, count: int, chance: random.Random) -> Iterator[Case
 
 
 def _list_rounds() -> Iterator[tuple[str, ...]]:
-    for number in range(_ROUNDS):  # each with work of its own
+    for number in range(_WARM_ROUNDS + _ROUNDS):  # each with work of its own
         run = f"mine{number}"
         yield *RUN, "--out", run, "--set", f"seed={number}"
         changed = {"mine/model": f"{run}/model", "found.parquet": f"found{number}.parquet"}
