@@ -56,6 +56,14 @@ def test_no_preset_changes_the_learning_rate_that_fits_the_models_size(
     assert "which this machine does not have; nothing was timed" in outcome.out
 
 
+def test_a_dry_run_expects_nothing_of_relations_without_a_pack(workplace: Path, model_folder: Path) -> None:
+    (workplace / "t.csv").write_text("subject,relation,object\nAnn Bell,boss,Tom Ford\nKim Lee,boss,Ann Bell\n")
+    outcome = call_rote("run", "t.csv", "--model", model_folder, "--dry-run", "--set", "generalize.facts=1")
+    assert outcome.code == 0, outcome.err
+    line = next(line for line in outcome.out.splitlines() if line.startswith("expect:"))
+    assert line.endswith("; not so for boss, which have no pack")
+
+
 def test_a_dry_run_of_another_method_expects_nothing(workplace: Path, model_folder: Path) -> None:
     outcome = call_rote("run", "facts.csv", "--model", model_folder, "--dry-run", "--set", "method=fine_tuning")
     assert outcome.code == 0, outcome.err
