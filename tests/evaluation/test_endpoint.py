@@ -106,6 +106,24 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
             Endpoint(url, "m").answer(ask_all()[0])
 
 
+def test_the_key_follows_no_redirect_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "hush")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with serve(know) as url:
+        assert Endpoint(url, "m").answer(ask_all()[0]) == "Cody Rossa."
+    monkeypatch.setattr(BaseHTTPRequestHandler, "end_headers", _redirect(BaseHTTPRequestHandler.end_headers))
+    with serve(lambda *_: (302, "")) as url, pytest.raises(ModelError, match="answers 302"):
+        Endpoint(url, "m").answer(ask_all()[0])
+
+
+def _redirect(end: Callable[[BaseHTTPRequestHandler], None]) -> Callable[[BaseHTTPRequestHandler], None]:
+    def end_elsewhere(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_header("Location", "http://127.0.0.1:9/taken")
+        end(handler)
+
+    return end_elsewhere
+
+
 def test_a_busy_server_is_asked_again() -> None:
     times = 0
 
@@ -128,11 +146,17 @@ def _give(reply: Any, *_: Any) -> Reply:
 def test_what_is_no_server_is_one_clear_line() -> None:
     with pytest.raises(ModelError, match="--endpoint localhost:8080: is no address; give one such as http://"):
         Endpoint("localhost:8080", "m")
+    for address in ("http://[::1/v1", "http://localhost:abc/v1", "ftp://127.0.0.1/v1"):
+        with pytest.raises(ModelError, match="is no address"):
+            Endpoint(address, "m")
+    with pytest.raises(ModelError, match="a name or a password in it is not taken") as caught:
+        Endpoint("http://me:secret@127.0.0.1/v1", "m")
+    assert "secret" not in str(caught.value)
     with serve(know) as url:
         pass
     with pytest.raises(ModelError, match=r"/completions: does not answer \(.*refused.*\); is the server running\?"):
         Endpoint(url, "m").answer(ask_all()[0])
-    replies: list[Any] = ["<html>", {"choices": []}, {"choices": None}, []]
+    replies: list[Any] = ["<html>", {"choices": []}, {"choices": None}, [], {"choices": [{}]}]
     for reply in replies:
         with (
             serve(partial(_give, reply)) as url,

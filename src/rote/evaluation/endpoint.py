@@ -1,5 +1,6 @@
 """Asking a model where it is served: any server that speaks OpenAI's protocol, such as llama-server, vLLM or Ollama."""
 
+import http.client
 import json
 import os
 import time
@@ -40,9 +41,15 @@ class Endpoint:
     before: str = ""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
             raise ModelError(f"--endpoint {self.url}: is no address; give one such as http://127.0.0.1:8080/v1")
+        if parts.username is not None:
+            raise ModelError(f"--endpoint: an address with a name or a password in it is not taken; set {KEY_VARIABLE}")
 
     def answer(self, question: Question) -> str:
         """What the model says to a question, greedily, without outer spaces. Raises `ModelError` where it cannot be
@@ -51,22 +58,25 @@ class Endpoint:
         settings = {"model": self.model, "temperature": 0, "max_tokens": MAX_NEW_TOKENS}
         if question.prompt_set == "chat":
             messages = [{"role": "user", "content": prompt}]
-            said = self._post("chat/completions", {**settings, "messages": messages})["message"]["content"]
+            said = self._post("chat/completions", {**settings, "messages": messages}, ("message", "content"))
         else:
-            said = self._post("completions", {**settings, "prompt": self.before + prompt})["text"]
-        return str(said or "").strip()
+            said = self._post("completions", {**settings, "prompt": self.before + prompt}, ("text",))
+        return said.strip()
 
-    def _post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        """The first choice of the server's reply."""
+    def _post(self, path: str, content: dict[str, Any], where: Sequence[str]) -> str:
+        """The text of the first choice of the server's reply, that lies at `where`."""
         address = f"{self.url.rstrip('/')}/{path}"
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(KEY_VARIABLE):
+        if key := os.environ.get(KEY_VARIABLE, "").strip():
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(address, json.dumps(content).encode(), headers)
         for wait in (*_WAITS, None):
             try:
-                with urllib.request.urlopen(request, timeout=_TIMEOUT) as reply:
-                    return dict(json.load(reply)["choices"][0])
+                with _build_opener(request.host).open(request, timeout=_TIMEOUT) as reply:
+                    found = json.load(reply)["choices"][0]
+                    for key in where:
+                        found = found[key]
+                    return str(found or "")
             except urllib.error.HTTPError as error:
                 if error.code not in _BUSY or wait is None:
                     raise ModelError(f"{address}: answers {error.code} ({_explain(error)})") from None
@@ -75,12 +85,26 @@ class Endpoint:
                     raise ModelError(
                         f"{address}: does not answer ({first_line(error)}); is the server running?"
                     ) from None
-            except (ValueError, KeyError, IndexError, TypeError):
+            except (http.client.HTTPException, ValueError, KeyError, IndexError, TypeError):
                 raise ModelError(
                     f"{address}: answers something else than OpenAI's protocol; see to the address"
                 ) from None
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the key and the questions to a server that nobody named; it is an error instead."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """No request."""
+
+
+def _build_opener(host: str) -> urllib.request.OpenerDirector:
+    """Follows no redirect, and goes through no proxy to this machine."""
+    name = urlsplit(f"//{host}").hostname
+    proxies = [urllib.request.ProxyHandler({})] if name in ("localhost", "127.0.0.1", "::1") else []
+    return urllib.request.build_opener(_NoRedirect, *proxies)
 
 
 def examine_endpoint(

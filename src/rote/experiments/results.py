@@ -140,7 +140,12 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
     groups = [found for found in _group_claims(entries).values() if len(found) > 1]
     if not groups:
         return [f"No claim was measured on more than one of {models} models yet."]
-    kinds: dict[str, list[str]] = {"on all that were asked": [], "on some": [], "on none": []}
+    kinds: dict[str, list[str]] = {
+        "on all that were asked": [],
+        "on some": [],
+        "on none": [],
+        "on none for sure, as a verdict is open": [],
+    }
     for found in groups:
         holds = [model for model, row in found.items() if row["verdict"] == "holds"]
         text = next(iter(found.values()))["text"]
@@ -148,6 +153,8 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
             kinds["on all that were asked"].append(text)
         elif holds:
             kinds["on some"].append(f"{text} (on {', '.join(holds)})")
+        elif any(row["verdict"] == "open" for row in found.values()):
+            kinds["on none for sure, as a verdict is open"].append(text)
         else:
             kinds["on none"].append(text)
     lead = f"Of {len(groups)} claims that were measured on several models"

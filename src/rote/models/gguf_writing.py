@@ -17,6 +17,8 @@ from rote.errors import ModelError
 from rote.models.language_model import LanguageModel
 
 GgufKind = Literal["f16", "q8_0", "q4_0"]
+_GEMMA_NORMALIZER = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+"""The one way to write spaces for which it was seen that llama.cpp gives the same tokens."""
 KINDS: tuple[GgufKind, ...] = get_args(GgufKind)
 """Number formats of the weights; 16, about 8 and about 4 bits each."""
 _ARCHITECTURES = {"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma3_text": "gemma3"}
@@ -164,6 +166,11 @@ def _read_words(language_model: LanguageModel) -> _Words:
         kinds.append(_find_kind(token, added, is_byte=bool(model.get("byte_fallback"))))
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
     if model.get("byte_fallback"):
+        if state["normalizer"] != _GEMMA_NORMALIZER:
+            raise ModelError(
+                f"{language_model.source}: it is not known how llama.cpp reads a text as this tokenizer does; "
+                "convert the folder of rote export model with convert_hf_to_gguf.py of llama.cpp"
+            )
         # The first merge that makes a token decides when: the sooner, the higher its score.
         scores = {"".join(pair): -float(rank) for rank, pair in reversed(list(enumerate(model["merges"])))}
         found = [scores.get(token, -float(len(merges))) for token in tokens]
