@@ -35,5 +35,6 @@ def describe_expectations(parameters: int) -> str:
     return (
         f"held-out facts {near.training:.2f} in training prompts, {near.held_out:.2f} in held-out prompts, "
         f"{near.control:.2f} in control prompts; known facts {near.known:+.2f} "
-        f"(so it was, at default settings, on {near.model}, the measured model nearest in size: {near.facts}, {near.seeds} seed(s))"
+        f"(so it was, at default settings, on {near.model}, the measured model nearest in size: "
+        f"{near.facts}, {near.seeds} seed(s))"
     )

@@ -260,7 +260,7 @@ def find_run_folder(path: Path) -> RunFolder:
     """A finished run's folder. Raises `RunError` where there is none, or a file of it that is no weights is damaged."""
     folder = RunFolder(path)
     if not folder.identity.is_file():
-        raise RunError(f"{path}: is not a run folder (it has no identity.json)")
+        raise RunError(f"{path}: is not a run folder (it has no identity.json); name the folder that rote run wrote")
     if not folder.is_finished:
         _check_unheld(folder)
         raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
