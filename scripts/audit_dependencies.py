@@ -16,14 +16,15 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-_EXTRAS = ("lora", "gguf", "ray", "lm-eval")
+_EXTRAS = ("lora", "gguf", "llama-cpp", "sheets", "ray", "lm-eval")
 """What a person may install beside the plain package."""
 _PERMITTED = re.compile(
-    r"apache|lesser general|lgpl|\bbsd|\bmit\b|isc\b|psf|python software|mpl|mozilla|zlib|unlicense|0bsd|hpnd|cc0|"
-    r"public domain",
+    r"\b(apache|lesser general|lgpl\w*|0?bsd|mit|mit-\w+|isc|iscl|psf\w*|python software|mpl|mozilla|zlib|"
+    r"unlicense|hpnd|cc0|public domain)\b",
     re.I,
 )
 """Those under which a package may be used as it is by one under the Apache licence."""
+_NOT_PERMITTED = re.compile(r"\bA?GPL|(?<!lesser )\bgeneral public|\baffero\b|\bproprietary\b", re.I)
 _NVIDIA = re.compile(r"^(nvidia|cuda)-|^triton$")
 """What torch brings on some systems, under terms of its maker; it is not handed on with Rote."""
 _SECONDS = 300
@@ -79,7 +80,9 @@ def describe_licence(one: Distribution) -> str:
 
 def is_permitted(one: Distribution) -> bool:
     """Whether Rote may need a package."""
-    return bool(_PERMITTED.search(describe_licence(one)) or _NVIDIA.search(one.name.lower()))
+    said = describe_licence(one)
+    is_free = _PERMITTED.search(said) and (not _NOT_PERMITTED.search(said) or " OR " in said)
+    return bool(is_free or _NVIDIA.search(one.name.lower()))
 
 
 def audit(found: list[Distribution]) -> int:

@@ -34,6 +34,11 @@ class Fake(Distribution):
         ({"License": "MIT"}, True),
         ({"License_Expression": "AGPL-3.0-only"}, False),
         ({"Classifier": "License :: OSI Approved :: GNU General Public License v3 (GPLv3)"}, False),
+        ({"License_Expression": "GPL-3.0-only AND MIT"}, False),
+        ({"License_Expression": "GPL-2.0-or-later OR MIT"}, True),
+        ({"License": "Proprietary EULA for example"}, False),
+        ({"License": "Terms of ours, without any warranty, expressed or implied"}, False),
+        ({"Classifier": "License :: OSI Approved :: GNU Lesser General Public License v3 (LGPLv3)"}, True),
         ({}, False),
     ],
 )

@@ -182,9 +182,5 @@ def build_serving_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for line in dict.fromkeys(row["questions"] for row in rows):
         found = {row["form"]: row for row in rows if row["questions"] == line}
         count = next(iter(found.values()))["n"]
-        table.add_row(f"{line} ({count})", *(_show_figure(found[form]) for form in forms))
+        table.add_row(f"{line} ({count})", *(_format(found[form]) for form in forms))
     return table
-
-
-def _show_figure(row: Mapping[str, Any]) -> str:
-    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"

@@ -13,10 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rote.errors import ModelError, first_line
-from rote.evaluation.examine import Progress
+from rote.evaluation.examine import Progress, build_record
 from rote.evaluation.generation import MAX_NEW_TOKENS
 from rote.evaluation.questions import Question
-from rote.facts.names import contains_answer
 from rote.records import Moment, Record
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -124,33 +123,13 @@ def examine_endpoint(
     with ThreadPoolExecutor(at_once) as pool:
         try:
             for question, said in zip(questions, pool.map(ask, questions), strict=True):
-                records.append(_build_record(question, moment, said))
+                records.append(build_record(question, moment, said, None))
                 if on_progress:
                     on_progress(len(records), len(questions))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return records
-
-
-def _build_record(question: Question, moment: Moment, said: str) -> Record:
-    fact = question.fact
-    return Record(
-        moment=moment,
-        fact_set=question.fact_set,
-        prompt_set=question.prompt_set,
-        language=question.language,
-        relation=fact.relation,
-        subject=fact.subject,
-        object=fact.object,
-        prompt=question.text.prompt,
-        generated=said,
-        correct=contains_answer(said, fact.answers),
-        object_logprobs=(),
-        object_probability=None,
-        rank=None,
-        candidates=None,
-    )
 
 
 def _explain(error: urllib.error.HTTPError) -> str:

@@ -83,7 +83,8 @@ def examine(
         for index in choices:
             replies[index] = _ask_as_choice(model, tokenizer, questions[index], replies[index])
             report(1)
-    return [_build_record(question, moment, replies[index]) for index, question in enumerate(questions)]
+    found = [(question, replies[index]) for index, question in enumerate(questions)]
+    return [build_record(question, moment, reply.generated, reply.logprobs, reply.rank) for question, reply in found]
 
 
 def recall_by_key(language_model: LanguageModel, facts: Sequence[Fact], *, batch_size: int) -> float:
@@ -222,20 +223,24 @@ def _ask_as_choice(
     return _Reply(reply.generated, reply.logprobs, rank=rank)
 
 
-def _build_record(question: Question, moment: Moment, reply: _Reply) -> Record:
+def build_record(
+    question: Question, moment: Moment, generated: str, logprobs: Logprobs | None, rank: int | None = None
+) -> Record:
+    """The record of what a model said; a served one tells no log-probabilities of the object, and knows no choice."""
+    fact, is_choice = question.fact, logprobs is not None and question.candidates is not None
     return Record(
         moment=moment,
         fact_set=question.fact_set,
         prompt_set=question.prompt_set,
         language=question.language,
-        relation=question.fact.relation,
-        subject=question.fact.subject,
-        object=question.fact.object,
+        relation=fact.relation,
+        subject=fact.subject,
+        object=fact.object,
         prompt=question.text.prompt,
-        generated=reply.generated,
-        correct=contains_answer(reply.generated, question.fact.answers),
-        object_logprobs=reply.logprobs,
-        object_probability=math.exp(math.fsum(reply.logprobs)),
-        rank=reply.rank,
-        candidates=len(question.candidates) if question.candidates is not None else None,
+        generated=generated,
+        correct=contains_answer(generated, fact.answers),
+        object_logprobs=logprobs or (),
+        object_probability=None if logprobs is None else math.exp(math.fsum(logprobs)),
+        rank=rank,
+        candidates=len(question.candidates or ()) if is_choice else None,
     )

@@ -17,6 +17,7 @@ from rote.evaluation.examine import examine
 from rote.evaluation.questions import Question
 from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.figures import build_figure_row
+from rote.models.chat_template import has_chat_template
 from rote.models.gguf import check_gguf, read_gguf
 from rote.models.gguf_writing import GgufKind, begins_with_space, write_gguf
 from rote.models.language_model import LanguageModel
@@ -67,12 +68,13 @@ def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, repo
     check_gguf(str(out))
     model = load_without_keys(folder)
     asked = _Asked(_list_questions(folder, model), " " if begins_with_space(model.tokenizer) else "")
-    name = folder.path.name
+    name = folder.path.resolve().name
     with replace_folder(out) as draft:
-        records = {"float32": _examine(model, asked, "float32", reporter)}
-        for kind in kinds:
-            file = draft / f"{name}-{kind}.gguf"
+        files = {kind: draft / f"{name}-{kind}.gguf" for kind in kinds}
+        for kind, file in files.items():  # what cannot be written is said before anything is asked
             write_gguf(model, file, kind)
+        records = {"float32": _examine(model, asked, "float32", reporter)}
+        for kind, file in files.items():
             records |= _ask_file(file, model, asked, kind, reporter)
         rows = list(_compare(records))
         write_json(draft / "proof.json", {"rows": rows})
@@ -88,7 +90,7 @@ def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, repo
 def _list_questions(folder: RunFolder, model: LanguageModel) -> list[Question]:
     """Those of the run about held-out and known facts, none of them as a choice or by key token."""
     plan = load_plan(folder)
-    chat = model.tokenizer.chat_template is not None
+    chat = has_chat_template(model.source, model.tokenizer.chat_template)
     questions = plan.build_questions(list_known(folder, plan), {}, chat=chat)
     return [
         replace(question, candidates=None)
