@@ -11,25 +11,33 @@ from typing import Any
 
 import yaml
 
-from rote.errors import shorten
-
-MAX_SETTINGS_BYTES = 1_000_000
-"""Of a file of settings or of prompts."""
-MAX_TEXT_BYTES = 50_000_000
-"""Of a file of texts: all of it is held in memory."""
-_MAX_VALUES = 100_000
-"""Values of a YAML file once every alias is written out: a few lines of aliases of aliases make any number."""
+from rote.errors import ConfigError, shorten
+from rote.limits import describe_move, get_limit
 
 
-def read_text(path: Path, *, limit: int) -> str:
-    """The text of a UTF-8 file of at most `limit` bytes. Raises `ValueError` or `OSError`."""
+def read_text(path: Path, *, limit: str) -> str:
+    """The text of a UTF-8 file, within the limit of that name (`rote.limits`). Raises `ValueError` or `OSError`."""
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe may wait for ever, a device may have no end
         raise ValueError("it is no regular file; write the text to one")
     with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise ValueError(f"it is larger than {limit:,} bytes; make it smaller")
+        content = file.read(get_limit(limit) + 1)
+    if len(content) > get_limit(limit):
+        raise ValueError(f"it is larger than {get_limit(limit):,} bytes; make it smaller, {describe_move(limit)}")
     return content.decode("utf-8")
+
+
+def check_text(file: str | None, key: str) -> None:
+    """Raise `ConfigError` for a file of texts that the setting `key` names and that cannot be read."""
+    if file is None:
+        return
+    try:
+        read_text(Path(file), limit="text-bytes")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: there is no such text file (--set {key})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: cannot be read as UTF-8 text ({error}); save it as UTF-8 (--set {key})") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read (--set {key}): {error}") from error
 
 
 def load_yaml(text: str) -> Any:
@@ -55,8 +63,9 @@ class _StrictLoader(yaml.SafeLoader):
         assert node is not None
         if not is_alias:
             self._sizes[id(node)] = 1 + sum(self._sizes[id(part)] for part in _list_parts(node))
-        if self._sizes.get(id(node), math.inf) > _MAX_VALUES:  # an alias of what it stands in has no size yet
-            problem = f"holds more than {_MAX_VALUES:,} values; write it without aliases"
+        limit = get_limit("settings-values")
+        if self._sizes.get(id(node), math.inf) > limit:  # an alias of what it stands in has no size yet
+            problem = f"holds more than {limit:,} values; write it without aliases, {describe_move('settings-values')}"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return node
 

@@ -118,3 +118,37 @@ def test_the_notice_says_that_it_was_heard(
     watch(monkeypatch, "examine: before", 0, signal.SIGTERM)
     assert call_rote(*build_words(model_folder, "mine")).code == 143
     assert "rote: stopping as soon as this is saved; once more to leave at once\n" in capfd.readouterr().err
+
+
+SWEEP = """\
+base: {table: {kind: invented, relations: [mother], count: 2}, generalize: {facts: 1, epochs: 1},
+  examine: {facts: 1, languages: [en], known_facts: 1, unseen_facts: 1, choices: 1}, model: MODEL}
+grid: {memorize.epochs: [6]}
+"""
+TARGETS = (
+    *("reproduce", "targets", "--seeds", "1", "--set", "table.relations=[mother]", "--set", "table.count=2"),
+    *("--set", "examine.facts=1", *SMALL, *STEPS),
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "label"),
+    [(("sweep", "sweep.yaml", "--threads", "1"), "1/1 memorize"), ((*TARGETS, "--model", "MODEL"), "memorize")],
+    ids=["sweep", "reproduce"],
+)
+def test_jobs_of_a_store_go_on_by_the_same_command(
+    words: tuple[str, ...], label: str, workplace: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workplace / "sweep.yaml").write_text(SWEEP.replace("MODEL", str(model_folder)), encoding="utf-8")
+    command = [word.replace("MODEL", str(model_folder)) for word in words]
+    watch(monkeypatch, label, 3, signal.SIGTERM)
+    outcome = call_rote(*command, "--store", "store")
+    assert outcome.code == 143
+    line = outcome.err.splitlines()[-1]
+    again = shlex.split(line.removeprefix("rote: stopped and saved; go on with: "))
+    assert again == ["rote", *command, "--store", "store"]
+    rest = watch(monkeypatch, "", 0)
+    resumed = call_rote(*again[1:])
+    assert resumed.code == 0, resumed.err
+    assert not [done for told, done in rest.told if told == label and 0 < done <= 3], "three updates were kept"
+    assert resumed.out == call_rote(*command, "--store", "undisturbed").out

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import torch
 from tests.models.conftest import build_language_model
@@ -27,6 +28,7 @@ from rote.errors import ModelError
 from rote.models.gguf import read_gguf
 from rote.models.gguf_writing import KINDS, check_kinds, write_gguf
 from rote.models.language_model import LanguageModel
+from rote.models.loading import count_parameters, load_model
 from rote.models.tokenizer import train_tokenizer
 
 SHAPE: dict[str, Any] = {
@@ -161,3 +163,14 @@ def test_number_formats_are_named() -> None:
         ModelError, match="--quantize q5: is no number format that is written here; there are f16, q8_0"
     ):
         check_kinds(["q8_0", "q5"])
+
+
+def test_a_file_that_says_it_has_layers_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    write_gguf(build("llama"), path, "f16")
+    field = gguf.GGUFReader(path, "r+").get_field("llama.block_count")
+    assert field is not None
+    field.parts[field.data[0]][0] = 1_000_000
+    for read in (load_model, count_parameters):
+        with pytest.raises(ModelError, match=r"1,000,000 layers, .*: rote --limit layers=NUMBER"):
+            read(str(path))

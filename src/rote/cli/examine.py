@@ -52,13 +52,14 @@ def examine(
 
     Example: rote examine rote-tiny facts.csv --set examine.facts=0 --out records.parquet
     """
+    flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
+    settings = load_settings(config, set_, table=flags)
+
     from rich.console import Console
 
     from rote.cli.progress import build_reporter
     from rote.cli.tables import build_accuracy_table
 
-    flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
-    settings = load_settings(config, set_, table=flags)
     if endpoint:
         from rote.evaluation.endpoint import Endpoint
         from rote.pipeline.served import examine_served

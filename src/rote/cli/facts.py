@@ -19,6 +19,7 @@ from rote.cli.options import (
     TableFlags,
     build_load_options,
     build_read_options,
+    fit_to_model,
     load_settings,
     read_columns,
     read_table,
@@ -143,13 +144,15 @@ def validate(
     for name, count in lint.facts.items():
         typer.echo(f"{name}: facts: {count:,}, different objects: {lint.count_objects(name):,}")
     if model and lint.facts:
+        flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
+        changes = [*(set_ or ()), *([f"relations={json.dumps(packs)}"] if packs else [])]
+        settings = load_settings(config, changes, table=flags, model=model)
+
         from rote.pipeline.job import build_request
         from rote.pipeline.preview import rehearse
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
-        flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
-        changes = [*(set_ or ()), *([f"relations={json.dumps(packs)}"] if packs else [])]
-        request = build_request(load_settings(config, changes, table=flags, model=model, loading=loading), loading)
+        request = build_request(fit_to_model(settings, loading), loading)
         typer.echo("timing a few updates and answers ...", err=True)
         costs, estimate = rehearse(request)
         typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))

@@ -23,6 +23,7 @@ from rote.cli.results import results
 from rote.cli.run import run
 from rote.cli.sweep import sweep
 from rote.errors import RoteError
+from rote.limits import move_limits
 from rote.version import __version__
 
 _LONGEST_LINE = 2_000
@@ -56,8 +57,15 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
     ] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", metavar="NAME=NUMBER", help="Read more of a file than a table of facts has; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Teach a table of facts to a language model and prove what it then knows."""
+    move_limits(limit or ())
 
 
 def _show_log() -> None:

@@ -109,11 +109,10 @@ def load_settings(
     *,
     table: TableFlags = TableFlags(),
     model: str | None = None,
-    loading: "LoadOptions | None" = None,
 ) -> "Config":
     """The settings of a job: a file or preset, changed by flags and by `--set`.
 
-    With `loading`, what they leave open is what fits the size of the model they end up with.
+    The files that they name are read here once, before torch is imported, so that a mistake is said at once.
     """
     from rote.config.job import Config
     from rote.config.loading import load_config
@@ -121,10 +120,27 @@ def load_settings(
     values = {key: value for key, value in table.list_settings() if value}
     values |= {"model": model} if model else {}
     settings = load_config(Config, path, changes, values=values)
-    if loading is None:
-        return settings
+    _check_files(settings)
+    return settings
+
+
+def _check_files(settings: "Config") -> None:
+    from rote.facts.reading import ReadOptions, load_usable
+    from rote.text_files import check_text
+
+    table = settings.table
+    if table.file is not None:
+        load_usable(
+            Path(table.file), settings.relations, ReadOptions(table.columns, table.merge_repeats, table.skip_faulty)
+        )
+    check_text(settings.retain.file, "retain.file")
+    check_text(settings.side_effects.text, "side_effects.text")
+
+
+def fit_to_model(settings: "Config", loading: "LoadOptions") -> "Config":
+    """The settings, where what they leave open is what fits the size of their model."""
     from rote.config.sizes import fit_config
-    from rote.models.loading import count_parameters  # brings torch, which a table alone does not need
+    from rote.models.loading import count_parameters
 
     return fit_config(settings, count_parameters(settings.model, loading))
 

@@ -1,5 +1,6 @@
 """`rote reproduce`"""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,8 @@ def reproduce(
 ) -> None:
     """Do the runs of an experiment and print its table. Finished runs are skipped; its claims come with the table.
 
+    Ctrl-C and SIGTERM save what is under way (exit codes 130 and 143), and the same command goes on with it.
+
     Example: rote reproduce main --seeds 3
     """
     from rote.experiments.experiment import find_experiment, list_experiments
@@ -35,6 +38,7 @@ def reproduce(
     chosen = list(experiments) if name == "all" else [find_experiment(name)]
 
     from rote.cli.progress import build_reporter
+    from rote.cli.stopping import stoppable
     from rote.errors import RoteError, RunError
     from rote.experiments.reproduce import describe_runs, format_experiment, run_experiment
     from rote.runs.store import Store
@@ -46,7 +50,8 @@ def reproduce(
             if dry_run:
                 typer.echo("\n".join([f"{known}:", *describe_runs(experiments[known], **wanted)]))
                 continue
-            jobs = run_experiment(experiments[known], reporter=build_reporter(), **wanted)
+            with stoppable(build_reporter(), ["rote", *sys.argv[1:]]) as reporter:
+                jobs = run_experiment(experiments[known], reporter=reporter, **wanted)
         except RoteError as error:  # with `all`, one that lacks something does not keep the others back
             failed.append(f"{known} ({error})")
             continue

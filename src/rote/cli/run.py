@@ -19,6 +19,7 @@ from rote.cli.options import (
     TableArgument,
     TableFlags,
     build_load_options,
+    fit_to_model,
     load_settings,
     read_columns,
     say_what_was_read,
@@ -66,6 +67,10 @@ def run(
 
     Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
     """
+    settings = load_settings(
+        config, set_, table=TableFlags(table, read_columns(column), merge_repeats, skip_faulty), model=model
+    )
+
     from rote.cli.progress import build_reporter
     from rote.cli.stopping import stoppable
     from rote.cli.tables import print_comparison, print_result
@@ -75,8 +80,7 @@ def run(
     from rote.pipeline.run import check_place, choose_place, do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
-    request = build_request(load_settings(config, set_, table=flags, model=model, loading=loading), loading)
+    request = build_request(fit_to_model(settings, loading), loading)
     say_what_was_read(request.config.table.file, request.plan.left_out, request.plan.neutral)
     named = dict.fromkeys(name.strip() for name in (against or "").split(","))
     methods = [name for name in named if name and name != request.config.method]
@@ -91,7 +95,8 @@ def run(
     if resume and not place.out.is_dir():
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)
     words = ["rote", *sys.argv[1:]]
-    with stoppable(build_reporter(), words) as reporter:
+    again = words if resume else [*words, "--resume"]
+    with stoppable(build_reporter(), again) as reporter:
         result = do_run(request, place, reporter=reporter, command=shlex.join(words))
         print_result(result)
         if methods:

@@ -58,8 +58,8 @@ class _StoppableReporter:
 
 
 @contextmanager
-def stoppable(reporter: Reporter, words: Sequence[str]) -> Iterator[Reporter]:
-    """A reporter for work that a signal is to end in good order; `words` is the command that does the work.
+def stoppable(reporter: Reporter, again: Sequence[str]) -> Iterator[Reporter]:
+    """A reporter for work that a signal is to end in good order; `again` is the command that goes on with it.
 
     Work that is shared by several processes is ended by `torchrun`, which started them.
     """
@@ -73,8 +73,7 @@ def stoppable(reporter: Reporter, words: Sequence[str]) -> Iterator[Reporter]:
     try:
         yield _StoppableReporter(reporter, wish)
     except Stopped as stopped:
-        again = shlex.join([*words, *(["--resume"] if "--resume" not in words else [])])
-        typer.echo(f"rote: stopped and saved; go on with: {again}", err=True)
+        typer.echo(f"rote: stopped and saved; go on with: {shlex.join(again)}", err=True)
         assert wish.number is not None
         raise SystemExit(_count_code(wish.number)) from stopped
     finally:

@@ -1,5 +1,7 @@
 """`rote sweep`"""
 
+import sys
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +40,9 @@ def sweep(
 ) -> None:
     """Do the jobs of a sweep and print their table. Finished ones are skipped.
 
+    Ctrl-C and SIGTERM save what is under way (exit codes 130 and 143), and the same command goes on with it; jobs of
+    several processes or of a cluster end at once and go on from their last checkpoint.
+
     Example: rote sweep sweep.yaml --store runs/store --processes 4
     """
     from rote.errors import ConfigError
@@ -73,13 +78,17 @@ def _list(planned: "list[PlannedJob]", store: "Store") -> None:
 
 def _run(planned: "list[PlannedJob]", store: "Store", processes: int, threads: int | None, ray: str | None) -> None:
     from rote.cli.progress import build_reporter
+    from rote.cli.stopping import stoppable
     from rote.errors import RunError
     from rote.experiments.sweep import format_sweep, run_sweep
 
     requests = [job.request for job in planned]
     failure = None
+    reporter = build_reporter()
+    is_here = processes == 1 and not ray
     try:
-        run_sweep(requests, store, processes=processes, threads=threads, ray_address=ray, reporter=build_reporter())
+        with stoppable(reporter, ["rote", *sys.argv[1:]]) if is_here else nullcontext(reporter) as told:
+            run_sweep(requests, store, processes=processes, threads=threads, ray_address=ray, reporter=told)
     except RunError as error:  # those that did not fail have their figures all the same
         failure = error
     typer.echo("\n".join(format_sweep(planned, store)))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError, explain_yaml, nearest, shorten
-from rote.text_files import MAX_SETTINGS_BYTES, load_yaml, read_text
+from rote.text_files import load_yaml, read_text
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 PRESETS = Path(__file__).parent / "presets"
@@ -55,7 +55,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists() and preset.is_file():
         path = preset
     try:
-        content = load_yaml(read_text(path, limit=MAX_SETTINGS_BYTES))
+        content = load_yaml(read_text(path, limit="settings-bytes"))
     except FileNotFoundError as error:
         presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
         raise ConfigError(f"{path}: there is no such file or preset (--config); presets: {presets}") from error

@@ -9,9 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from rote.errors import TableError, shorten
+from rote.limits import describe_move, get_limit
 
-MAX_RELATION_CHARACTERS = 200
-"""Of the name of a relation, which stands in figures, file names and messages."""
 _SEPARATOR = " | "
 
 
@@ -159,6 +158,8 @@ def find_relation_fault(name: str) -> str | None:
         return f"{shorten(name)} holds a '/', which separates relation and subject in reports; leave it out"
     if name and not name.strip("."):
         return f"{shorten(name)} is a place in a file system; write a word"
-    if len(name) > MAX_RELATION_CHARACTERS:
-        return f"{shorten(name)} is longer than {MAX_RELATION_CHARACTERS} characters; write a word or two"
+    limit = get_limit("relation-characters")
+    if len(name) > limit:
+        more = describe_move("relation-characters")
+        return f"{shorten(name)} is longer than {limit:,} characters; write a word or two, {more}"
     return find_name_fault(name)

@@ -1,6 +1,7 @@
 """From a file to its lines or records, one after another, so that a large one needs little memory; and its places."""
 
 import itertools
+import signal
 import stat
 import subprocess
 import sys
@@ -12,20 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import TableError, first_line, shorten
+from rote.limits import describe_move, get_limit
 
-MAX_LINE_BYTES = 1_000_000
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-MAX_COLUMNS = 1_000
 _ROWS = 4096
 """Rows of a Parquet file or a folder that are held at a time."""
-_MAX_BATCH_BYTES = 64_000_000
-"""Of the texts in so many rows, written out."""
 _VALUE_BYTES = 64
 """Of a value of Python, beside its text."""
-_MAX_GROUP_BYTES = 200_000_000
-"""Of a row group of a Parquet file, in the columns that are read, as they are held."""
-_MAX_GROUP_VALUES = 10_000_000
-"""In one column of a row group: a few bytes may stand for any number of the same value."""
 _TRY_METADATA = """
 import sys
 from pyarrow.parquet import read_metadata
@@ -34,6 +28,22 @@ for group in map(found.row_group, range(found.num_row_groups)):
     for index in range(found.num_columns):
         group.column(index)
 """
+_TRY_STREAM = """
+import os, sys
+import pyarrow as pa
+if os.name == "posix":
+    import resource
+    room = int(sys.argv[2]) + 150_000_000  # the library itself takes less than that
+    resource.setrlimit(resource.RLIMIT_DATA, (room, room))
+with pa.memory_map(sys.argv[1]) as source, pa.ipc.open_stream(source) as stream:
+    try:
+        for batch in stream:
+            pass
+    except MemoryError:
+        sys.exit(9)
+"""
+_TOO_LARGE = 9
+"""What that one leaves with where a batch does not fit; what else is wrong is found where the file is read."""
 
 Line = tuple[int, bytes]
 """A line's number, counted from 1, and its bytes with the line end."""
@@ -95,23 +105,28 @@ def _explain(path: Path, error: OSError) -> TableError:
 def read_lines(path: Path) -> Iterator[Line]:
     """The lines of a file, blank ones too. Raises `TableError` for one that is too long or cannot be read."""
     try:
+        limit = get_limit("line-bytes")
         with path.open("rb") as file:
             for number in itertools.count(1):
-                raw = file.readline(MAX_LINE_BYTES + 1)
+                raw = file.readline(limit + 1)
                 if not raw:
                     return
-                if len(raw) > MAX_LINE_BYTES:
+                if len(raw) > limit:
                     raise Place(path, number).error(
-                        f"the line is longer than {MAX_LINE_BYTES:,} bytes; write one fact to a line"
+                        f"the line is longer than {limit:,} bytes; write one fact to a line, "
+                        f"{describe_move('line-bytes')}"
                     )
                 yield number, raw
     except OSError as error:
         raise _explain(path, error) from error
 
 
-def describe_width(count: int) -> str:
-    """That there are more columns than a table of facts has, with the remedy."""
-    return f"has {count:,} columns, more than {MAX_COLUMNS:,}; keep those that state the facts"
+def find_width_fault(count: int) -> str | None:
+    """That there are more columns than a table of facts has, with the remedy; None where there are not."""
+    limit = get_limit("columns")
+    if count <= limit:
+        return None
+    return f"has {count:,} columns, more than {limit:,}; keep those that state the facts, {describe_move('columns')}"
 
 
 def read_arrow_rows(path: Path, is_read: Callable[[str], bool]) -> Iterator[Record]:
@@ -161,39 +176,52 @@ def _read_parquet(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch
     leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
     read = [index for index, leaf in enumerate(leaves) if leaf.path.split(".")[0] in columns]
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        parts = [group.column(index) for index in read]
-        if sum(part.total_uncompressed_size for part in parts) > _MAX_GROUP_BYTES or any(
-            part.num_values > _MAX_GROUP_VALUES for part in parts
-        ):
-            raise TableError(
-                f"{file}: a row group holds more than {_MAX_GROUP_BYTES:,} bytes or {_MAX_GROUP_VALUES:,} values; "
-                "write it again with smaller row groups, one fact to a row"
-            )
+        _check_group(file, [group.column(index) for index in read])
     # A text that many rows share is held once, until it is known how much they are together.
     texts = [leaves[index].path for index in read if leaves[index].physical_type == "BYTE_ARRAY"]
     for batch in pq.ParquetFile(file, read_dictionary=texts).iter_batches(_ROWS, columns=columns):
         yield batch, others
 
 
+def _check_group(file: Path, parts: list[Any]) -> None:
+    held, values = get_limit("group-bytes"), get_limit("group-values")
+    if sum(part.total_uncompressed_size for part in parts) > held:
+        fault, name = f"{held:,} bytes", "group-bytes"
+    elif any(part.num_values > values for part in parts):
+        fault, name = f"{values:,} values", "group-values"
+    else:
+        return
+    raise TableError(
+        f"{file}: a row group holds more than {fault}; write it again with smaller row groups, one fact to a row, "
+        f"{describe_move(name)}"
+    )
+
+
 def _check_metadata(file: Path) -> None:
     state = file.stat()
-    if not _can_be_read(file.absolute(), state.st_mtime_ns, state.st_size):
+    if _try(_TRY_METADATA, file.absolute(), state.st_mtime_ns, state.st_size, 0) < 0:
         raise TableError(
             f"{file}: cannot be read as a table (its metadata is damaged); write it again as Parquet or CSV"
         )
 
 
 @lru_cache
-def _can_be_read(file: Path, changed: int, size: int) -> bool:  # by when it was changed and its size
-    """Whether the library survives what the columns say of themselves: it ends the process for some flipped bits, so
-    another one tries. Any other fault is found where the file is read."""
-    command = [sys.executable, "-c", _TRY_METADATA, str(file)]
-    return subprocess.run(command, capture_output=True, check=False).returncode >= 0
+def _try(script: str, file: Path, changed: int, size: int, limit: int) -> int:  # by when it was changed and its size
+    """What another process leaves with that reads the file: for some flipped bits the library ends the process (a
+    number below zero), and what is compressed may be any size once it is not. Other faults are found afterwards."""
+    command = [sys.executable, "-c", script, str(file), str(limit)]
+    return subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def _read_stream(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch]:
     import pyarrow as pa
 
+    state, limit = file.stat(), get_limit("group-bytes")
+    if _try(_TRY_STREAM, file.absolute(), state.st_mtime_ns, state.st_size, limit) in (_TOO_LARGE, -signal.SIGKILL):
+        raise TableError(
+            f"{file}: a batch holds more than {limit:,} bytes; write it again with fewer rows in each, "
+            f"{describe_move('group-bytes')}"
+        )
     with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
         columns, others = _split_columns(file, stream.schema.names, is_read)
         for batch in stream:
@@ -203,8 +231,9 @@ def _read_stream(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch]
 
 def _split_columns(file: Path, names: list[str], is_read: Callable[[str], bool]) -> tuple[list[str], dict[str, None]]:
     """The columns that are read, and the others."""
-    if len(names) > MAX_COLUMNS:
-        raise TableError(f"{file}: {describe_width(len(names))}")
+    too_wide = find_width_fault(len(names))
+    if too_wide:
+        raise TableError(f"{file}: {too_wide}")
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise TableError(f"{file}: the column {shorten(twice)} occurs twice; name each column once")
@@ -212,10 +241,11 @@ def _split_columns(file: Path, names: list[str], is_read: Callable[[str], bool])
 
 
 def _check_weight(file: Path, batch: Any, before: int) -> None:
-    if sum(map(_weigh, batch.columns)) > _MAX_BATCH_BYTES:
+    limit = get_limit("rows-bytes")
+    if sum(map(_weigh, batch.columns)) > limit:
         raise TableError(
-            f"{file}: rows {before + 1:,} to {before + batch.num_rows:,} hold more than {_MAX_BATCH_BYTES:,} bytes; "
-            "write one fact to a row, with names and no texts"
+            f"{file}: rows {before + 1:,} to {before + batch.num_rows:,} hold more than {limit:,} bytes; "
+            f"write one fact to a row, with names and no texts, {describe_move('rows-bytes')}"
         )
 
 

@@ -20,7 +20,7 @@ from rote.errors import TemplateError, explain_yaml, nearest, shorten
 from rote.facts.fact import Fact, find_relation_fault
 from rote.facts.names import normalize
 from rote.facts.shipped import load_world
-from rote.text_files import MAX_SETTINGS_BYTES, load_yaml, read_text
+from rote.text_files import load_yaml, read_text
 
 PromptSet = Literal["training", "held_out", "control"]
 PROMPT_SETS: tuple[PromptSet, ...] = get_args(PromptSet)
@@ -162,7 +162,7 @@ def load_relation(path: Path) -> Relation:
 
 def _read_pack(path: Path) -> _Pack:
     try:
-        data = load_yaml(read_text(path, limit=MAX_SETTINGS_BYTES))
+        data = load_yaml(read_text(path, limit="settings-bytes"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         remedy = "; quote a prompt that begins with {" if isinstance(error, _GRAMMAR_ERRORS) else ""
         raise TemplateError(f"{path}: cannot be read as a relation pack ({explain_yaml(error)}){remedy}") from error

@@ -10,7 +10,7 @@ from typing import Any
 from rote.errors import TableError, nearest, shorten
 from rote.facts.columns import ALIASES, COLUMNS, OBJECTS, ColumnNames, check_columns
 from rote.facts.fact import Fact, FactObject, build_provenance, find_name_fault, find_relation_fault
-from rote.facts.files import MAX_COLUMNS, Finding, Line, Place, describe_width
+from rote.facts.files import Finding, Line, Place, find_width_fault
 
 SEPARATOR = "|"
 """Between several objects, or several aliases, in one cell."""
@@ -101,8 +101,9 @@ def _split_line(place: Place, line: str, delimiter: str) -> list[str]:
 def _check_header(
     place: Place, header: Sequence[str | None], cells: Sequence[str], names: ColumnNames
 ) -> Iterator[Finding]:
-    if len(cells) > MAX_COLUMNS:
-        raise place.error(describe_width(len(cells)))
+    too_wide = find_width_fault(len(cells))
+    if too_wide:
+        raise place.error(too_wide)
     found = ", ".join(shorten(cell) for cell in cells[:20])
     other = next((name for mark, name in _MARKS.items() if len(cells) == 1 and mark in cells[0]), None)
     if other:
@@ -167,8 +168,9 @@ def read_json_rows(path: Path, lines: Iterable[Line], names: ColumnNames) -> Ite
 def read_record(place: Place, data: Mapping[str, Any], names: ColumnNames) -> Iterator[Entry]:
     """The fact of one record whose values are plain Python objects (a JSON object, a row of Parquet)."""
     try:
-        if len(data) > MAX_COLUMNS:
-            raise place.error(describe_width(len(data)))
+        too_wide = find_width_fault(len(data))
+        if too_wide:
+            raise place.error(too_wide)
         record: dict[str, Any] = {}
         translated = {key: names.translate(key) for key in data}
         check_columns(place, translated)

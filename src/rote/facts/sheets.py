@@ -12,14 +12,13 @@ from typing import Any
 from rote.errors import TableError, first_line, nearest, shorten
 from rote.facts.columns import COLUMNS
 from rote.facts.fact import Fact, FactTable, build_fact, build_provenance, find_name_fault, find_relation_fault
-from rote.facts.files import MAX_COLUMNS, Place, check_file, describe_width
+from rote.facts.files import Place, check_file, find_width_fault
 from rote.facts.reading import merge_facts
+from rote.limits import describe_move, get_limit
 from rote.text_files import read_text
 
 SHEETS = (".xlsx", ".xls", ".xlsb", ".ods")
 _TEXTS = (".csv", ".tsv")
-_MAX_BYTES = 200_000_000
-_MAX_CELLS = 10_000_000
 _MARKS = ",;\t"
 
 Cells = list[str]
@@ -91,8 +90,9 @@ def _check_header(path: Path, rows: Sequence[Cells]) -> Cells:
     if not rows:
         raise TableError(f"{path}: is empty; the first line names the columns")
     header = [cell.strip() for cell in rows[0]]
-    if len(header) > MAX_COLUMNS:
-        raise Place(path, 1).error(describe_width(len(header)))
+    too_wide = find_width_fault(len(header))
+    if too_wide:
+        raise Place(path, 1).error(too_wide)
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice:
         raise Place(path, 1, twice).error("two columns have this name; rename one of them")
@@ -114,7 +114,7 @@ def _read_cell(cells: Cells, index: int) -> str:
 
 def _read_text_sheet(path: Path) -> Iterator[Cells]:
     try:
-        text = read_text(path, limit=_MAX_BYTES).removeprefix("\ufeff")
+        text = read_text(path, limit="sheet-bytes").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: is no UTF-8 text (byte {error.start + 1}); save the sheet as CSV UTF-8") from error
     except (ValueError, OSError) as error:
@@ -142,8 +142,12 @@ def _read_workbook(path: Path, sheet: str | None) -> list[Cells]:
     if sheet is not None and sheet not in names:
         raise TableError(f"{path}: has no sheet {shorten(sheet)}; there are {', '.join(names)}")
     found = book.get_sheet_by_name(sheet or names[0])
-    if found.total_height * found.total_width > _MAX_CELLS:
-        raise TableError(f"{path}: has more than {_MAX_CELLS:,} cells; keep the lines and columns that state the facts")
+    limit = get_limit("sheet-cells")
+    if found.total_height * found.total_width > limit:
+        raise TableError(
+            f"{path}: has more than {limit:,} cells; keep the lines and columns that state the facts, "
+            f"{describe_move('sheet-cells')}"
+        )
     return [[_write(value) for value in row] for row in found.to_python(skip_empty_area=False)]
 
 

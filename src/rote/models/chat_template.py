@@ -17,11 +17,8 @@ from functools import lru_cache
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from rote.errors import ModelError
+from rote.limits import describe_move, get_limit
 
-MAX_SECONDS = 2
-"""Of computing, for one message; a template takes a thousandth."""
-MAX_BYTES = 500_000_000
-"""Of memory; Python and the library take a fifth."""
 MAX_CHARACTERS = 100_000
 """Of what a template makes of one message."""
 _WAIT = 30
@@ -37,8 +34,9 @@ def has_chat_template(source: str, found: str | Mapping[str, str] | None) -> boo
     if template is None or _is_harmless(template):
         return found is not None
     raise ModelError(
-        f"{source}: its chat template takes more than {MAX_SECONDS} seconds, {MAX_BYTES:,} bytes or "
-        f"{MAX_CHARACTERS:,} characters for one message; take it out of the model's folder, or get the model again"
+        f"{source}: its chat template takes more than {get_limit('template-seconds')} seconds, "
+        f"{get_limit('template-bytes'):,} bytes or {MAX_CHARACTERS:,} characters for one message; take it out of the "
+        f"model's folder, or get the model again, {describe_move('template-seconds')}"
     )
 
 
@@ -56,9 +54,9 @@ def _limit() -> None:
     if os.name == "posix":  # elsewhere the other process is given its time alone
         import resource
 
-        spent = math.ceil(time.process_time())
-        resource.setrlimit(resource.RLIMIT_CPU, (spent + MAX_SECONDS, spent + MAX_SECONDS))
-        resource.setrlimit(resource.RLIMIT_DATA, (MAX_BYTES, MAX_BYTES))
+        seconds = math.ceil(time.process_time()) + get_limit("template-seconds")
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_DATA, (get_limit("template-bytes"),) * 2)
 
 
 def _ends(template: str) -> bool:

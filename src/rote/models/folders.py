@@ -8,9 +8,9 @@ from typing import Any
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from rote.errors import ModelError, first_line, shorten
+from rote.limits import describe_move, get_limit
 from rote.models.gguf import SUFFIX, check_gguf
 
-MAX_LAYERS = 1_000
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers", "encoder_layers")
 """What configs call the number of their layers."""
 _ADAPTER_FILE = "adapter_config.json"
@@ -97,5 +97,6 @@ def check_layers(config: Any) -> None:
     for key, value in config.items():
         if isinstance(value, dict):
             check_layers(value)
-        if key in _LAYERS and isinstance(value, int) and value > MAX_LAYERS:
-            raise ValueError(f"{key} is {value:,} in its config, and no model has more than {MAX_LAYERS:,}")
+        if key in _LAYERS and isinstance(value, int) and value > get_limit("layers"):
+            more = describe_move("layers")
+            raise ValueError(f"{key} is {value:,} in its config, and no model has so many, {more}")

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils.logging import disable_progress_bar
 
 from rote.errors import ModelError
+from rote.limits import describe_move, get_limit
 
 SUFFIX = ".gguf"
 
@@ -28,9 +29,12 @@ def _no_bar() -> Iterator[None]:
 @_no_bar()
 def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The model and the tokenizer of a GGUF file, all of whose weights are there; `check_gguf` comes first."""
-    where, options = str(file.parent), {"gguf_file": file.name}
+    import gguf
+
+    where, options, reader = str(file.parent), {"gguf_file": file.name}, gguf.GGUFReader(file)
+    _check_layers(reader)
     tokenizer = AutoTokenizer.from_pretrained(where, **options)
-    if _puts_space(file):  # transformers does not look at it
+    if _puts_space(reader):  # transformers does not look at it
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     loaded: Any = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, output_loading_info=True, **options)
     quantized, found = loaded
@@ -45,18 +49,28 @@ def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def _puts_space(file: Path) -> bool:
+def _check_layers(reader: Any) -> None:
+    count = _get(reader, f"{_get(reader, 'general.architecture')}.block_count")
+    if isinstance(count, int) and count > get_limit("layers"):
+        raise ValueError(f"it says that it has {count:,} layers, and no model has so many, {describe_move('layers')}")
+
+
+def _puts_space(reader: Any) -> bool:
     """Whether the tokenizer of a file is a byte-level one that puts a space before a text; llama.cpp leaves that to
     whoever writes the prompt, and the file says it for those who read it."""
-    import gguf
+    return _get(reader, "tokenizer.ggml.model") == "gpt2" and bool(_get(reader, "tokenizer.ggml.add_space_prefix"))
 
-    reader = gguf.GGUFReader(file)
-    kind, space = (reader.get_field(f"tokenizer.ggml.{name}") for name in ("model", "add_space_prefix"))
-    return kind is not None and kind.contents() == "gpt2" and space is not None and bool(space.contents())
+
+def _get(reader: Any, name: str) -> Any:
+    field = reader.get_field(name)
+    return None if field is None else field.contents()
 
 
 def read_gguf_config(file: Path) -> Any:
     """The config of the model in a GGUF file."""
+    import gguf
+
+    _check_layers(gguf.GGUFReader(file))
     return AutoConfig.from_pretrained(str(file.parent), gguf_file=file.name)
 
 

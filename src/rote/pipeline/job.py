@@ -39,7 +39,7 @@ from rote.retention.texts import build_unwanted, collect_texts, encode_texts
 from rote.runs.manifest import collect_versions, compute_code_hash, compute_content_hash, compute_model_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store, hash_content
-from rote.text_files import MAX_TEXT_BYTES, read_text
+from rote.text_files import check_text
 from rote.training.losses import can_pack
 from rote.training.parallel import by_first, collect_model, count_processes, load_spread
 
@@ -89,21 +89,9 @@ def check_settings(config: Config) -> None:
         raise ConfigError(f"--set keep={config.keep}: there are adapters only with --set tuning=lora")
     if config.retain.subjects == 1:
         raise ConfigError("--set retain.subjects=1: only answers that come twice are held; ask in at least 2 prompts")
-    for key, file in {"retain.file": config.retain.file, "side_effects.text": config.side_effects.text}.items():
-        if file is not None:
-            _check_text(Path(file), key)
+    check_text(config.retain.file, "retain.file")
+    check_text(config.side_effects.text, "side_effects.text")
     check_tasks(config.side_effects)
-
-
-def _check_text(path: Path, key: str) -> None:
-    try:
-        read_text(path, limit=MAX_TEXT_BYTES)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such text file (--set {key})") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}); save it as UTF-8 (--set {key})") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read (--set {key}): {error}") from error
 
 
 def build_identity(request: JobRequest) -> dict[str, Any]:
