@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.pipeline.conftest import Finished
 
-from rote.errors import RunError
-from rote.models.llama_cpp import has_llama_cpp
+from rote.errors import ModelError, RunError
+from rote.models.llama_cpp import has_llama_cpp, serve_gguf
 from rote.pipeline import gguf_export
 from rote.pipeline.gguf_export import export_gguf
 from rote.records import load_records
@@ -51,3 +51,24 @@ def test_llama_cpp_answers_as_the_run_did(finished: Finished, tmp_path: Path) ->
     served = [row for row in rows if row["form"] == "f16, llama.cpp"]
     assert served
     assert all(row["same_verdict"] == row["n"] for row in served)
+
+
+@pytest.mark.skipif(not has_llama_cpp(), reason="needs llama.cpp: pip install -e '.[llama-cpp]'")
+def test_a_prompt_that_llama_cpp_cuts_otherwise_is_refused(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = gguf_export.tokenize_served
+    monkeypatch.setattr(gguf_export, "tokenize_served", lambda url, text: ours(url, f"{text}!"))
+    with pytest.raises(ModelError, match=r"f16\.gguf: the tokenizer in it cuts .* otherwise than the model's own"):
+        export_gguf(finished.folder, tmp_path / "files", ["f16"], reporter=SilentReporter())
+    assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.skipif(not has_llama_cpp(), reason="needs llama.cpp: pip install -e '.[llama-cpp]'")
+def test_a_file_that_llama_cpp_does_not_take_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(100))
+    with (
+        pytest.raises(ModelError, match=r"broken\.gguf: llama\.cpp cannot serve it"),
+        serve_gguf(tmp_path / "broken.gguf"),
+    ):
+        pass

@@ -24,6 +24,8 @@ from tests.torture.verdicts import FINDINGS, SAID, SAME, Case, Verdict
 _PARTS = (kills, damage, changes, disk, together, fuzz, soak)
 _WHOLE = {"kills": 240, "damaged": 140, "changed": 60, "disk full": 36, "two at once": 16, "fuzz": 5_200, "soak": 1}
 _QUICK = {"kills": 8, "damaged": 6, "changed": 5, "disk full": 2, "two at once": 1, "fuzz": 200, "soak": 0}
+_WANTED = {"kills": 200, "damaged": 100, "changed": 30, "fuzz": 5_000}
+"""Of the whole, below which it says too little: processes killed, and cases."""
 _MINUTES = 30
 
 
@@ -66,7 +68,17 @@ def main() -> None:
     print(_format(rows))
     if left:
         print(f"{left} cases were left out, as the {arguments.minutes} minutes were over")
-    sys.exit(any(row.findings for row in rows.values()))
+    short = [] if arguments.quick else list(_find_short(rows))
+    if short:
+        print(f"too few: {'; '.join(short)}")
+    sys.exit(bool(short) or any(row.findings for row in rows.values()))
+
+
+def _find_short(rows: dict[str, Row]) -> Iterator[str]:
+    for name, row in rows.items():
+        done = row.kills if name == kills.PART else row.kinds.total()
+        if done < _WANTED.get(name, 0):
+            yield f"{name}: {done} of {_WANTED[name]}"
 
 
 def _list_cases(bench: Bench, counts: dict[str, int], seed: int) -> list[Case]:

@@ -93,6 +93,7 @@ WORKS = {
         Work("reproduce", REPRODUCE),
         Work("export task", ("export", "task", "mine", "--out", "out"), after_run=True),
         Work("export model", ("export", "model", "mine", "--out", "out"), after_run=True),
+        Work("export gguf", ("export", "gguf", "mine", "--quantize", "q8_0", "--out", "out"), after_run=True),
         Work("report", ("report", "mine"), after_run=True),
         Work("compare", ("compare", "mine", "mine/records/before.parquet"), after_run=True),
         Work("ask", ("ask", "mine/model", "Who is Gene Finley's mother?", "--top", "2"), after_run=True),

@@ -1,5 +1,7 @@
 """llama.cpp itself, to ask a GGUF file as it will be served."""
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -8,8 +10,12 @@ from typing import Any
 
 import torch
 
+from rote.errors import ModelError, first_line
+
 _CONTEXT = 2048
 """Tokens of a prompt and its answer."""
+_WAIT = 60
+"""Seconds for the tokens of a prompt."""
 
 
 def has_llama_cpp() -> bool:
@@ -19,7 +25,10 @@ def has_llama_cpp() -> bool:
 
 @contextmanager
 def serve_gguf(file: Path) -> Iterator[str]:
-    """A server of llama.cpp for a file, reached from this machine alone; gives its address, and ends with the block."""
+    """A server of llama.cpp for a file, reached from this machine alone; gives its address, and ends with the block.
+
+    Raises `ModelError` for a file that llama.cpp does not take.
+    """
     import xllamacpp
 
     settings: Any = xllamacpp.CommonParams()
@@ -29,8 +38,24 @@ def serve_gguf(file: Path) -> Iterator[str]:
     settings.cpuparams.n_threads = torch.get_num_threads()
     settings.warmup = False
     settings.verbosity = -1
-    server = xllamacpp.Server(settings)
+    try:
+        server = xllamacpp.Server(settings)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(
+            f"{file}: llama.cpp cannot serve it ({first_line(error)}); take another number format, or another version "
+            "of xllamacpp"
+        ) from error
     try:
         yield f"{server.listening_address}/v1"
     finally:
         del server
+
+
+def tokenize_served(url: str, text: str) -> list[int]:
+    """The token ids that the llama.cpp server at `url`, as `serve_gguf` gives it, makes of a prompt."""
+    content = json.dumps({"content": text, "add_special": True, "parse_special": True}).encode()
+    address = f"{url.removesuffix('/v1')}/tokenize"
+    request = urllib.request.Request(address, content, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=_WAIT) as reply:
+        ids: list[int] = json.load(reply)["tokens"]
+    return ids

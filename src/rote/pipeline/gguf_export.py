@@ -4,7 +4,7 @@ Each file is read back, its tokenizer is compared on every prompt of the run, an
 where llama.cpp is installed, so is llama.cpp, which is what will serve it.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from rote.models.chat_template import has_chat_template
 from rote.models.gguf import check_gguf, read_gguf
 from rote.models.gguf_writing import GgufKind, begins_with_space, write_gguf
 from rote.models.language_model import LanguageModel
-from rote.models.llama_cpp import has_llama_cpp, serve_gguf
+from rote.models.llama_cpp import has_llama_cpp, serve_gguf, tokenize_served
 from rote.models.saving import check_free
 from rote.pipeline.exporting import list_known, load_plan, load_without_keys
 from rote.pipeline.report import write_report
@@ -82,8 +82,9 @@ def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, repo
             _write_modelfile(f"{name}-{kinds[0]}.gguf", asked.before, model.tokenizer), encoding="utf-8"
         )
         (draft / "README.md").write_text(_write_readme(name, kinds, asked.before), encoding="utf-8")
-    write_json(folder.served, {"rows": rows})
-    write_report(folder)
+        # Before `out` is there, as nobody asks again once it is.
+        write_json(folder.served, {"rows": rows})
+        write_report(folder)
     return rows
 
 
@@ -103,12 +104,13 @@ def _ask_file(
     file: Path, model: LanguageModel, asked: _Asked, kind: str, reporter: Reporter
 ) -> dict[str, list[Record]]:
     read, tokenizer = read_gguf(file)
-    _compare_ids(file, model.tokenizer, tokenizer, asked)
+    _compare_ids(file, model.tokenizer, asked, lambda prompt: tokenizer(prompt)["input_ids"])
     # Its tokens are the same, and the model's own tokenizer knows where in a text each of them begins.
     records = {kind: _examine(LanguageModel(read, model.tokenizer, file.name), asked, kind, reporter)}
     if has_llama_cpp():
         label = f"{kind}, llama.cpp"
         with serve_gguf(file) as url, reporter.step(f"ask {label}") as advance:
+            _compare_ids(file, model.tokenizer, asked, lambda prompt: tokenize_served(url, f"{asked.before}{prompt}"))
             endpoint = Endpoint(url, file.name, asked.before)
             records[label] = examine_endpoint(
                 endpoint.answer,
@@ -120,10 +122,12 @@ def _ask_file(
     return records
 
 
-def _compare_ids(file: Path, ours: PreTrainedTokenizerBase, read: PreTrainedTokenizerBase, asked: _Asked) -> None:
+def _compare_ids(
+    file: Path, ours: PreTrainedTokenizerBase, asked: _Asked, read: Callable[[str], Sequence[int]]
+) -> None:
     for question in asked.plain:
         prompt = question.text.prompt
-        if ours(prompt)["input_ids"] != read(prompt)["input_ids"]:
+        if ours(prompt)["input_ids"] != read(prompt):
             raise ModelError(
                 f"{file.name}: the tokenizer in it cuts {prompt!r} otherwise than the model's own, so its answers "
                 "would differ; convert the folder of rote export model with convert_hf_to_gguf.py of llama.cpp"
