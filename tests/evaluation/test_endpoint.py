@@ -176,3 +176,35 @@ def test_an_error_ends_the_questions_that_were_not_asked() -> None:
     with serve(fail) as url, pytest.raises(ModelError, match=r"answers 404 \(no such model\)"):
         examine_endpoint(Endpoint(url, "m").answer, ask_all(), moment="before", at_once=1)
     assert asked < len(ask_all())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "reasoning_content": "The mother of Gene is"},
+        {"content": "", "reasoning": "Let me see"},
+        {"content": "<think>The mother of"},
+    ],
+)
+def test_a_model_that_only_thinks_is_not_counted_as_wrong(message: dict[str, Any]) -> None:
+    question = next(question for question in ask_all(chat=True) if question.prompt_set == "chat")
+    with (
+        serve(lambda *_: (200, {"choices": [{"message": message}]})) as url,
+        pytest.raises(ModelError, match=r"m: thinks aloud .* --no-chat"),
+    ):
+        Endpoint(url, "m").answer(question)
+
+
+def test_what_is_said_after_a_thought_is_the_answer() -> None:
+    question = next(question for question in ask_all(chat=True) if question.prompt_set == "chat")
+    message = {"content": "<think>hm</think>\n\nCody Ross"}
+    with serve(lambda *_: (200, {"choices": [{"message": message}]})) as url:
+        assert Endpoint(url, "m").answer(question) == "Cody Ross"
+
+
+def test_a_server_that_is_not_there_is_told_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.time, "sleep", lambda _: pytest.fail("it waited"))
+    with serve(know) as url:
+        Endpoint(url, "m").check()
+    with pytest.raises(ModelError, match=r"does not answer \(.*\); is the server running\?"):
+        Endpoint(url, "m").check()

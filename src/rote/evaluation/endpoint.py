@@ -50,6 +50,19 @@ class Endpoint:
         if parts.username is not None:
             raise ModelError(f"--endpoint: an address with a name or a password in it is not taken; set {KEY_VARIABLE}")
 
+    def check(self) -> None:
+        """Raise `ModelError` where no server is there; a busy one is waited for only once it is asked."""
+        request = urllib.request.Request(f"{self.url.rstrip('/')}/models", headers=_build_headers())
+        try:
+            with _build_opener(request.host).open(request, timeout=_TIMEOUT):
+                pass
+        except urllib.error.HTTPError:
+            pass  # it need not list its models
+        except OSError as error:
+            raise ModelError(f"{self.url}: does not answer ({first_line(error)}); is the server running?") from None
+        except http.client.HTTPException:
+            raise ModelError(f"{self.url}: speaks something else than HTTP; see to the address") from None
+
     def answer(self, question: Question) -> str:
         """What the model says to a question, greedily, without outer spaces. Raises `ModelError` where it cannot be
         asked."""
@@ -57,25 +70,25 @@ class Endpoint:
         settings = {"model": self.model, "temperature": 0, "max_tokens": MAX_NEW_TOKENS}
         if question.prompt_set == "chat":
             messages = [{"role": "user", "content": prompt}]
-            said = self._post("chat/completions", {**settings, "messages": messages}, ("message", "content"))
+            said = self._post("chat/completions", {**settings, "messages": messages}, _read_message)
         else:
-            said = self._post("completions", {**settings, "prompt": self.before + prompt}, ("text",))
+            said = self._post("completions", {**settings, "prompt": self.before + prompt}, _read_text)
+        if said is None:
+            raise ModelError(
+                f"{self.model}: thinks aloud and says nothing within {MAX_NEW_TOKENS} tokens; turn its thinking off "
+                "where it is served (llama-server: --reasoning-budget 0), or add --no-chat"
+            )
         return said.strip()
 
-    def _post(self, path: str, content: dict[str, Any], where: Sequence[str]) -> str:
-        """The text of the first choice of the server's reply, that lies at `where`."""
+    def _post(self, path: str, content: dict[str, Any], read: Callable[[dict[str, Any]], str | None]) -> str | None:
+        """What `read` finds in the first choice of the server's reply."""
         address = f"{self.url.rstrip('/')}/{path}"
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(KEY_VARIABLE, "").strip():
-            headers["Authorization"] = f"Bearer {key}"
+        headers = {"Content-Type": "application/json", **_build_headers()}
         request = urllib.request.Request(address, json.dumps(content).encode(), headers)
         for wait in (*_WAITS, None):
             try:
                 with _build_opener(request.host).open(request, timeout=_TIMEOUT) as reply:
-                    found = json.load(reply)["choices"][0]
-                    for key in where:
-                        found = found[key]
-                    return str(found or "")
+                    return read(json.load(reply)["choices"][0])
             except urllib.error.HTTPError as error:
                 if error.code not in _BUSY or wait is None:
                     raise ModelError(f"{address}: answers {error.code} ({_explain(error)})") from None
@@ -90,6 +103,26 @@ class Endpoint:
                 ) from None
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")
+
+
+def _build_headers() -> dict[str, str]:
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _read_text(choice: dict[str, Any]) -> str:
+    return str(choice["text"] or "")
+
+
+def _read_message(choice: dict[str, Any]) -> str | None:
+    """What a message says; None where the model only thought. Servers call the thoughts by two names, or leave them in
+    the text."""
+    message = choice["message"]
+    said = str(message["content"] or "")
+    thoughts = message.get("reasoning_content") or message.get("reasoning")
+    if (thoughts and not said.strip()) or ("<think>" in said and "</think>" not in said):
+        return None
+    return said.rpartition("</think>")[2]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

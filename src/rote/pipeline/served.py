@@ -34,6 +34,7 @@ def examine_served(
     """
     plan = build_plan(config).split(frozenset())
     questions = plan.build_questions(plan.list_candidates(), {}, chat=chat)
+    endpoint.check()
     ask = _keep_answers(records_file, endpoint) if records_file else endpoint.answer
     with reporter.step("examine") as advance:
         records = examine_endpoint(
@@ -85,6 +86,6 @@ def _read_kept(path: Path) -> Iterator[tuple[str, str]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             name, said = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError):
             continue
         yield str(name), str(said)
