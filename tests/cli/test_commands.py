@@ -227,10 +227,16 @@ def test_a_table_of_ones_own_relation_is_asked_for_neutrally_without_a_pack(work
     without = call_rote("facts", "validate", "t.csv")
     assert without.code == 0
     assert "row 2, column 'relation': the relation 'pet' has no pack, so it is asked for neutrally" in without.out
-    assert "has no pack" not in call_rote("facts", "validate", "t.csv", "--relations", "pet.yaml").out
+    assert "has no pack" not in call_rote("facts", "validate", "t.csv", "--prompts", "pet.yaml").out
     shown = call_rote("facts", "show", "t.csv")
-    assert "en: pet of Gene Finley: Rex" in shown.out
+    assert "en: What is the pet of Gene Finley? Rex" in shown.out
     assert shown.err == "t.csv: the relation 'pet' has no pack and is asked for neutrally (docs/tables.md)\n"
+    call_rote("prompts", "new", "pet", "--object-type", "dog")
+    beside = call_rote("facts", "show", "t.csv")
+    assert beside.err == "t.csv: asked for by the packs in prompts (1)\n"
+    assert "has no pack" not in call_rote("facts", "validate", "t.csv").out
+    (workplace / "none").mkdir()
+    assert "is a folder without packs" in call_rote("facts", "show", "t.csv", "--prompts", "none").err
 
 
 def test_all_that_is_wrong_is_said_at_once_and_may_be_left_out(workplace: Path, model_folder: Path) -> None:
@@ -290,18 +296,18 @@ def test_an_invented_table_does_not_take_the_place_of_another(workplace: Path) -
 
 
 def test_prompts_are_written_and_checked(workplace: Path) -> None:
-    written = call_rote("prompts", "new", "born_in")
-    assert written.out == "born_in.yaml: fill it in, then: rote prompts check born_in.yaml\n"
-    checked = call_rote("prompts", "check", "born_in.yaml")
+    written = call_rote("prompts", "new", "born_in", "--object-type", "city", "--languages", "en,ja")
+    place = "prompts/born_in.yaml"
+    assert written.out == f"{place}: read and mend its prompts, then: rote prompts check {place}\n"
+    checked = call_rote("prompts", "check", place)
     assert checked.code == 2
-    assert "error: born_in.yaml: ja: control: 'TODO 1 {subject}' is still to be written" in checked.out
+    assert f"error: {place}: ja: control: 'TODO 1 {{subject}}' is still to be written" in checked.out
     assert checked.err.endswith("of the prompts cannot be used as they are; mend them and check again\n")
     again = call_rote("prompts", "new", "born_in")
-    assert (again.code, again.err) == (
-        2,
-        "rote: --out born_in.yaml: is there already; name another file, or delete it\n",
-    )
+    assert (again.code, again.err) == (2, f"rote: --out {place}: is there already; name another file, or delete it\n")
     assert call_rote("prompts", "new", "born/in").code == 2
+    assert call_rote("prompts", "new", "pet", "--object-type", "a\nb").code == 2
+    assert not (workplace / "prompts" / "pet.yaml").exists()
     good = (
         "relation: r\nprompts: {en: {training: ['Who is {subject}?'], held_out: ['{subject} is', 'For {subject}:']}}\n"
     )
@@ -402,7 +408,7 @@ def test_a_wide_sheet_becomes_a_table_that_can_be_checked(workplace: Path) -> No
     words = ("facts", "from", "staff.csv", "--subject", "Employee", "--columns", "Manager=boss", "--columns", "Office")
     outcome = call_rote(*words, "--out", "sheet.csv")
     assert outcome.code == 0, outcome.err
-    assert "  boss of Ann Bell: Tom Ford\n" in outcome.out
+    assert "  What is the boss of Ann Bell? Tom Ford\n" in outcome.out
     assert "boss: 2 facts with 2 different objects\n" in outcome.out
     assert call_rote("facts", "validate", "sheet.csv").out.endswith("nothing to mend\n")
     missing = call_rote("facts", "from", "staff.csv", "--subject", "Name", "--out", "other.csv")

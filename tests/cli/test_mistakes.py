@@ -25,7 +25,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "unknown relation": (
         {"t.csv": f"{HEAD}A,mothr,B\n"},
         "run t.csv --model MODEL --out new",
-        "the relation 'mothr' has no prompts; did you mean 'mother'? If not, describe it in a YAML file",
+        "the relation 'mothr' has no prompts; did you mean 'mother'? If not, write a pack with 'rote prompts new'",
     ),
     "unknown relation, dry": ({"t.csv": f"{HEAD}A,mothr,B\n"}, "run t.csv --model MODEL --dry-run", "'mothr'"),
     "unknown relation, examined": ({"t.csv": f"{HEAD}A,mothr,B\n"}, "examine MODEL t.csv --out r.parquet", "'mothr'"),

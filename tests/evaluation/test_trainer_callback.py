@@ -196,7 +196,7 @@ def test_the_records_make_a_data_frame(
 def test_relations_without_a_pack_are_asked_for_neutrally() -> None:
     table = rote.FactTable((rote.Fact("Ada", "shoe_size", (rote.FactObject("thirty-nine"),)),))
     recall = rote.FactRecall(table)
-    assert {question.text.prompt for question in recall._questions} >= {"shoe size of Ada:"}
+    assert {question.text.prompt for question in recall._questions} >= {"What is the shoe size of Ada?"}
 
 
 @pytest.mark.parametrize("tokenizer_like", [None, "slow"])

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from rote.facts.prompt_checking import check_prompts, write_scaffold
-from rote.facts.relation import DERIVED_PACKS, LANGUAGES, PACKS, WIKIDATA_PACKS, load_relation
+from rote.facts.proposals import TYPES
+from rote.facts.relation import DERIVED_PACKS, PACKS, PROMPT_SETS, WIKIDATA_PACKS, load_relation
 
 GOOD = {
     "training": ["Who composed {subject}?"],
@@ -87,12 +88,29 @@ def test_what_is_missing_is_only_a_warning(tmp_path: Path) -> None:
     assert none.startswith("warning control: has 0 prompts")
 
 
-def test_a_scaffold_is_a_pack_with_everything_still_to_be_written(tmp_path: Path) -> None:
-    path = tmp_path / "born_in.yaml"
-    path.write_text(write_scaffold("born_in"), encoding="utf-8")
-    relation = load_relation(path)
-    assert (relation.name, relation.languages) == ("born_in", LANGUAGES)
-    assert relation.select_training(1)[0].text == "The born in of {subject} is"
-    errors = [finding.text for finding in check_prompts(path) if finding.is_error]
-    assert len(errors) == len(relation.templates) - 1
-    assert all("is still to be written" in text for text in errors)
+@pytest.mark.parametrize("object_type", ["thing", *TYPES])
+@pytest.mark.parametrize(
+    ("relation", "first"), [("manager_of", "manager of {subject}"), ("works_at", "{subject} works at")]
+)
+def test_a_scaffold_has_prompts_that_need_no_mending(
+    relation: str, first: str, object_type: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "pack.yaml"
+    path.write_text(write_scaffold(relation, ("employee", object_type), ["en"]), encoding="utf-8")
+    pack = load_relation(path)
+    assert (pack.name, pack.languages) == (relation, ("en",))
+    assert first in pack.select_training(1)[0].text
+    counts = {name: len(pack.select(prompt_set=name)) for name in PROMPT_SETS}
+    assert counts["training"] == 10
+    assert counts["held_out"] >= 6
+    assert sum(counts.values()) >= 19
+    assert list(check_prompts(path)) == []
+
+
+def test_a_scaffold_leaves_places_in_other_languages(tmp_path: Path) -> None:
+    path = tmp_path / "pack.yaml"
+    path.write_text(write_scaffold("manager", ("person", "person"), ["en", "de"]), encoding="utf-8")
+    assert load_relation(path).languages == ("en", "de")
+    errors = [finding.text for finding in check_prompts(path)]
+    assert len(errors) == 3
+    assert all(": de: " in text and "is still to be written" in text for text in errors)

@@ -148,7 +148,10 @@ def test_separators_are_read(tmp_path: Path) -> None:
         ("relation: ../../x\nprompts: {en: {training: ['{subject} is']}}\n", "'../../x' holds a '/'"),
         (f"relation: {'x' * 900_000}\nprompts: {{en: {{training: ['{{subject}} is']}}}}\n", "longer than 200 char"),
         ("relation: r\nprompts: " + "[" * 20_000, "(it is nested without measure"),
-        ("#" * 1_000_001, "(it is larger than 1,000,000 bytes; make it smaller)"),
+        (
+            "#" * 1_000_001,
+            "(it is larger than 1,000,000 bytes; make it smaller, or allow more: rote --limit settings-bytes=NUMBER)",
+        ),
         ("relation: r\nprompts: {en: {training: ['Who is it?']}}\n", "must contain {subject} exactly once"),
         ("relation: r\nprompts: {en: {training: ['{subject} or {subject}']}}\n", "must contain {subject} exactly once"),
     ],
@@ -192,7 +195,7 @@ def test_relations_are_chosen_one_by_one_and_packs_of_ones_own_first(tmp_path: P
     facts = [build_fact("Gene Finley", "occupation", "baker"), build_fact("Gene Finley", "shoe size", "44")]
     chosen = choose_packs(facts, [path])
     assert chosen["occupation"] == load_relation(path)
-    assert chosen["shoe size"].templates[0].text == "shoe size of {subject}:"
+    assert chosen["shoe size"].templates[0].text == "What is the shoe size of {subject}?"
     assert chosen["mother"] == load_shipped_relations()["mother"]
 
 

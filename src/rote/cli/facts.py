@@ -1,6 +1,5 @@
 """`rote facts from|invent|swap|validate|show`"""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from rote.cli.options import (
     ConfigOption,
     MergeOption,
     PickleOption,
+    PromptsOption,
     RemoteCodeOption,
     RevisionOption,
     SetOption,
@@ -19,6 +19,7 @@ from rote.cli.options import (
     TableFlags,
     build_load_options,
     build_read_options,
+    choose_prompts,
     fit_to_model,
     load_settings,
     read_columns,
@@ -32,7 +33,6 @@ facts = typer.Typer(name="facts", help="Invent, check and show tables of facts."
 
 _EXAMPLES = 5
 """Sentences that show how a sheet was understood."""
-PacksOption = Annotated[list[str] | None, typer.Option("--relations", help="A relation pack (YAML); may be repeated.")]
 
 
 @facts.command()
@@ -115,7 +115,7 @@ def convert(
 @facts.command()
 def validate(
     table: TableArgument = None,
-    relations: PacksOption = None,
+    prompts: PromptsOption = None,
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     model: Annotated[str | None, typer.Option(help="Say what teaching the table to this model costs.")] = None,
@@ -137,7 +137,7 @@ def validate(
     if not model and (revision or trust_remote_code or allow_pickle):
         raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
     path = table or FICTIONAL / "facts.csv"
-    packs = [*load_settings(config, set_).relations, *(relations or ())]
+    packs = load_settings(config, set_, prompts=prompts).relations or choose_prompts(None, table)
     lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
@@ -145,8 +145,7 @@ def validate(
         typer.echo(f"{name}: facts: {count:,}, different objects: {lint.count_objects(name):,}")
     if model and lint.facts:
         flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
-        changes = [*(set_ or ()), *([f"relations={json.dumps(packs)}"] if packs else [])]
-        settings = load_settings(config, changes, table=flags, model=model)
+        settings = load_settings(config, set_, table=flags, model=model, prompts=list(map(Path, packs)))
 
         from rote.pipeline.job import build_request
         from rote.pipeline.preview import rehearse
@@ -171,7 +170,7 @@ def validate(
 @facts.command()
 def show(
     table: TableArgument = None,
-    relations: PacksOption = None,
+    prompts: PromptsOption = None,
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     skip_faulty: SkipOption = False,
@@ -183,8 +182,9 @@ def show(
     """
     from rote.facts.relation import choose_packs
 
-    content, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), relations or ())
-    packs = choose_packs(content, relations or ())
+    named = choose_prompts(prompts, table)
+    content, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), named)
+    packs = choose_packs(content, named)
     for name in content.relations:
         members = content.select(name)
         typer.echo(f"{name}: {len(members)} facts; {packs[name].description}")

@@ -35,6 +35,13 @@ MergeOption = Annotated[
     bool,
     typer.Option("--merge-repeats", help="Rows with the same subject and relation make one fact, several objects."),
 ]
+PromptsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--prompts",
+        help="A relation pack (YAML) or a folder of them; may be repeated. By default `prompts` beside the table.",
+    ),
+]
 SkipOption = Annotated[bool, typer.Option("--skip-faulty", help="Leave out rows that cannot be taught or examined.")]
 RevisionOption = Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit of a model on the hub.")]
 RemoteCodeOption = Annotated[
@@ -109,8 +116,10 @@ def load_settings(
     *,
     table: TableFlags = TableFlags(),
     model: str | None = None,
+    prompts: list[Path] | None = None,
 ) -> "Config":
-    """The settings of a job: a file or preset, changed by flags and by `--set`.
+    """The settings of a job: a file or preset, changed by flags and by `--set`. Where none of them names packs, those
+    beside the table are taken.
 
     The files that they name are read here once, before torch is imported, so that a mistake is said at once.
     """
@@ -119,9 +128,25 @@ def load_settings(
 
     values = {key: value for key, value in table.list_settings() if value}
     values |= {"model": model} if model else {}
+    values |= {"relations": choose_prompts(prompts, None)} if prompts else {}
     settings = load_config(Config, path, changes, values=values)
+    if not settings.relations and settings.table.file:
+        values["relations"] = choose_prompts(None, Path(settings.table.file))
+        settings = load_config(Config, path, changes, values=values)
     _check_files(settings)
     return settings
+
+
+def choose_prompts(named: list[Path] | None, table: Path | None) -> list[str]:
+    """The packs that are named, or else those in a folder `prompts` beside the table, which is said on stderr."""
+    from rote.facts.relation import find_packs, list_packs
+
+    if named:
+        return [str(path) for path in list_packs(named)]
+    found = find_packs(table) if table else []
+    if found:
+        typer.echo(f"{table}: asked for by the packs in {found[0].parent} ({len(found)})", err=True)
+    return [str(path) for path in found]
 
 
 def _check_files(settings: "Config") -> None:

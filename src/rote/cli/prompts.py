@@ -11,11 +11,20 @@ prompts = typer.Typer(name="prompts", help="Write and check relation packs.", no
 @prompts.command()
 def new(
     relation: Annotated[str, typer.Argument(help="Name of the relation, as in the table.")],
-    out: Annotated[Path | None, typer.Option(help="The YAML file; by default RELATION.yaml here.")] = None,
+    subject_type: Annotated[
+        str, typer.Option(help="What the subjects are: person, organisation, place, or another word.")
+    ] = "thing",
+    object_type: Annotated[
+        str, typer.Option(help="What the objects are: person, place, organisation, date, number, or another word.")
+    ] = "thing",
+    languages: Annotated[str, typer.Option(help="Languages to leave places for beside English, as en,de.")] = "en",
+    out: Annotated[
+        Path | None, typer.Option(help="The YAML file; by default RELATION.yaml in the folder prompts.")
+    ] = None,
 ) -> None:
-    """Write a relation pack to fill in.
+    """Write a relation pack with some twenty English prompts to mend. A folder `prompts` beside a table is found.
 
-    Example: rote prompts new born_in
+    Example: rote prompts new manager --subject-type employee --object-type person
     """
     from rote.errors import ConfigError
     from rote.facts.prompt_checking import write_scaffold
@@ -23,12 +32,17 @@ def new(
 
     if not relation.replace("_", "").isalnum():
         raise ConfigError(f"{relation!r} is no name for a relation; use letters, digits and underscores")
-    path = out or Path(f"{relation}.yaml")
+    wanted = [code.strip() for code in languages.split(",")]
+    odd = [word for word in (subject_type, object_type, *wanted) if not word.replace("_", "").isalnum()]
+    if odd:
+        raise ConfigError(f"{odd[0]!r} is no type or language; write a word, as person or de")
+    path = out or Path("prompts") / f"{relation}.yaml"
     if path.exists():
         raise ConfigError(f"--out {path}: is there already; name another file, or delete it")
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(path) as draft:
-        draft.write_text(write_scaffold(relation), encoding="utf-8")
-    typer.echo(f"{path}: fill it in, then: rote prompts check {path}")
+        draft.write_text(write_scaffold(relation, (subject_type, object_type), wanted), encoding="utf-8")
+    typer.echo(f"{path}: read and mend its prompts, then: rote prompts check {path}")
 
 
 @prompts.command()

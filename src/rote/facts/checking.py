@@ -85,6 +85,6 @@ def explain_unknown(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), known, n=1)
     guess = f"; did you mean {close[0]!r}? If not," if close else f" (known: {', '.join(sorted(known))});"
     return (
-        f"the relation {shorten(name)} has no prompts{guess} describe it in a YAML file and name that file with "
-        "--set relations=[my_relation.yaml] (rote facts: --relations my_relation.yaml), see docs/tables.md"
+        f"the relation {shorten(name)} has no prompts{guess} write a pack with 'rote prompts new', in a folder prompts "
+        "beside the table or named with --prompts (docs/tables.md)"
     )

@@ -1,5 +1,6 @@
 """Whether the prompts of a relation pack can do what they are for; everything at once. And a pack to begin from."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from rote.errors import shorten
 from rote.facts.files import Finding
 from rote.facts.names import normalize
-from rote.facts.relation import LANGUAGES, TRAINING_LANGUAGE, PromptTemplate, Relation, load_relation
+from rote.facts.proposals import propose_texts
+from rote.facts.relation import TRAINING_LANGUAGE, PromptTemplate, Relation, load_relation
 
 _PLACEHOLDER = "TODO"
 _GAP = re.compile(r"\{object\}|_{2,}|\.{3}|…|\[(mask|blank|object|answer)\]|<(mask|object|answer)>", re.IGNORECASE)
@@ -15,33 +17,42 @@ _FINISHED = re.compile(r"[.!。！]$")
 _WANTED = {"training": 1, "held_out": 2, "control": 1}
 
 
-def write_scaffold(relation: str) -> str:
-    """The text of a pack for a relation, with a place for every prompt."""
-    words = relation.replace("_", " ")
+_MEANINGS = {
+    "training": "used to teach; the plainest first",
+    "held_out": "the same meaning in other words, never taught",
+    "control": "asks for something else, so it must not bring the object",
+}
+_ROOM = {"held_out": 2, "control": 1}
+"""Places left in a language for which there are no proposals."""
+
+
+def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[str]) -> str:
+    """The text of a pack to begin from, for subjects and objects of these types: English proposals, and places to fill
+    in for other languages."""
+    subject_type, object_type = types
     lines = [
         f"relation: {relation}",
-        f"description: {_PLACEHOLDER} what the object is to the subject",
-        "subject_type: subject # what the subjects are, such as person or company; relations of one type ask the same",
-        "object_type: object",
+        f"description: {relation.replace('_', ' ')}",
+        f"subject_type: {subject_type} # relations whose subjects have one type ask the same",
+        f"object_type: {object_type}",
         "# Every prompt holds {subject} once and ends where the object follows: a question ends in its question mark,",
-        "# a statement right before the object. `rote prompts check` says what is wrong.",
+        "# a statement right before the object. Read each aloud with a subject and its object, and mend what is odd.",
+        "# `rote prompts check` says what is wrong.",
         "prompts:",
     ]
-    for language in LANGUAGES:
+    proposed = propose_texts(relation, subject_type=subject_type, object_type=object_type)
+    for language in dict.fromkeys([TRAINING_LANGUAGE, *languages]):
         lines.append(f"  {language}:")
-        if language == TRAINING_LANGUAGE:
-            lines += [
-                "    training: # used to teach; the plainest first; a small model needs about ten",
-                f'      - "The {words} of {{subject}} is"',
-            ]
-            lines += _leave_room(9)
-        lines += ["    held_out: # the same meaning in other words, never taught", *_leave_room(2)]
-        lines += ["    control: # asks for something else, so it must not bring the object", *_leave_room(1)]
+        texts = proposed if language == TRAINING_LANGUAGE else {key: _leave_room(n) for key, n in _ROOM.items()}
+        for prompt_set, meaning in _MEANINGS.items():
+            if prompt_set in texts:
+                lines.append(f"    {prompt_set}: # {meaning}")
+                lines += [f"      - {json.dumps(text, ensure_ascii=False)}" for text in texts[prompt_set]]
     return "\n".join(lines) + "\n"
 
 
 def _leave_room(count: int) -> list[str]:
-    return [f'      - "{_PLACEHOLDER} {number} {{subject}}"' for number in range(1, count + 1)]
+    return [f"{_PLACEHOLDER} {number} {{subject}}" for number in range(1, count + 1)]
 
 
 def check_prompts(path: Path) -> Iterator[Finding]:

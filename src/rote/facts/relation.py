@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rote.errors import TemplateError, explain_yaml, nearest, shorten
 from rote.facts.fact import Fact, find_relation_fault
 from rote.facts.names import normalize
+from rote.facts.proposals import propose_texts
 from rote.facts.shipped import load_world
 from rote.text_files import load_yaml, read_text
 
@@ -244,6 +245,22 @@ def load_relations(extra: Iterable[str | Path] = (), *, embedded: Iterable[str] 
     return {**world, **load_wikidata_relations(), **{name: world[name] for name in embedded}, **own}
 
 
+def list_packs(paths: Iterable[Path]) -> list[Path]:
+    """Relation packs by file, or all of a folder. Raises `TemplateError` for a folder without any."""
+    found = []
+    for path in paths:
+        packs = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not packs:
+            raise TemplateError(f"{path}: is a folder without packs (*.yaml); write one with 'rote prompts new'")
+        found += packs
+    return found
+
+
+def find_packs(table: Path) -> list[Path]:
+    """The packs in a folder `prompts` beside a table; none where there is no such folder."""
+    return sorted((table.parent / "prompts").glob("*.yaml"))
+
+
 def choose_packs(facts: Iterable[Fact], packs: Iterable[str | Path] = ()) -> dict[str, Relation]:
     """The packs to teach and ask some facts with: the shipped ones, those of `packs`, and neutral ones for the rest.
 
@@ -263,7 +280,8 @@ def choose_packs(facts: Iterable[Fact], packs: Iterable[str | Path] = ()) -> dic
 def add_neutral_relations(relations: Mapping[str, Relation], names: Iterable[str]) -> dict[str, Relation]:
     """`relations` with a neutral pack added for each of `names` that has none, except for one that looks misspelt.
 
-    A neutral pack only puts the name beside the subject, so what it measures is recall and not understanding.
+    A neutral pack only puts the name beside the subject, in wordings that are much alike, so what it measures is nearer
+    to recall than to understanding.
     """
     missing = [name for name in names if name not in relations and not _looks_misspelt(name, relations)]
     return {**relations, **{name: _build_neutral(name) for name in missing}}
@@ -275,16 +293,13 @@ def _looks_misspelt(name: str, known: Iterable[str]) -> bool:
 
 
 def _build_neutral(name: str) -> Relation:
-    words = name.replace("_", " ")
-    texts: dict[PromptSet, tuple[str, ...]] = {
-        "training": (f"{words} of {SUBJECT}:",),
-        "held_out": (f"What is the {words} of {SUBJECT}?", f"{SUBJECT}, {words}:"),
-        "control": (f"A word about {SUBJECT}:",),
-    }
+    texts = propose_texts(name)
     templates = tuple(
-        PromptTemplate(name, text, prompt_set, TRAINING_LANGUAGE) for prompt_set in texts for text in texts[prompt_set]
+        PromptTemplate(name, text, prompt_set, TRAINING_LANGUAGE)
+        for prompt_set in PROMPT_SETS
+        for text in texts[prompt_set]
     )
-    return Relation(name, words, "subject", "object", templates)
+    return Relation(name, name.replace("_", " "), "subject", "object", templates)
 
 
 def pick_relations(names: Iterable[str]) -> list[Relation]:
