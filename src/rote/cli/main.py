@@ -22,6 +22,7 @@ from rote.cli.reproduce import reproduce
 from rote.cli.results import results
 from rote.cli.run import run
 from rote.cli.sweep import sweep
+from rote.cli.why import why
 from rote.errors import RoteError
 from rote.limits import move_limits
 from rote.version import __version__
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, audit, report, ask, reproduce, sweep, compare, results, pretrain, env):
+for command in (run, examine, audit, report, ask, why, reproduce, sweep, compare, results, pretrain, env):
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")
