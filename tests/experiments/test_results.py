@@ -1,8 +1,10 @@
 """What `rote results` writes holds the figures of the records, of finished seeds only."""
 
+import csv
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
+from rote.experiments.table_files import write_tables
 from rote.pipeline.job import ROOMS, name_job
 from rote.records import Record
+from rote.report.results_page import ResultTable
 from rote.runs.folder import keep_json, read_json, write_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.store import Store
@@ -241,3 +245,51 @@ def test_a_store_without_the_model_changes_nothing(store: Store) -> None:
     with pytest.raises(RunError, match="no experiment is finished for another with these settings"):
         results.write_results(out, store=Store(store.path.parent / "none"), model="another", seeds=1)
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == fresh
+
+
+def test_a_difference_stands_beside_a_difference(store: Store) -> None:
+    save_jobs(store, seed=0)
+    assert "| Deeper is better | 0.63 (0.98 - 0.35) | >= 0.9 | 0.750 [" in write(store)[0]
+
+
+def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    there = tmp_path / "there"
+    (there / "results").mkdir(parents=True)
+    kept = read_json(tmp_path / "out" / "results" / "results.json")
+    for entry in kept:
+        entry["model"] = entry["claims"][0]["model"] = "qwen"
+        entry["claims"][0]["ours"] = 0.5
+    write_json(there / "results" / "results.json", kept)
+    entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+    assert [(entry.name, entry.model) for entry in entries] == [("depths", MODEL), ("depths", "qwen")]
+    text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
+    assert f"| claim | paper | wanted | {MODEL} | qwen |" in text
+    assert "**open** (1 seed) | 0.500 [" in text
+    with pytest.raises(RunError, match=r"has no results/results\.json; .*--add"):
+        results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
+
+
+def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
+    written = write_tables(tmp_path / "tables", entries, "csv")
+    assert [path.name for path in written][:2] == ["claims.csv", f"depths-{MODEL}-1.csv"]
+    with written[1].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [list(entries[0].tables[0].head), *map(list, entries[0].tables[0].rows)] == rows
+    with written[0].open(encoding="utf-8", newline="") as file:
+        (claim,) = csv.DictReader(file)
+    assert (claim["claim"], float(claim["ours"])) == ("depth", 0.75)
+
+
+def test_latex_tables_have_their_marks_escaped(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    (entry,) = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
+    odd = replace(entry, tables=[ResultTable(("run", "50%_a"), (("x & y", "<0.1"),))])
+    text = write_tables(tmp_path / "tables", [odd], "latex")[1].read_text(encoding="utf-8")
+    assert text == (
+        "\\begin{tabular}{lr}\n\\toprule\nrun & 50\\%\\_a \\\\\n\\midrule\nx \\& y & \\textless{}0.1 \\\\\n"
+        "\\bottomrule\n\\end{tabular}\n"
+    )

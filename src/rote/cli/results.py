@@ -1,9 +1,17 @@
 """`rote results`"""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Format(StrEnum):
+    """What tables are written as."""
+
+    csv = "csv"
+    latex = "latex"
 
 
 def results(
@@ -11,6 +19,13 @@ def results(
     out: Annotated[Path, typer.Option(help="Where RESULTS.md and the folder results are written.")] = Path("."),
     model: Annotated[str, typer.Option(help="The model the jobs are of.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds are looked for, from 0.")] = 3,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Take over the results of another machine, written there by this command."),
+    ] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Write the tables into results/tables too, as CSV or LaTeX.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="The settings the jobs were done with, as for rote reproduce."),
@@ -25,7 +40,10 @@ def results(
     from rote.experiments.results import write_results
     from rote.runs.store import Store
 
-    for entry in write_results(out, store=Store(store), model=model, seeds=seeds, changes=tuple(set_ or ())):
+    entries = write_results(
+        out, store=Store(store), model=model, seeds=seeds, changes=tuple(set_ or ()), others=add or ()
+    )
+    for entry in entries:
         verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in entry.claims)
         about = f"{entry.seeds} seed{'s' * (entry.seeds > 1)}{', stale' * entry.stale}"
         typer.echo(f"{entry.name} ({about}): {verdicts}")
@@ -34,3 +52,8 @@ def results(
         *(out / "results" / name for name in ("results.json", "claims.json", "results.html")),
     )
     typer.echo(f"written: {', '.join(map(str, written))}")
+    if format_:
+        from rote.experiments.table_files import write_tables
+
+        files = write_tables(out / "results" / "tables", entries, format_.value)
+        typer.echo(f"tables: {len(files)} in {out / 'results' / 'tables'}")

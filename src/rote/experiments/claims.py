@@ -1,5 +1,6 @@
 """Claims and their verdicts: what the paper says, what we measured, and whether it holds on this model."""
 
+import re
 from collections.abc import Iterator
 from typing import TypedDict
 
@@ -13,6 +14,9 @@ from rote.experiments.figures import (
 )
 from rote.figures import Figure, format_figure, judge
 from rote.models.embedded import EMBEDDED_NAME
+
+_PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)")
+"""A difference or a ratio of two figures, as a claim says it."""
 
 
 class ClaimRow(TypedDict):
@@ -65,6 +69,15 @@ def format_ours(row: ClaimRow) -> str:
     """A claim's figure with its interval, or with the word that it has none."""
     figure = Figure(row["ours"], row["low"], row["high"], 0)
     return format_figure(figure) if figure.low < figure.high else f"{format_figure(figure)} (no interval)"
+
+
+def format_paper(row: ClaimRow) -> str:
+    """The paper's figure for a claim; where it is made of two, what ours is to be compared with comes first."""
+    found = _PAIR.fullmatch(row["paper"])
+    if not found:
+        return row["paper"]
+    first, mark, second = float(found[1]), found[2], float(found[3])
+    return f"{first - second if mark == '-' else first / second:.2f} ({row['paper']})"
 
 
 def compute_claim(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:

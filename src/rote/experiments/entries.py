@@ -4,11 +4,12 @@
 until its experiment is done again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from rote.errors import RunError
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment
 from rote.experiments.figures import Jobs
@@ -74,8 +75,9 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
 def merge_entries(path: Path, new: Sequence[Entry], *, code: str) -> list[Entry]:
     """Those that are kept in a file with the new ones in the place of their own, by experiment and model; `code` is
     today's version."""
-    kept = {(entry.name, entry.model): _age(entry, code) for entry in _load_entries(path)}
-    return list({**kept, **{(entry.name, entry.model): entry for entry in new}}.values())
+    kept = {(entry.name, entry.model): entry for entry in (load_entries(path) if path.is_file() else ())}
+    merged = {**kept, **{(entry.name, entry.model): entry for entry in new}}
+    return [_age(entry, code) for entry in merged.values()]
 
 
 def save_entries(path: Path, entries: Sequence[Entry]) -> None:
@@ -88,11 +90,25 @@ def begin_large(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _load_entries(path: Path) -> Iterator[Entry]:
-    rows: list[Mapping[str, Any]] = read_json(path) if path.is_file() else []
-    for row in rows:
-        tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
-        yield Entry(**{**row, "tables": tables})
+def load_entries(path: Path) -> list[Entry]:
+    """Those of a `results.json`. Raises `RunError` where it is damaged, or something else."""
+    rows: list[Mapping[str, Any]] = read_json(path)
+    try:
+        return [
+            Entry(
+                **{
+                    **row,
+                    "tables": [ResultTable(tuple(t["head"]), tuple(map(tuple, t["rows"]))) for t in row["tables"]],
+                }
+            )
+            for row in rows
+        ]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path}: holds something else than results; make it again with rote results") from error
+
+
+def _build_table(table: Mapping[str, Any]) -> ResultTable:
+    return ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"])))
 
 
 def _age(entry: Entry, code: str) -> Entry:

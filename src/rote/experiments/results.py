@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import ModelError, RunError
-from rote.experiments.claims import ClaimRow, format_ours
-from rote.experiments.entries import Entry, Finished, begin_large, build_entry, merge_entries, save_entries
+from rote.experiments.claims import ClaimRow, format_ours, format_paper
+from rote.experiments.entries import (
+    Entry,
+    Finished,
+    begin_large,
+    build_entry,
+    load_entries,
+    merge_entries,
+    save_entries,
+)
 from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.reproduce import load_finished
@@ -24,20 +32,30 @@ from rote.runs.files import replace_file
 from rote.runs.manifest import compute_code_hash
 from rote.runs.store import JobResult, Store
 
+_KEPT = "results.json"
 STALE = "stale: measured with an earlier version of the code"
 
 
-def write_results(folder: Path, *, store: Store, model: str, seeds: int, changes: tuple[str, ...] = ()) -> list[Entry]:
+def write_results(
+    folder: Path,
+    *,
+    store: Store,
+    model: str,
+    seeds: int,
+    changes: tuple[str, ...] = (),
+    others: Sequence[Path] = (),
+) -> list[Entry]:
     """Write the files into `folder`; returns what they show.
 
     What the folder has of other models, and of experiments that are not finished by this version of the code, is
-    carried over, the latter as stale. Raises `RunError` where there is nothing to show.
+    carried over, the latter as stale. So is what `others` have, which are such folders of other machines. Raises
+    `RunError` where there is nothing to show.
     """
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
-    code, kept = compute_code_hash(ROOMS), folder / "results" / "results.json"
+    code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    entries = _sort(merge_entries(kept, new, code=code))
-    if not any(entry.model == model for entry in entries):
+    entries = _sort(merge_entries(kept, [*_load_others(others), *new], code=code))
+    if not others and not any(entry.model == model for entry in entries):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
             f"reproduce, or run: rote reproduce NAME --store {store.path}"
@@ -48,6 +66,14 @@ def write_results(folder: Path, *, store: Store, model: str, seeds: int, changes
     _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
     return entries
+
+
+def _load_others(folders: Sequence[Path]) -> Iterator[Entry]:
+    for folder in folders:
+        path = next((place for place in (folder / "results" / _KEPT, folder / _KEPT) if place.is_file()), None)
+        if path is None:
+            raise RunError(f"{folder}: has no results/{_KEPT}; name the folder that rote results wrote into (--add)")
+        yield from load_entries(path)
 
 
 def _write(path: Path, text: str) -> None:
@@ -117,7 +143,7 @@ def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[
     for found in _group_claims(entries).values():
         first = next(iter(found.values()))
         cells = (_format_claim(found[model]) if model in found else "-" for model in models)
-        yield first["text"], first["paper"] or "-", first["bound"], *cells
+        yield first["text"], format_paper(first) or "-", first["bound"], *cells
 
 
 def _group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, ClaimRow]]:
@@ -208,7 +234,7 @@ def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
 def _build_claim(row: ClaimRow) -> ClaimLine:
     return ClaimLine(
         text=row["text"],
-        paper=row["paper"],
+        paper=format_paper(row),
         ours=Figure(row["ours"], row["low"], row["high"], 0),
         bound=row["bound"],
         seeds=row["seeds"],

@@ -1,0 +1,80 @@
+"""The tables of RESULTS.md as files for other programs: CSV for pandas and spreadsheets, LaTeX for a paper."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from rote.experiments.claims import ClaimRow
+from rote.experiments.entries import Entry
+from rote.runs.files import replace_file
+
+TableFormat = Literal["csv", "latex"]
+_SUFFIXES: dict[TableFormat, str] = {"csv": ".csv", "latex": ".tex"}
+_SPECIAL = {
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "−": "$-$",
+}
+Row = Sequence[object]
+
+
+def write_tables(folder: Path, entries: Sequence[Entry], form: TableFormat) -> list[Path]:
+    """Write every table into `folder`: the claims of all, and `EXPERIMENT-MODEL-NUMBER` for each; returns the paths.
+
+    LaTeX tables are a `tabular` with the rules of `booktabs`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(folder / f"{name}{_SUFFIXES[form]}", head, rows, form) for name, head, rows in _list(entries)]
+
+
+def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
+    claims = [row for entry in entries for row in entry.claims]
+    yield "claims", list(ClaimRow.__annotations__), [list(row.values()) for row in claims]
+    for entry in entries:
+        model = entry.model.strip("/").replace("/", "-")
+        for number, table in enumerate(entry.tables, start=1):
+            yield f"{entry.name}-{model}-{number}", *asdict(table).values()
+
+
+def _write(path: Path, head: Row, rows: Sequence[Row], form: TableFormat) -> Path:
+    texts = [[str(cell) for cell in row] for row in (head, *rows)]
+    with replace_file(path) as draft:
+        draft.write_text(_FORMATS[form](texts), encoding="utf-8")
+    return path
+
+
+def _format_csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _format_latex(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = (" & ".join(map(_escape, row)) + r" \\" for row in rows)
+    columns = "l" + "r" * (len(rows[0]) - 1)
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _escape(text: str) -> str:
+    return "".join(_SPECIAL.get(mark, mark) for mark in text)
+
+
+_FORMATS: dict[TableFormat, Callable[[Sequence[Sequence[str]]], str]] = {"csv": _format_csv, "latex": _format_latex}
