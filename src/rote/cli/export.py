@@ -1,4 +1,4 @@
-"""`rote export task|model|gguf`"""
+"""`rote export task|model|gguf|inspect|lm-eval`"""
 
 from pathlib import Path
 from typing import Annotated
@@ -64,3 +64,33 @@ def gguf(
     rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter())
     Console(highlight=False).print(build_serving_table(rows))
     typer.echo(f"gguf: {out} (README.md says how to serve it)")
+
+
+@export.command()
+def inspect(run: RunArgument, out: OutOption) -> None:
+    """Write the records of a run as logs of Inspect, one for each moment (extra inspect).
+
+    Example: rote export inspect runs/mine --out mine_logs
+    """
+    from rote.exchange.inspect_logs import export_inspect
+    from rote.runs.folder import find_run_folder
+
+    for path in export_inspect(find_run_folder(run), out):
+        typer.echo(path)
+    typer.echo(f"inspect view --log-dir {out}")
+
+
+@export.command("lm-eval")
+def lm_eval(run: RunArgument, out: OutOption) -> None:
+    """Write the records of a run as results and samples of lm-evaluation-harness, a folder for each moment.
+
+    Example: rote export lm-eval runs/mine --out mine_results
+    """
+    from rote.exchange.lm_eval_results import export_lm_eval
+    from rote.runs.folder import find_run_folder
+
+    folders = export_lm_eval(find_run_folder(run), out)
+    for path in folders:
+        typer.echo(path)
+    if len(folders) > 1:
+        typer.echo(f"rote compare {folders[0]} {folders[-1]}")
