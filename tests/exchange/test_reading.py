@@ -29,7 +29,9 @@ def build_line(number: int, **changes: Any) -> dict[str, Any]:
     return {**line, **changes}
 
 
-def write_lines(place: Path, lines: list[dict[str, Any]], task: str = "sums", date: str = "2026-01-01T00-00-00.1") -> Path:
+def write_lines(
+    place: Path, lines: list[dict[str, Any]], task: str = "sums", date: str = "2026-01-01T00-00-00.1"
+) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (place / f"samples_{task}_{date}.jsonl").write_text(text, encoding="utf-8")
@@ -49,7 +51,9 @@ def test_a_folder_of_lm_eval_is_known_by_its_samples(tmp_path: Path) -> None:
 def test_each_filter_is_a_metric_and_what_is_no_number_is_skipped(tmp_path: Path) -> None:
     lines = [build_line(n, filter=name) for name in ("strict-match", "flexible-extract") for n in range(3)]
     write_lines(tmp_path, lines, task="math")
-    write_lines(tmp_path, [build_line(n, metrics=["word_perplexity"], word_perplexity=[-9.1, 3]) for n in range(2)], "wiki")
+    write_lines(
+        tmp_path, [build_line(n, metrics=["word_perplexity"], word_perplexity=[-9.1, 3]) for n in range(2)], "wiki"
+    )
     log = load_sample_log(tmp_path)
     assert list(log.scores) == [("math", "acc,strict-match"), ("math", "acc,flexible-extract")]
     assert all(len(samples) == 3 for samples in log.scores.values())
@@ -142,7 +146,9 @@ def write_inspect(path: Path, scores: list[tuple[str, Any]], cluster: str | None
         )
     error = EvalMetric(name="stderr", value=0.1, params={"cluster": cluster} if cluster else {})
     results = EvalResults(scores=[EvalScore(name="match", scorer="match", metrics={"stderr": error})])
-    spec = EvalSpec(created="2026-01-01T00:00:00+00:00", task="sums", dataset=EvalDataset(), model="m/m", config=EvalConfig())
+    spec = EvalSpec(
+        created="2026-01-01T00:00:00+00:00", task="sums", dataset=EvalDataset(), model="m/m", config=EvalConfig()
+    )
     write_eval_log(EvalLog(status="success", eval=spec, results=results, samples=samples), str(path))
     return path
 

@@ -50,7 +50,16 @@ def check_installed(asker: str) -> None:
 
 
 def _build_log(asked: Asked, moment: str, records: Sequence[Record]) -> "EvalLog":
-    from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalPlan, EvalPlanStep, EvalResults, EvalSpec, EvalStats
+    from inspect_ai.log import (
+        EvalConfig,
+        EvalDataset,
+        EvalLog,
+        EvalPlan,
+        EvalPlanStep,
+        EvalResults,
+        EvalSpec,
+        EvalStats,
+    )
 
     date = asked.date or _NO_DATE
     name = name_model(asked.model)
