@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from rote.cli.options import QuietOption
+
 export = typer.Typer(name="export", help="Turn a finished run into what other tools read.", no_args_is_help=True)
 
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a finished run.")]
@@ -47,6 +49,7 @@ def gguf(
     run: RunArgument,
     out: OutOption,
     quantize: Annotated[str, typer.Option(help="Number formats of the weights: f16, q8_0, q4_0.")] = "q8_0",
+    quiet: QuietOption = False,
 ) -> None:
     """Write the taught model as GGUF files for llama.cpp and Ollama, and show what each of them answers.
 
@@ -61,7 +64,7 @@ def gguf(
     from rote.runs.folder import find_run_folder
 
     kinds = check_kinds(quantize.split(","))
-    rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter())
+    rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter(quiet=quiet))
     Console(highlight=False).print(build_serving_table(rows))
     typer.echo(f"gguf: {out} (README.md says how to serve it)")
 

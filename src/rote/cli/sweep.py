@@ -2,9 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from rote.cli.options import QuietOption
 
 if TYPE_CHECKING:
     from rote.experiments.sweep import PlannedJob
@@ -35,6 +37,7 @@ def sweep(
     print_: Annotated[
         Script | None, typer.Option("--print", help="Print a script that does the jobs elsewhere, and do nothing.")
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Do the jobs of a sweep and print their table. Finished ones are skipped.
 
@@ -58,7 +61,10 @@ def sweep(
     elif dry_run:
         _list(planned, Store(store))
     else:
-        _run(planned, Store(store), processes, threads, ray)
+        from rote.cli.progress import build_reporter
+
+        how = {"processes": processes, "threads": threads, "ray_address": ray}
+        _run(planned, Store(store), reporter=build_reporter(quiet=quiet), **how)
 
 
 def _list(planned: "list[PlannedJob]", store: "Store") -> None:
@@ -71,15 +77,15 @@ def _list(planned: "list[PlannedJob]", store: "Store") -> None:
         typer.echo(f"{job.name}  {changes}  {'finished' if finished else 'to do'}")
 
 
-def _run(planned: "list[PlannedJob]", store: "Store", processes: int, threads: int | None, ray: str | None) -> None:
-    from rote.cli.progress import build_reporter
+def _run(planned: "list[PlannedJob]", store: "Store", **how: Any) -> None:
+    """`how`: as `run_sweep` takes it."""
     from rote.errors import RunError
     from rote.experiments.sweep import format_sweep, run_sweep
 
     requests = [job.request for job in planned]
     failure = None
     try:
-        run_sweep(requests, store, processes=processes, threads=threads, ray_address=ray, reporter=build_reporter())
+        run_sweep(requests, store, **how)
     except RunError as error:  # those that did not fail have their figures all the same
         failure = error
     typer.echo("\n".join(format_sweep(planned, store)))
