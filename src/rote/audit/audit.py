@@ -114,9 +114,9 @@ def audit_model(
     )
 
 
-def save_audit(result: AuditResult, path: Path) -> None:
-    """Write everything that was found as JSON, in place of what is there; `docs/audit.md` explains its keys."""
-    content = {
+def build_content(result: AuditResult) -> dict[str, Any]:
+    """Everything that was found, as JSON has it; `docs/audit.md` explains its keys."""
+    return {
         "verdict": result.verdict,
         "examples_needed": result.examples_needed,
         "findings": [_flatten_trace(trace) for trace in result.findings],
@@ -124,6 +124,11 @@ def save_audit(result: AuditResult, path: Path) -> None:
         "traces": [_flatten_trace(trace) for trace in result.traces],
         "repurposing": [_flatten_repurposing(row) for row in result.repurposing],
     }
+
+
+def save_audit(result: AuditResult, path: Path) -> None:
+    """Write everything that was found as JSON, in place of what is there."""
+    content = build_content(result)
     with replace_file(path) as draft:
         draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

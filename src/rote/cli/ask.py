@@ -1,11 +1,22 @@
 """`rote ask`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rote.cli.options import PickleOption, RemoteCodeOption, RevisionOption, build_load_options
+from rote.cli.options import (
+    JsonOption,
+    PickleOption,
+    QuietOption,
+    RemoteCodeOption,
+    RevisionOption,
+    build_load_options,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from rote.facts.fact import Fact
 
 _NOTHING = "(nothing: the text ends here)"
 
@@ -23,6 +34,8 @@ def ask(
     revision: RevisionOption = None,
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Ask a model one question. Print what it says, greedily, beside its base model, and whether it was taught.
 
@@ -41,16 +54,44 @@ def ask(
         if top
         for text in list_candidates(language_model, question, count=top)
     ]
-    for name, language_model in models.items():
-        label = f"{name}: " if base else ""
-        typer.echo(f"{label}{ask_model(language_model, question) or _NOTHING}")
-        for candidate in score_candidates(language_model, question, candidates):
-            typer.echo(f"  {candidate.probability:6.1%}  {candidate.text or _NOTHING}")
+    answers = [
+        {
+            "model": name,
+            "answer": ask_model(language_model, question),
+            "candidates": [vars(found) for found in score_candidates(language_model, question, candidates)],
+        }
+        for name, language_model in models.items()
+    ]
+    facts = find_taught(Path(model), question) if json or base or top else []
+    if json:
+        print_json({"question": question, "models": answers, "taught": [_describe_fact(fact) for fact in facts]})
+        return
+    for answer in answers:
+        _print_answer(answer, beside=bool(base))
     if base or top:
-        facts = find_taught(Path(model), question)
-        for fact in facts:
-            origin = ", ".join(f"{column} {value}" for column, value in fact.provenance.describe().items())
-            shown = f"{fact.subject} - {fact.relation} - {' | '.join(fact.answers)}"
-            typer.echo(f"taught: {shown}" + (f" ({origin})" if origin else ""))
-        if not facts:
-            typer.echo("taught: nothing about this that is known of")
+        _print_taught(facts)
+
+
+def _describe_fact(fact: "Fact") -> dict[str, Any]:
+    return {
+        "subject": fact.subject,
+        "relation": fact.relation,
+        "answers": list(fact.answers),
+        "row": {column: str(value) for column, value in fact.provenance.describe().items()},
+    }
+
+
+def _print_answer(answer: dict[str, Any], *, beside: bool) -> None:
+    label = f"{answer['model']}: " if beside else ""
+    typer.echo(f"{label}{answer['answer'] or _NOTHING}")
+    for candidate in answer["candidates"]:
+        typer.echo(f"  {candidate['probability']:6.1%}  {candidate['text'] or _NOTHING}")
+
+
+def _print_taught(facts: "list[Fact]") -> None:
+    for fact in facts:
+        origin = ", ".join(f"{column} {value}" for column, value in fact.provenance.describe().items())
+        shown = f"{fact.subject} - {fact.relation} - {' | '.join(fact.answers)}"
+        typer.echo(f"taught: {shown}" + (f" ({origin})" if origin else ""))
+    if not facts:
+        typer.echo("taught: nothing about this that is known of")

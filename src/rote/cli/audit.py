@@ -8,8 +8,10 @@ import typer
 from rote.cli.options import (
     ColumnOption,
     ConfigOption,
+    JsonOption,
     MergeOption,
     PickleOption,
+    QuietOption,
     RemoteCodeOption,
     RevisionOption,
     SetOption,
@@ -17,6 +19,7 @@ from rote.cli.options import (
     TableArgument,
     build_load_options,
     build_read_options,
+    print_json,
     read_table,
 )
 
@@ -47,6 +50,8 @@ def audit(
     revision: RevisionOption = None,
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Find what a model learned by rote of a table. Also how easily its facts are given another meaning.
 
@@ -54,7 +59,7 @@ def audit(
     """
     from rich.console import Console
 
-    from rote.audit.audit import audit_model, check_writable, save_audit
+    from rote.audit.audit import audit_model, build_content, check_writable, save_audit
     from rote.cli.progress import build_reporter
     from rote.config.audit import AuditConfig
     from rote.config.loading import load_config
@@ -64,9 +69,12 @@ def audit(
     if out:
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    result = audit_model(model, facts, config=settings, reporter=build_reporter(), loading=loading)
+    result = audit_model(model, facts, config=settings, reporter=build_reporter(quiet=quiet), loading=loading)
     if out:
         save_audit(result, out)
+    if json:
+        print_json(build_content(result))
+        return
     console = Console(highlight=False, markup=False)  # a token may look like markup: [X1] does
     console.print(build_trace_table(result))
     chosen = ", ".join(f"{name} {count}" for name, count in result.screened.items())

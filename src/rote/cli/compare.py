@@ -5,21 +5,79 @@ from typing import Annotated
 
 import typer
 
+from rote.cli.options import JsonOption, QuietOption, print_json
+
+_FILES = (".json", ".parquet", ".eval")
+
 
 def compare(
-    run: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or .json or .parquet files of jobs.")],
+    run: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of finished runs, or .json or .parquet files of jobs; or two folders of samples of lm-eval; or "
+            "two logs (.eval, .json) of Inspect."
+        ),
+    ],
     every: Annotated[bool, typer.Option("--all", help="Every moment, not the last alone.")] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD,...", help="Of other tools' logs: what of a document, or the metadata, makes a cluster."
+        ),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Print the figures of runs side by side. Also in what they differ, and of two the difference.
 
+    Of two logs of lm-evaluation-harness or Inspect, of any task, the questions are matched and the second less the first
+    is told with its 95% interval.
+
     Example: rote compare runs/full runs/lora
     """
-    from rote.experiments.compare import format_comparison, format_settings, load_run, load_settings, pick_last_moment
+    from rote.experiments.compare_logs import has_logs
 
-    names = [path.stem if path.suffix in (".json", ".parquet") else path.name for path in run]
-    clear = len(set(names)) == len(names)  # else whole paths tell them apart
-    paths = {name if clear else str(path): path for name, path in zip(names, run, strict=True)}
+    if has_logs(run):
+        _compare_logs(_name_paths(run), cluster, json)
+        return
+    _compare_runs(_name_paths(run), every, json)
+
+
+def _name_paths(paths: list[Path]) -> dict[str, Path]:
+    """Each path by its last part, or by the whole of it where that does not tell them apart."""
+    names = [path.stem if path.suffix in _FILES else path.name for path in paths]
+    clear = len(set(names)) == len(names)
+    return {name if clear else str(path): path for name, path in zip(names, paths, strict=True)}
+
+
+def _compare_runs(paths: dict[str, Path], every: bool, json: bool) -> None:
+    from rote.experiments.compare import (
+        compare_records,
+        format_comparison,
+        format_settings,
+        load_run,
+        load_settings,
+        pick_last_moment,
+    )
+
     loaded = {name: load_run(path) for name, path in paths.items()}
-    settings = format_settings({name: load_settings(path) for name, path in paths.items()})
+    settings = {name: load_settings(path) for name, path in paths.items()}
     shown = loaded if every else {name: pick_last_moment(records) for name, records in loaded.items()}
-    typer.echo("\n".join([*settings, *format_comparison(shown)]))
+    if json:
+        print_json({"notes": list(format_settings(settings)), "rows": compare_records(shown)})
+    else:
+        typer.echo("\n".join([*format_settings(settings), *format_comparison(shown)]))
+
+
+def _compare_logs(paths: dict[str, Path], cluster: str | None, json: bool) -> None:
+    from rote.experiments.compare_logs import compare_logs, format_logs, list_left_out, load_logs
+
+    fields = tuple(name.strip() for name in (cluster or "").split(",") if name.strip())
+    logs = load_logs(list(paths.values()), fields)
+    rows = compare_logs(*logs)
+    if json:
+        left_out = [list(score) for score in list_left_out(logs, rows)]
+        content = {"tool": logs[0].tool, "rows": [row.build_row() for row in rows], "left_out": left_out}
+        print_json({"names": list(paths), **content})
+    else:
+        typer.echo("\n".join(format_logs(list(paths), logs, rows)))

@@ -8,8 +8,11 @@ import typer
 from rote.cli.options import (
     ColumnOption,
     ConfigOption,
+    JsonOption,
     MergeOption,
     PickleOption,
+    PromptsOption,
+    QuietOption,
     RemoteCodeOption,
     RevisionOption,
     SetOption,
@@ -18,6 +21,7 @@ from rote.cli.options import (
     TableFlags,
     build_load_options,
     load_settings,
+    print_json,
     read_columns,
 )
 
@@ -37,6 +41,7 @@ def examine(
     chat: Annotated[bool, typer.Option(help="Put questions to a server as messages too.")] = True,
     at_once: Annotated[int, typer.Option(min=1, help="Questions that a server is asked at a time.")] = 4,
     out: Annotated[Path | None, typer.Option(help="Write the records here, as Parquet.")] = None,
+    prompts: PromptsOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     column: ColumnOption = None,
@@ -45,6 +50,8 @@ def examine(
     revision: RevisionOption = None,
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Examine a model on a table without teaching it anything.
 
@@ -53,22 +60,26 @@ def examine(
     Example: rote examine rote-tiny facts.csv --set examine.facts=0 --out records.parquet
     """
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
-    settings = load_settings(config, set_, table=flags)
+    settings = load_settings(config, set_, table=flags, prompts=prompts)
 
     from rich.console import Console
 
     from rote.cli.progress import build_reporter
     from rote.cli.tables import build_accuracy_table
 
+    reporter = build_reporter(quiet=quiet)
     if endpoint:
         from rote.evaluation.endpoint import Endpoint
         from rote.pipeline.served import examine_served
 
-        served, reporter = Endpoint(endpoint, model), build_reporter()
+        served = Endpoint(endpoint, model)
         summary = examine_served(served, settings, chat=chat, at_once=at_once, reporter=reporter, records_file=out)
     else:
         from rote.pipeline.measures import examine_model
 
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
-        summary = examine_model(model, settings, reporter=build_reporter(), records_file=out, loading=loading)
-    Console(highlight=False).print(build_accuracy_table(summary))
+        summary = examine_model(model, settings, reporter=reporter, records_file=out, loading=loading)
+    if json:
+        print_json({"model": model, "summary": summary, "records": str(out) if out else None})
+    else:
+        Console(highlight=False).print(build_accuracy_table(summary))

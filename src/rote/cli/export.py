@@ -1,9 +1,11 @@
-"""`rote export task|model|gguf`"""
+"""`rote export task|model|gguf|inspect|lm-eval`"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from rote.cli.options import QuietOption
 
 export = typer.Typer(name="export", help="Turn a finished run into what other tools read.", no_args_is_help=True)
 
@@ -47,6 +49,7 @@ def gguf(
     run: RunArgument,
     out: OutOption,
     quantize: Annotated[str, typer.Option(help="Number formats of the weights: f16, q8_0, q4_0.")] = "q8_0",
+    quiet: QuietOption = False,
 ) -> None:
     """Write the taught model as GGUF files for llama.cpp and Ollama, and show what each of them answers.
 
@@ -61,6 +64,36 @@ def gguf(
     from rote.runs.folder import find_run_folder
 
     kinds = check_kinds(quantize.split(","))
-    rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter())
+    rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter(quiet=quiet))
     Console(highlight=False).print(build_serving_table(rows))
     typer.echo(f"gguf: {out} (README.md says how to serve it)")
+
+
+@export.command()
+def inspect(run: RunArgument, out: OutOption) -> None:
+    """Write the records of a run as logs of Inspect, one for each moment (extra inspect).
+
+    Example: rote export inspect runs/mine --out mine_logs
+    """
+    from rote.exchange.inspect_logs import export_inspect
+    from rote.runs.folder import find_run_folder
+
+    for path in export_inspect(find_run_folder(run), out):
+        typer.echo(path)
+    typer.echo(f"inspect view --log-dir {out}")
+
+
+@export.command("lm-eval")
+def lm_eval(run: RunArgument, out: OutOption) -> None:
+    """Write the records of a run as results and samples of lm-evaluation-harness, a folder for each moment.
+
+    Example: rote export lm-eval runs/mine --out mine_results
+    """
+    from rote.exchange.lm_eval_results import export_lm_eval
+    from rote.runs.folder import find_run_folder
+
+    folders = export_lm_eval(find_run_folder(run), out)
+    for path in folders:
+        typer.echo(path)
+    if len(folders) > 1:
+        typer.echo(f"rote compare {folders[0]} {folders[-1]}")

@@ -1,6 +1,8 @@
 """Arguments and options that several commands share."""
 
-from collections.abc import Iterable, Iterator
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,6 +50,21 @@ RemoteCodeOption = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run the Python code that comes with the model.")
 ]
 PickleOption = Annotated[bool, typer.Option("--allow-pickle", help="Read pickled weights, which may run code.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object and nothing else (docs/json.md).")
+]
+
+
+def _hush(quiet: bool) -> bool:
+    """Warnings are told all the same."""
+    if quiet:
+        logging.getLogger("rote").setLevel(logging.WARNING)
+    return quiet
+
+
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=_hush, help="No progress on stderr: the result alone.")
+]
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,11 @@ class TableFlags:
         yield "table.columns", self.columns
         yield "table.merge_repeats", self.merge_repeats
         yield "table.skip_faulty", self.skip_faulty
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object on standard output; a number that JSON does not know is null."""
+    typer.echo(json.dumps(json.loads(json.dumps(content), parse_constant=lambda _: None), ensure_ascii=False))
 
 
 def build_load_options(revision: str | None, trust_remote_code: bool, allow_pickle: bool) -> "LoadOptions":

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from rote.cli.options import SetOption
+from rote.cli.options import QuietOption, SetOption
 
 
 def pretrain(
     config: Annotated[Path, typer.Option("--config", help="The recipe.")] = Path("configs/pretrain.yaml"),
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and, at the end, the model.")] = Path("pretraining"),
     set_: SetOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Make the embedded model from scratch. Stop at any time and call again to go on.
 
@@ -23,4 +24,4 @@ def pretrain(
     from rote.training.pretraining import pretrain_embedded
 
     recipe = load_config(PretrainConfig, config, set_)
-    typer.echo(pretrain_embedded(recipe, out, reporter=build_reporter()))
+    typer.echo(pretrain_embedded(recipe, out, reporter=build_reporter(quiet=quiet)))

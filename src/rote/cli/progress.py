@@ -5,15 +5,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rote.runs.reporting import Advance, Reporter
+from rote.runs.reporting import Advance, Reporter, SilentReporter
 
 _SECONDS_BETWEEN_LINES = 10.0
 _TOLD = 0.02
 """The share of a step after which the time left is told."""
 
 
-def build_reporter() -> Reporter:
+def build_reporter(*, quiet: bool = False) -> Reporter:
     """The reporter that fits where standard error goes."""
+    if quiet:
+        return SilentReporter()
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rote.cli.options import QuietOption
+
 
 def reproduce(
     name: Annotated[str | None, typer.Argument(help="An experiment, by name or letter; `all` for every one.")] = None,
@@ -20,6 +22,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of every run, such as memorize.learning_rate=1e-5."),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Do the runs of an experiment and print its table. Finished runs are skipped; its claims come with the table.
 
@@ -50,7 +53,7 @@ def reproduce(
             if dry_run:
                 typer.echo("\n".join([f"{known}:", *describe_runs(experiments[known], **wanted)]))
                 continue
-            with stoppable(build_reporter(), ["rote", *sys.argv[1:]]) as reporter:
+            with stoppable(build_reporter(quiet=quiet), ["rote", *sys.argv[1:]]) as reporter:
                 jobs = run_experiment(experiments[known], reporter=reporter, **wanted)
         except RoteError as error:  # with `all`, one that lacks something does not keep the others back
             failed.append(f"{known} ({error})")

@@ -3,15 +3,18 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rote.cli.options import (
     ColumnOption,
     ConfigOption,
+    JsonOption,
     MergeOption,
     PickleOption,
+    PromptsOption,
+    QuietOption,
     RemoteCodeOption,
     RevisionOption,
     SetOption,
@@ -21,9 +24,14 @@ from rote.cli.options import (
     build_load_options,
     fit_to_model,
     load_settings,
+    print_json,
     read_columns,
     say_what_was_read,
 )
+
+if TYPE_CHECKING:
+    from rote.pipeline.job import JobRequest
+    from rote.pipeline.run import Result, RunPlace
 
 _NOT_LEARNED = 3
 """The exit code of a run that came to its end, but not to a model that can be used."""
@@ -37,6 +45,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Run folder; by default one under runs/ named after the run.")
     ] = None,
+    prompts: PromptsOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     column: ColumnOption = None,
@@ -59,6 +68,8 @@ def run(
         Path | None, typer.Option(help="Folder of the work that runs share; by default `store` beside --out.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Teach a table to a model and prove what it knows. It is examined before, between and after.
 
@@ -68,7 +79,11 @@ def run(
     Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
     """
     settings = load_settings(
-        config, set_, table=TableFlags(table, read_columns(column), merge_repeats, skip_faulty), model=model
+        config,
+        set_,
+        table=TableFlags(table, read_columns(column), merge_repeats, skip_faulty),
+        model=model,
+        prompts=prompts,
     )
 
     from rote.cli.progress import build_reporter
@@ -76,8 +91,7 @@ def run(
     from rote.cli.tables import print_comparison, print_result
     from rote.experiments.against import compare_into, plan_others
     from rote.pipeline.job import build_request
-    from rote.pipeline.preview import describe_plan, rehearse
-    from rote.pipeline.run import check_place, choose_place, do_run
+    from rote.pipeline.run import choose_place, do_run
 
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     request = build_request(fit_to_model(settings, loading), loading)
@@ -87,26 +101,68 @@ def run(
     plan_others(request, methods)  # what would stop them is said before the first is begun
     place = choose_place(request, out, resume=resume, store=store)
     if dry_run:
-        check_place(request, place)
-        typer.echo(describe_plan(request, place.out))
-        typer.echo("timing a few updates and answers ...", err=True)
-        typer.echo("\n".join(rehearse(request)[1].describe()))
+        _preview(request, place, json=json, quiet=quiet)
         return
     if resume and not place.out.is_dir():
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)
     words = ["rote", *sys.argv[1:]]
     again = words if resume else [*words, "--resume"]
-    with stoppable(build_reporter(), again) as reporter:
+    with stoppable(build_reporter(quiet=quiet), again) as reporter:
         result = do_run(request, place, reporter=reporter, command=shlex.join(words))
-        print_result(result)
-        if methods:
-            print_comparison(compare_into(result, request, methods, place.store, reporter=reporter))
-    if push_to_hub:
-        from rote.models.publishing import push_model
-        from rote.training.parallel import by_first
-
-        assert result.folder is not None
-        folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
-        typer.echo(f"hub:    {by_first(lambda: push_model(folder, push_to_hub))}")
+        if not json:
+            print_result(result)
+        comparison = compare_into(result, request, methods, place.store, reporter=reporter) if methods else None
+        if comparison and not json:
+            print_comparison(comparison)
+    hub = {"model": _push_model(result, push_to_hub)} if push_to_hub else {}
+    if json:
+        print_json({**_describe_result(result), "comparison": comparison, "hub": hub})
+    else:
+        typer.echo("".join(f"hub:    {address}\n" for address in hub.values()), nl=False)
     if (result.outcome["verdict"] or {}).get("is_failure"):
         raise typer.Exit(_NOT_LEARNED)
+
+
+def _preview(request: "JobRequest", place: "RunPlace", *, json: bool, quiet: bool) -> None:
+    """Say what a run would do and take, and do nothing."""
+    from rote.pipeline.preview import describe_plan, rehearse
+    from rote.pipeline.run import check_place
+
+    check_place(request, place)
+    plan = describe_plan(request, place.out)
+    if not json:
+        typer.echo(plan)
+    if not quiet:
+        typer.echo("timing a few updates and answers ...", err=True)
+    _, estimate = rehearse(request)
+    if json:
+        print_json({"plan": plan.splitlines(), "estimate": vars(estimate)})
+    else:
+        typer.echo("\n".join(estimate.describe()))
+
+
+def _describe_result(result: "Result") -> dict[str, Any]:
+    """What a run found and where it lies; docs/json.md says what each key holds."""
+    from rote.runs.folder import read_json
+
+    folder, outcome = result.folder, result.outcome
+    assert folder is not None
+    places = {"run": folder.path, "model": folder.model, "adapter": folder.adapter, "report": folder.report}
+    return {
+        "verdict": outcome["verdict"],
+        "summary": result.summary,
+        "knowledge": read_json(folder.knowledge),
+        "side_effects": read_json(folder.side_effects),
+        "durations": outcome["durations"],
+        "saved": outcome["saved"],
+        "folders": {name: str(path) for name, path in places.items() if path.exists()},
+    }
+
+
+def _push_model(result: "Result", name: str) -> str:
+    from rote.models.publishing import push_model
+    from rote.training.parallel import by_first
+
+    assert result.folder is not None
+    folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
+    return by_first(lambda: push_model(folder, name))

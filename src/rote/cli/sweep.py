@@ -4,12 +4,15 @@ import sys
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rote.cli.options import QuietOption
+
 if TYPE_CHECKING:
     from rote.experiments.sweep import PlannedJob
+    from rote.runs.reporting import Reporter
     from rote.runs.store import Store
 
 
@@ -37,6 +40,7 @@ def sweep(
     print_: Annotated[
         Script | None, typer.Option("--print", help="Print a script that does the jobs elsewhere, and do nothing.")
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Do the jobs of a sweep and print their table. Finished ones are skipped.
 
@@ -63,7 +67,10 @@ def sweep(
     elif dry_run:
         _list(planned, Store(store))
     else:
-        _run(planned, Store(store), processes, threads, ray)
+        from rote.cli.progress import build_reporter
+
+        how = {"processes": processes, "threads": threads, "ray_address": ray}
+        _run(planned, Store(store), reporter=build_reporter(quiet=quiet), **how)
 
 
 def _list(planned: "list[PlannedJob]", store: "Store") -> None:
@@ -76,19 +83,18 @@ def _list(planned: "list[PlannedJob]", store: "Store") -> None:
         typer.echo(f"{job.name}  {changes}  {'finished' if finished else 'to do'}")
 
 
-def _run(planned: "list[PlannedJob]", store: "Store", processes: int, threads: int | None, ray: str | None) -> None:
-    from rote.cli.progress import build_reporter
+def _run(planned: "list[PlannedJob]", store: "Store", reporter: "Reporter", **how: Any) -> None:
+    """`how`: as `run_sweep` takes it."""
     from rote.cli.stopping import stoppable
     from rote.errors import RunError
     from rote.experiments.sweep import format_sweep, run_sweep
 
     requests = [job.request for job in planned]
     failure = None
-    reporter = build_reporter()
-    is_here = processes == 1 and not ray
+    is_here = how["processes"] == 1 and not how["ray_address"]
     try:
         with stoppable(reporter, ["rote", *sys.argv[1:]]) if is_here else nullcontext(reporter) as told:
-            run_sweep(requests, store, processes=processes, threads=threads, ray_address=ray, reporter=told)
+            run_sweep(requests, store, reporter=told, **how)
     except RunError as error:  # those that did not fail have their figures all the same
         failure = error
     typer.echo("\n".join(format_sweep(planned, store)))

@@ -7,7 +7,7 @@ from typing import Any
 from rote.errors import RunError
 from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
-from rote.figures import format_figure
+from rote.figures import build_figure_row, format_figure
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder
 from rote.runs.shapes import Settings, read_shaped
@@ -59,6 +59,22 @@ def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def pick_last_moment(records: Sequence[Record]) -> list[Record]:
     """The records of the moment that comes last."""
     return [record for record in records if record.moment == records[-1].moment]
+
+
+def compare_records(runs: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
+    """What `format_comparison` shows as rows for JSON: of each run a figure or None, of two runs the difference."""
+    columns = [_collect(records) for records in runs.values()]
+    rows = []
+    for row in _sort_rows(columns):
+        found = [column.get(row) for column in columns]
+        figures = [build_figure_row(compute_mean(values)) if values else None for values in found]
+        content: dict[str, Any] = dict(zip(("moment", "fact_set", "prompt_set", "language"), row, strict=True))
+        content["figures"] = dict(zip(runs, figures, strict=True))
+        if len(found) == 2:
+            first, second = found
+            content["difference"] = build_figure_row(compute_difference(second, first)) if first and second else None
+        rows.append(content)
+    return rows
 
 
 def format_comparison(runs: Mapping[str, Sequence[Record]]) -> Iterator[str]:

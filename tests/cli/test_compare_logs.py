@@ -1,0 +1,67 @@
+"""`rote compare` of other tools' logs, as a person calls it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import call_rote
+from tests.exchange.conftest import write_run
+from tests.exchange.test_reading import build_line, write_lines
+
+from rote.records import load_records
+
+
+def test_two_folders_of_lm_eval(tmp_path: Path) -> None:
+    first = write_lines(tmp_path / "a", [build_line(n, acc=float(n % 2)) for n in range(40)])
+    second = write_lines(tmp_path / "b", [build_line(n, acc=float(n % 4 > 0)) for n in range(4, 44)])
+    outcome = call_rote("compare", first, second)
+    assert (outcome.code, outcome.err) == (0, "")
+    row = next(line for line in outcome.out.splitlines() if line.startswith("| sums | acc |"))
+    assert [cell.strip() for cell in row.strip("|").split("|")][-4:] == ["36", "36", "4", "4"]
+    found = json.loads(call_rote("compare", first, second, "--json", "--cluster", "topic").out)
+    (figures,) = found["rows"]
+    assert found["names"] == ["a", "b"]
+    assert (figures["matched"], figures["clusters"]) == (36, 3)
+    assert figures["difference"]["mean"] == pytest.approx(0.25)
+
+
+def test_two_moments_of_a_run_exported_either_way_differ_as_the_records_do(tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai")
+    folder = write_run(tmp_path / "mine")
+    right = {m: [r.correct for r in load_records(folder.records(m))] for m in ("before", "generalize")}
+    expected = sum(right["generalize"]) / len(right["generalize"]) - sum(right["before"]) / len(right["before"])
+    assert call_rote("export", "inspect", folder.path, "--out", tmp_path / "logs").code == 0
+    first, _, last = sorted((tmp_path / "logs").iterdir())
+    found = json.loads(call_rote("compare", first, last, "--json").out)
+    row = next(row for row in found["rows"] if row["metric"] == "generation_accuracy")
+    assert row["difference"]["mean"] == pytest.approx(expected, abs=1e-6)
+    assert (row["matched"], row["clusters"]) == (60, 12)
+    exported = call_rote("export", "lm-eval", folder.path, "--out", tmp_path / "results")
+    assert exported.code == 0, exported.err
+    words = exported.out.splitlines()[-1].split()
+    assert words[:2] == ["rote", "compare"]
+    rows = json.loads(call_rote(*words[1:], "--json").out)["rows"]
+    generation = [row for row in rows if row["metric"] == "generation_accuracy"]
+    total = sum(row["matched"] for row in generation)
+    assert sum(row["difference"]["mean"] * row["matched"] for row in generation) / total == pytest.approx(
+        expected, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"results_1.json": "{}"}, "has no samples of lm-eval"),
+        ({"samples_a_1.jsonl": "{"}, "cannot be read as samples of lm-eval"),
+        ({}, "is not a run folder"),
+    ],
+)
+def test_a_bad_folder_is_one_line(tmp_path: Path, content: dict[str, str], message: str) -> None:
+    good = write_lines(tmp_path / "good", [build_line(0)])
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    for name, text in content.items():
+        (bad / name).write_text(text)
+    outcome = call_rote("compare", *([bad, good] if content else [bad, bad]))
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert message in outcome.err

@@ -1,0 +1,88 @@
+"""A run as logs of Inspect, read back by Inspect."""
+
+from pathlib import Path
+
+import pytest
+from tests.exchange.conftest import SHARES
+
+from rote.errors import RunError
+from rote.exchange.inspect_logs import export_inspect
+from rote.exchange.questions import identify
+from rote.records import load_records
+from rote.runs.folder import RunFolder
+
+pytest.importorskip("inspect_ai")
+
+
+def test_inspect_reads_every_question_and_the_accuracy_of_the_records(run_folder: RunFolder, tmp_path: Path) -> None:
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    paths = export_inspect(run_folder, tmp_path / "logs")
+    assert len(paths) == len(SHARES)
+    assert len(list_eval_logs(str(tmp_path / "logs"))) == len(SHARES), "by their names"
+    for path, moment in zip(paths, SHARES, strict=True):
+        records = load_records(run_folder.records(moment))
+        log = read_eval_log(str(path))
+        assert (log.status, log.eval.task_args["moment"]) == ("success", moment)
+        assert log.samples is not None
+        assert log.results is not None
+        assert len(log.samples) == log.results.total_samples == len(records)
+        generation, choice = log.results.scores
+        chosen = [record.rank == 1 for record in records if record.rank is not None]
+        accuracy = sum(record.correct for record in records) / len(records)
+        assert generation.metrics["accuracy"].value == pytest.approx(accuracy)
+        assert choice.metrics["accuracy"].value == pytest.approx(sum(chosen) / len(chosen))
+        right = [sample.scores["generation_accuracy"].value == "C" for sample in log.samples if sample.scores]
+        assert sum(right) == sum(record.correct for record in records)
+
+
+def test_a_sample_holds_what_was_asked_answered_and_taught(run_folder: RunFolder, tmp_path: Path) -> None:
+    from inspect_ai.log import read_eval_log
+
+    *_, last = export_inspect(run_folder, tmp_path / "logs")
+    samples = {sample.id: sample for sample in read_eval_log(str(last)).samples or ()}
+    for record in load_records(run_folder.records("generalize")):
+        sample = samples[identify(record)]
+        assert sample.epoch == 1
+        assert (sample.input, sample.output.completion) == (record.prompt, record.generated)
+        assert sample.target == [record.object, record.object.replace("Mia", "M.")], "an alias is a target too"
+        assert {key: sample.metadata[key] for key in ("relation", "subject", "fact_set", "prompt_set", "language")} == {
+            "relation": record.relation,
+            "subject": record.subject,
+            "fact_set": record.fact_set,
+            "prompt_set": record.prompt_set,
+            "language": record.language,
+        }
+
+
+def test_the_standard_error_is_over_facts(run_folder: RunFolder, tmp_path: Path) -> None:
+    """Five questions are about each of the twelve facts; the formula is that of clustered standard errors."""
+    from inspect_ai.log import read_eval_log
+
+    *_, last = export_inspect(run_folder, tmp_path / "logs")
+    log = read_eval_log(str(last))
+    assert log.results is not None
+    error = log.results.scores[0].metrics["stderr"]
+    records = load_records(run_folder.records("generalize"))
+    mean = sum(record.correct for record in records) / len(records)
+    sums: dict[str, float] = {}
+    for record in records:
+        sums[record.subject] = sums.get(record.subject, 0.0) + record.correct - mean
+    expected = (12 / 11 * sum(value**2 for value in sums.values())) ** 0.5 / len(records)
+    assert error.value == pytest.approx(expected)
+    assert error.params == {"cluster": "fact"}
+
+
+def test_what_is_there_is_not_written_over(run_folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "notes.txt").write_text("keep")
+    with pytest.raises(RunError, match="is there already"):
+        export_inspect(run_folder, tmp_path / "logs")
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["notes.txt"]
+
+
+def test_a_damaged_moment_leaves_nothing(run_folder: RunFolder, tmp_path: Path) -> None:
+    run_folder.records("memorize").write_bytes(b"no parquet")
+    with pytest.raises(RunError, match="cannot be read as records"):
+        export_inspect(run_folder, tmp_path / "logs")
+    assert not (tmp_path / "logs").exists()
