@@ -42,7 +42,7 @@ def _unproved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def watch(monkeypatch: pytest.MonkeyPatch, label: str, done: int, *signals: signal.Signals) -> SignallingReporter:
     reporter = SignallingReporter(label, done, *signals)
-    monkeypatch.setattr("rote.cli.progress.build_reporter", lambda: reporter)
+    monkeypatch.setattr("rote.cli.progress.build_reporter", lambda **_: reporter)
     return reporter
 
 
