@@ -119,6 +119,14 @@ def validate(
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
     model: Annotated[str | None, typer.Option(help="Say what teaching the table to this model costs.")] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the table here as it was meant: repeated rows as one fact, lists with ; as several objects, "
+            "rows with an error left out.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     revision: RevisionOption = None,
@@ -155,6 +163,9 @@ def validate(
         typer.echo("timing a few updates and answers ...", err=True)
         costs, estimate = rehearse(request)
         typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))
+    if fix:
+        _write_mended(path, fix, read_columns(column))
+        return
     if lint.errors:
         left = sum(lint.facts.values())
         more = "" if merge_repeats else " (and --merge-repeats for rows that differ in their object)"
@@ -193,6 +204,17 @@ def show(
         for language in packs[name].languages:
             template = packs[name].select(language=language)[0]
             typer.echo(f"  {language}: {template.fill(members[0].subject)}{template.separator}{members[0].object}")
+
+
+def _write_mended(path: Path, out: Path, columns: dict[str, str]) -> None:
+    from rote.errors import ConfigError
+    from rote.facts.mending import mend_table
+
+    if out.resolve() == path.resolve():
+        raise ConfigError(f"--fix {out}: is the table itself, which is never written over; name another file")
+    mended = mend_table(path, columns)
+    typer.echo(f"rows left out: {mended.left_out:,}, lists split into several objects: {mended.split:,}")
+    _write_table(mended.table, out)
 
 
 def _write_table(table: "FactTable", out: Path) -> None:
