@@ -57,6 +57,9 @@ def run(
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="NAME", help="Upload the taught model there, privately, at the end.")
     ] = None,
+    push_records_to: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Upload the records there as a data set, privately, at the end.")
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="METHOD,...", help="Teach it by these methods too, at equal tokens, and compare."),
@@ -103,7 +106,7 @@ def run(
         comparison = compare_into(result, request, methods, place.store, reporter=reporter) if methods else None
         if comparison and not json:
             print_comparison(comparison)
-    hub = {"model": _push_model(result, push_to_hub)} if push_to_hub else {}
+    hub = _push(result, push_to_hub, push_records_to)
     if json:
         print_json({**_describe_result(result), "comparison": comparison, "hub": hub})
     else:
@@ -148,10 +151,17 @@ def _describe_result(result: "Result") -> dict[str, Any]:
     }
 
 
-def _push_model(result: "Result", name: str) -> str:
-    from rote.models.publishing import push_model
+def _push(result: "Result", model: str | None, records: str | None) -> dict[str, str]:
+    """Upload what is asked for; returns the addresses."""
+    from rote.models.publishing import push_model, push_records
     from rote.training.parallel import by_first
 
-    assert result.folder is not None
-    folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
-    return by_first(lambda: push_model(folder, name))
+    folder, pushed = result.folder, {}
+    assert folder is not None
+    if model:
+        weights = folder.model if folder.model.is_dir() else folder.adapter
+        pushed["model"] = by_first(lambda: push_model(weights, model))
+    if records:
+        title = f"Records of {result.outcome['table']['name']}"
+        pushed["records"] = by_first(lambda: push_records(folder.records("before").parent, records, title=title))
+    return pushed
