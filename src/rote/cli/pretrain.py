@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rote.cli.options import QuietOption
-
-from rote.cli.options import SetOption
+from rote.cli.options import QuietOption, SetOption
 
 
 def pretrain(

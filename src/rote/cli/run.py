@@ -26,6 +26,7 @@ from rote.cli.options import (
     read_columns,
     say_what_was_read,
 )
+from rote.cli.tracking import Tracker, load_tracker, track
 
 if TYPE_CHECKING:
     from rote.pipeline.job import JobRequest
@@ -67,6 +68,10 @@ def run(
     store: Annotated[
         Path | None, typer.Option(help="Folder of the work that runs share; by default `store` beside --out.")
     ] = None,
+    tracker: Annotated[
+        Tracker | None,
+        typer.Option("--track", help="Log losses and figures there too, on this machine (extra of that name)."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -85,6 +90,8 @@ def run(
     from rote.pipeline.job import build_request
     from rote.pipeline.run import choose_place, do_run
 
+    if tracker:
+        load_tracker(tracker)  # what is missing is said before anything is done
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
     request = build_request(load_settings(config, set_, table=flags, model=model, loading=loading), loading)
@@ -100,7 +107,9 @@ def run(
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)
     words = ["rote", *sys.argv[1:]]
     with stoppable(build_reporter(quiet=quiet), words) as reporter:
-        result = do_run(request, place, reporter=reporter, command=shlex.join(words))
+        with track(tracker, reporter, place.out.name, request.config.model_dump(mode="json")) as (watching, end):
+            result = do_run(request, place, reporter=watching, command=shlex.join(words))
+            end(result)
         if not json:
             print_result(result)
         comparison = compare_into(result, request, methods, place.store, reporter=reporter) if methods else None
