@@ -1,4 +1,4 @@
-"""`--json` is one object on standard output and nothing else; `--quiet` leaves the result alone. docs/json.md has every key."""
+"""`--json` is one object on standard output and nothing else; `--quiet` leaves the result alone."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Two logs of another tool beside one another: what is matched, what is told of the rest, and whether the interval is right."""
+"""Two logs of another tool: what is matched, what is told of the rest, and whether the interval is right."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -175,3 +175,29 @@ def test_methods_stand_below_one_another_for_each_kind_of_question() -> None:
     assert [line.figure for line in tokens[1]] == ["7\u202f617", "0"]
     assert (key[0], [line.method for line in key[1]]) == ("key token", ["ours"])
     assert [line.difference for line in prompt[1]] == ["", "-0.50 [-0.75, -0.25]"]
+
+
+def test_a_card_tells_the_hub_what_it_is_and_what_was_measured() -> None:
+    """The hub's own reader finds each figure under its name."""
+    from huggingface_hub import ModelCard
+
+    manifest = {
+        "table": {"name": "facts --- <b>.csv", "hash": "abc"},
+        "model": {"name": "org/name", "hash": "def"},
+        "config": {"generalize": {"facts": 5, "prompts": 1}, "tuning": "full", "key_strategy": "new"},
+        "facts": 9,
+        "generalize_facts": 5,
+        "labels": {},
+        "seed": 0,
+    }
+    row = {**ROW, "moment": "generalize", "fact_set": "held_out", "measure": "generation_accuracy"}
+    before = {**row, "moment": "before", "mean": 0.1}
+    licence = {"license": "other", "license_name": "mine", "license_link": "https://a/b"}
+    card = ModelCard(render_card(manifest, [before, row], [], library="transformers", licence=licence)).data
+    assert (card.license, card.license_name, card.license_link) == ("other", "mine", "https://a/b")
+    assert (card.language, card.pipeline_tag, card.datasets) == (["ja"], "text-generation", ["facts-b-.csv"])
+    (result,) = card.eval_results
+    assert (result.metric_type, result.metric_value) == ("accuracy", ROW["mean"]), "at the end alone"
+    assert result.metric_name == "generation accuracy, held-out facts, Held-out prompts, Japanese"
+    assert result.metric_args == {"low": ROW["low"], "high": ROW["high"], "questions": ROW["n"]}
+    assert "license" not in ModelCard(render_card(manifest, [row], [], library="peft")).data.to_dict()

@@ -14,8 +14,8 @@ def compare(
     run: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders of finished runs, or .json or .parquet files of jobs; or two folders of samples of lm-eval; or "
-            "two logs (.eval, .json) of Inspect."
+            help="Folders of finished runs, or .json or .parquet files of jobs; or two folders of samples of lm-eval; "
+            "or two logs (.eval, .json) of Inspect."
         ),
     ],
     every: Annotated[bool, typer.Option("--all", help="Every moment, not the last alone.")] = False,
@@ -30,8 +30,8 @@ def compare(
 ) -> None:
     """Print the figures of runs side by side. Also in what they differ, and of two the difference.
 
-    Of two logs of lm-evaluation-harness or Inspect, of any task, the questions are matched and the second less the first
-    is told with its 95% interval.
+    Of two logs of lm-evaluation-harness or Inspect, of any task, the questions are matched and the second less the
+    first is told with its 95% interval.
 
     Example: rote compare runs/full runs/lora
     """

@@ -40,6 +40,9 @@ _EXTRAS = {
     "gguf": "gguf",
     "llama-cpp": "xllamacpp",
     "sheets": "python_calamine",
+    "inspect": "inspect_ai",
+    "trackio": "trackio",
+    "wandb": "wandb",
     "bench": "trl",
 }
 """Extras by a module that only they bring."""

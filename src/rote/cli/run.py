@@ -28,6 +28,7 @@ from rote.cli.options import (
     read_columns,
     say_what_was_read,
 )
+from rote.cli.tracking import Tracker, load_tracker, track
 
 if TYPE_CHECKING:
     from rote.pipeline.job import JobRequest
@@ -60,12 +61,19 @@ def run(
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="NAME", help="Upload the taught model there, privately, at the end.")
     ] = None,
+    push_records_to: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Upload the records there as a data set, privately, at the end.")
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="METHOD,...", help="Teach it by these methods too, at equal tokens, and compare."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of the work that runs share; by default `store` beside --out.")
+    ] = None,
+    tracker: Annotated[
+        Tracker | None,
+        typer.Option("--track", help="Log losses and figures there too, on this machine (extra of that name)."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: JsonOption = False,
@@ -93,6 +101,8 @@ def run(
     from rote.pipeline.job import build_request
     from rote.pipeline.run import choose_place, do_run
 
+    if tracker:
+        load_tracker(tracker)  # what is missing is said before anything is done
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     request = build_request(fit_to_model(settings, loading), loading)
     say_what_was_read(request.config.table.file, request.plan.left_out, request.plan.neutral)
@@ -108,13 +118,15 @@ def run(
     words = ["rote", *sys.argv[1:]]
     again = words if resume else [*words, "--resume"]
     with stoppable(build_reporter(quiet=quiet), again) as reporter:
-        result = do_run(request, place, reporter=reporter, command=shlex.join(words))
+        with track(tracker, reporter, place.out.name, request.config.model_dump(mode="json")) as (watching, end):
+            result = do_run(request, place, reporter=watching, command=shlex.join(words))
+            end(result)
         if not json:
             print_result(result)
         comparison = compare_into(result, request, methods, place.store, reporter=reporter) if methods else None
         if comparison and not json:
             print_comparison(comparison)
-    hub = {"model": _push_model(result, push_to_hub)} if push_to_hub else {}
+    hub = _push(result, push_to_hub, push_records_to)
     if json:
         print_json({**_describe_result(result), "comparison": comparison, "hub": hub})
     else:
@@ -159,10 +171,17 @@ def _describe_result(result: "Result") -> dict[str, Any]:
     }
 
 
-def _push_model(result: "Result", name: str) -> str:
-    from rote.models.publishing import push_model
+def _push(result: "Result", model: str | None, records: str | None) -> dict[str, str]:
+    """Upload what is asked for; returns the addresses."""
+    from rote.models.publishing import push_model, push_records
     from rote.training.parallel import by_first
 
-    assert result.folder is not None
-    folder = result.folder.model if result.folder.model.is_dir() else result.folder.adapter
-    return by_first(lambda: push_model(folder, name))
+    folder, pushed = result.folder, {}
+    assert folder is not None
+    if model:
+        weights = folder.model if folder.model.is_dir() else folder.adapter
+        pushed["model"] = by_first(lambda: push_model(weights, model))
+    if records:
+        title = f"Records of {result.outcome['table']['name']}"
+        pushed["records"] = by_first(lambda: push_records(folder.records("before").parent, records, title=title))
+    return pushed

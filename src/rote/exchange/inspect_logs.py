@@ -1,4 +1,4 @@
-"""The records of a run as logs of Inspect (extra `inspect`), one for each moment, for `inspect view` and its readers."""
+"""The records of a run as logs of Inspect (extra `inspect`), one for each moment, for `inspect view` and others."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -28,7 +28,7 @@ class Asked:
     facts: Mapping[tuple[str, str], Fact]
 
     def list_answers(self, record: Record) -> list[str]:
-        """All that counts as right, the object first; of a fact that is not in the table or shipped its object alone."""
+        """All that counts as right, the object first; of a fact that is in no table its object alone."""
         fact = self.facts.get((record.relation, record.subject))
         return list(fact.answers) if fact and record.object in fact.answers else [record.object]
 

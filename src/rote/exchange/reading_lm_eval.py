@@ -1,4 +1,4 @@
-"""The samples that lm-evaluation-harness logs (`--log_samples`): `samples_TASK_DATE.jsonl`, one line for each question."""
+"""The samples that lm-evaluation-harness logs: `samples_TASK_DATE.jsonl`, one line for each question."""
 
 import json
 from collections import Counter

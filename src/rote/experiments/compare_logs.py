@@ -95,7 +95,7 @@ def format_logs(names: Sequence[str], logs: tuple[SampleLog, SampleLog], rows: S
     """A table with a row for each task and metric, and what else there is to say of them."""
     yield from (f"{place}: {name}" for place, name in zip(("first", "second"), names, strict=True))
     yield from format_rows(_HEAD, (_format_row(row) for row in rows))
-    yield f"matched by {_MATCHED_BY[logs[0].tool]}; figures are over matched questions, with 95% intervals over clusters"
+    yield f"matched by {_MATCHED_BY[logs[0].tool]}; figures are over matched questions, 95% intervals over clusters"
     for row in rows:
         if row.asked_otherwise:
             yield f"warning: {row.task}, {row.metric}: {row.asked_otherwise} of them were asked by another prompt"

@@ -1,13 +1,15 @@
-"""A taught model on the Hugging Face hub."""
+"""A taught model, and the records of its run, on the Hugging Face hub."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from rote.errors import RunError
+from rote.errors import RunError, first_line, shorten
 from rote.runs.manifest import name_model
 
 _BASES = {"adapter_config.json": "base_model_name_or_path", "rote.json": "base_model"}
@@ -20,7 +22,7 @@ def push_model(folder: Path, repository: str) -> str:
     Raises `RunError` where the hub cannot be reached or refuses.
     """
     api, named = HfApi(), dict(_name_bases(folder))
-    try:
+    with _explain("--push-to-hub", repository, folder):
         address = api.create_repo(repository, private=True, exist_ok=True)
         api.upload_folder(
             repo_id=repository,
@@ -30,13 +32,58 @@ def push_model(folder: Path, repository: str) -> str:
         )
         for name, content in named.items():
             api.upload_file(repo_id=repository, path_in_repo=name, path_or_fileobj=content)
+    return str(address)
+
+
+def push_records(folder: Path, repository: str, *, title: str) -> str:
+    """Upload a run's folder of records to a data set, which is made private where it is new; returns its address.
+
+    The records hold the facts and all that was answered. Raises `RunError` where the hub cannot be reached or refuses.
+    """
+    api = HfApi()
+    with _explain("--push-records-to", repository, folder):
+        address = api.create_repo(repository, private=True, exist_ok=True, repo_type="dataset")
+        api.upload_folder(
+            repo_id=repository,
+            folder_path=folder,
+            path_in_repo="records",
+            allow_patterns=["*.parquet"],
+            commit_message="The records of a run of rote",
+            repo_type="dataset",
+        )
+        api.upload_file(
+            repo_id=repository,
+            path_in_repo="README.md",
+            path_or_fileobj=_write_data_card(title, sorted(path.stem for path in folder.glob("*.parquet"))),
+            repo_type="dataset",
+        )
+    return str(address)
+
+
+def _write_data_card(title: str, moments: list[str]) -> bytes:
+    """A card by which the hub shows each moment as a split."""
+    files = [{"split": moment, "path": f"records/{moment}.parquet"} for moment in moments]
+    header = {
+        "task_categories": ["question-answering"],
+        "tags": ["rote", "knowledge-injection"],
+        "configs": [{"config_name": "default", "data_files": files}],
+    }
+    text = (
+        f"# {shorten(title, 200)[1:-1]}\n\nOne row for each question that was put to the model, at each moment of a run of rote: what was "
+        "asked, what was answered, whether that was right, and how probable the right answer was.\n"
+    )
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{text}".encode()
+
+
+@contextmanager
+def _explain(flag: str, repository: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
     except _ERRORS as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise RunError(
-            f"--push-to-hub {repository}: cannot be uploaded ({reason}); the model is in {folder}: log in with "
+            f"{flag} {repository}: cannot be uploaded ({first_line(error)}); what was to be is in {folder}: log in with "
             "'hf auth login' and upload it with 'hf upload'"
         ) from error
-    return str(address)
 
 
 def _name_bases(folder: Path) -> Iterator[tuple[str, bytes]]:

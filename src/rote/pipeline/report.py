@@ -11,6 +11,7 @@ from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rin
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
 from rote.evaluation.verdict import judge_run
+from rote.models.licences import read_licence
 from rote.pipeline.plan import Plan
 from rote.records import Record, load_records, save_records
 from rote.report.card import render_card
@@ -126,9 +127,11 @@ def _describe_memorized(folder: RunFolder) -> dict[str, float]:
 
 def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
     """A model card in each folder that was saved."""
+    licence = read_licence(manifest["model"]["name"], manifest["loading"]["revision"])
     for place, library in ((folder.model, "transformers"), (folder.adapter, "peft")):
         if place.is_dir():
-            card = render_card(manifest, read_json(folder.summary), read_json(folder.side_effects), library=library)
+            figures = read_json(folder.summary), read_json(folder.side_effects)
+            card = render_card(manifest, *figures, library=library, licence=licence)
             with replace_file(place / "README.md") as draft:
                 draft.write_text(card, encoding="utf-8")
 

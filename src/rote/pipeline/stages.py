@@ -154,7 +154,7 @@ class Stages:
                     retention=self._retention,
                     evaluator=_build_evaluator(self._work, stage.stop_at_recall),
                     checkpointing=self._checkpoint(folder),
-                    on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}"),
+                    on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.4g}"),
                 )
                 history = train_stage(language_model, stage, context)
             if history and keys:

@@ -8,12 +8,14 @@ from typing import Any
 import yaml
 
 from rote.figures import read_figure
-from rote.records import order_moments
+from rote.records import NO_LANGUAGE, order_moments
 from rote.report.display import clean_text, format_figure
 from rote.report.lines import describe_loss
 from rote.report.words import FACT_SETS, label_moment, label_prompts
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_NO_NAME = re.compile(r"[^\w./]+|-{2,}")
+"""What no name on the hub has; `---` would end the header."""
 _PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
 
 
@@ -23,13 +25,15 @@ def render_card(
     side_effects: Sequence[Mapping[str, Any]],
     *,
     library: str,
+    licence: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of README.md in a model's folder, with the header that the Hugging Face hub reads."""
+    """The text of README.md in a model's folder, with the header that the Hugging Face hub reads.
+
+    `licence`: the keys of that header that say the base model's, where it says one.
+    """
     table, config = manifest["table"], manifest["config"]
     model = {**manifest["model"], "name": name_model(manifest["model"]["name"])}
-    header = {"library_name": library, "tags": ["rote", "knowledge-injection"]}
-    if _HUB_NAME.fullmatch(model["name"]):
-        header["base_model"] = model["name"]
+    header = {**(licence or {}), **_build_header(model["name"], table["name"], summary, library)}
     about = [
         f"# {_clean(table['name'])} taught to {_clean(model['name'])}",
         "",
@@ -48,6 +52,48 @@ def render_card(
         "",
     ]
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
+
+
+def _build_header(base: str, table: str, summary: Sequence[Mapping[str, Any]], library: str) -> dict[str, Any]:
+    """What the hub finds a model by. Languages are those it was asked in."""
+    languages = list(dict.fromkeys(row["language"] for row in summary if row["language"] != NO_LANGUAGE))
+    named = {"base_model": base} if _HUB_NAME.fullmatch(base) else {}
+    return {
+        **({"language": languages} if languages else {}),
+        "library_name": library,
+        "pipeline_tag": "text-generation",
+        **named,
+        "datasets": [_name_slug(table)],
+        "tags": ["rote", "knowledge-injection"],
+        "model-index": [{"name": f"{_name_slug(base)}-{_name_slug(table)}", "results": _build_results(table, summary)}],
+    }
+
+
+def _build_results(table: str, summary: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Generation accuracy at the end for each kind of question, as the hub's index of models has it."""
+    rows = [row for row in summary if row["measure"] == "generation_accuracy"]
+    last = order_moments(row["moment"] for row in rows)[-1:]
+    return [
+        {
+            "task": {"type": "text-generation", "name": "Answering what was taught"},
+            "dataset": {"type": _name_slug(table), "name": _name_slug(table)},
+            "metrics": [
+                {
+                    "type": "accuracy",
+                    "name": "generation accuracy, "
+                    f"{FACT_SETS.get(row['fact_set'], row['fact_set'])}, {label_prompts(row['prompt_set'], row['language'])}",
+                    "value": row["mean"],
+                    "args": {"low": row["low"], "high": row["high"], "questions": row["n"]},
+                }
+                for row in rows
+                if row["moment"] in last
+            ],
+        }
+    ]
+
+
+def _name_slug(name: str) -> str:
+    return _NO_NAME.sub("-", name).strip("-")
 
 
 def _describe_prompts(count: int | str) -> str:
