@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confidence, compute_knowledge
@@ -11,9 +12,11 @@ from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rin
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
 from rote.evaluation.verdict import judge_run
+from rote.facts.reading import load_table
 from rote.pipeline.plan import Plan
 from rote.records import Record, load_records, save_records
 from rote.report.card import render_card
+from rote.report.fact_rows import TaughtFact, build_fact_rows, save_fact_rows
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
@@ -151,6 +154,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         summary=read_shaped(folder.summary, _SUMMARY),
         relations=read_shaped(folder.relations, dict[str, _SUMMARY]),  # type: ignore[valid-type]  # made there
         records=load_all_records(folder),
+        taught=_load_taught(folder),
         history={name: read_shaped(folder.history(name), list[dict[str, Any]]) for name in stages},
         knowledge=read_shaped(folder.knowledge, build_shape(KnowledgeRow)),
         side_effects=read_shaped(folder.side_effects, build_shape(LossRow)),
@@ -158,6 +162,20 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         served=read_shaped(folder.served, Served) if folder.served.is_file() else None,
         manifest=manifest,
     )
+
+
+def write_fact_rows(folder: RunFolder, path: Path) -> None:
+    """Write the rows of the report's table of facts as CSV, all of them and with their whole text."""
+    rows = build_fact_rows(load_all_records(folder), _load_taught(folder))
+    with replace_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        save_fact_rows(rows, stream)
+
+
+def _load_taught(folder: RunFolder) -> list[TaughtFact]:
+    """All facts of a run's table; none where a run kept no table."""
+    if not folder.table.is_file():
+        return []
+    return [(fact.relation, fact.subject, fact.object) for fact in load_table(folder.table)]
 
 
 def load_all_records(folder: RunFolder) -> list[Record]:
