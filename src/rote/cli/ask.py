@@ -17,7 +17,8 @@ def ask(
     top: Annotated[
         int,
         typer.Option(
-            min=0, help="Show so many candidates of each model, and how probable it is that an answer begins so."
+            min=0,
+            help="Show the answers that each model is likeliest to give, so many, and how probable each is.",
         ),
     ] = 0,
     revision: RevisionOption = None,
@@ -35,15 +36,10 @@ def ask(
     if base:
         asked[base] = build_load_options(None, trust_remote_code, allow_pickle)
     models = {name: load_model(name, loading) for name, loading in asked.items()}
-    candidates = [
-        text
-        for language_model in models.values()
-        if top
-        for text in list_candidates(language_model, question, count=top)
-    ]
     for name, language_model in models.items():
         label = f"{name}: " if base else ""
         typer.echo(f"{label}{ask_model(language_model, question) or _NOTHING}")
+        candidates = list_candidates(language_model, question, count=top) if top else []
         for candidate in score_candidates(language_model, question, candidates):
             typer.echo(f"  {candidate.probability:6.1%}  {candidate.text or _NOTHING}")
     if base or top:

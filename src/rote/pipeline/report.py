@@ -1,5 +1,7 @@
 """From a finished job to the files of a run folder that people and programs read: figures, cards, the report."""
 
+import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping
@@ -27,6 +29,8 @@ _BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "r
 """Parts of an outcome that a manifest has elsewhere, or does not need."""
 
 _SUMMARY = build_shape(SummaryRow)
+_ODD = re.compile(r"[^\w./-]")
+"""What a name has that YAML may read as something else."""
 
 
 def write_records(folder: RunFolder, job: JobResult, store: Store) -> None:
@@ -80,7 +84,9 @@ def describe_verdict(folder: RunFolder, plan: Plan, command: str) -> dict[str, A
     """The verdict on a run from its figures, and the command to try next; None where nothing taught was asked about."""
     config = read_json(folder.identity)["config"]
     prompts = max(len(plan.relations[name].select_training("all")) for name in plan.table.relations)
-    verdict = judge_run(read_json(folder.summary), read_json(folder.side_effects), config, prompts=prompts)
+    neutral = [name for name in plan.neutral if name in plan.table.relations]
+    summary, side_effects = read_json(folder.summary), read_json(folder.side_effects)
+    verdict = judge_run(summary, side_effects, config, prompts=prompts, neutral=neutral)
     if verdict is None:
         return None
     following = _change_command(command, verdict.changes) if verdict.changes else ""
@@ -114,6 +120,8 @@ def _part(word: str) -> list[str]:
 
 
 def _write_value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(json.dumps(item, ensure_ascii=False) if _ODD.search(item) else item for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
