@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.audit.conftest import RecordingReporter, build_table
 
-from rote.audit.audit import AuditResult, audit_model, check_writable, save_audit
+from rote.audit.audit import AuditResult, audit_model, save_audit
 from rote.audit.plan import build_audit_plan
 from rote.audit.repurposing import find_stand_ins, keep_weights, measure_repurposing
 from rote.config.audit import AuditConfig
@@ -20,6 +20,7 @@ from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens
 from rote.models.loading import load_model
 from rote.models.saving import save_model
+from rote.runs.files import check_writable
 from rote.runs.reporting import SilentReporter
 
 CONFIG = AuditConfig.model_validate(

@@ -107,7 +107,7 @@ NOT_LEARNED = 3
 def test_a_run_that_taught_nothing_says_so_first_and_what_to_try_next(finished_run: FinishedRun) -> None:
     assert finished_run.outcome.code == NOT_LEARNED
     first, cause, following, *_ = finished_run.outcome.out.splitlines()
-    assert first.startswith("verdict: not memorized (key token after memorize 0.00")
+    assert first.startswith("verdict: not memorized (key token after memorize, all facts 0.00")
     assert cause.split(":")[1].strip() == "too few updates of memorize"
     command, changes = following.split("next:")[1].strip().split(" --set memorize.epochs=")
     assert command.startswith(f"rote run {finished_run.words[1]}")

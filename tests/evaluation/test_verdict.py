@@ -116,3 +116,34 @@ def test_another_method_is_not_said_to_have_memorized():
 
 def test_nothing_is_said_where_nothing_taught_was_asked():
     assert judge_run([_row("held_out", 1.0, fact_set="known")], [], CONFIG, prompts=10) is None
+
+
+def test_relations_without_a_pack_are_named_and_not_more_of_the_same_proposed():
+    rows = _build_summary(trained=0.1, natural=0.1, control=0.1)
+    verdict = judge_run(rows, [], {**CONFIG, "relations": ["mine.yaml"]}, prompts=1, neutral=["office", "manager"])
+    assert verdict is not None
+    assert "the relations 'office', 'manager' have no prompt pack" in verdict.cause
+    assert "`rote prompts new RELATION`" in verdict.cause
+    assert verdict.changes == {"relations": ["mine.yaml", "office.yaml", "manager.yaml"]}
+    (one, many) = (
+        judge_run(rows, [], CONFIG, prompts=1, neutral=names) for names in (["office"], [f"r{n}" for n in range(9)])
+    )
+    assert one is not None
+    assert many is not None
+    assert "`rote prompts new office`" in one.cause
+    assert "'r2' and 6 more have no prompt pack" in many.cause
+
+
+def test_what_was_not_memorized_is_not_laid_to_a_missing_pack():
+    verdict = judge_run(_build_summary(memorized=0.5, natural=0.1), [], CONFIG, prompts=1, neutral=["office"])
+    assert verdict is not None
+    assert "memorize.epochs" in verdict.changes
+    assert "pack" not in verdict.cause
+
+
+def test_recall_by_key_token_is_that_of_all_facts():
+    shown = {**_row("key", 0.5, moment="memorize", fact_set="generalize"), "n": 100}
+    verdict = judge_run([shown, *_build_summary(memorized=1.0, natural=0.1)], [], CONFIG, prompts=10)
+    assert verdict is not None
+    assert verdict.state == "not memorized", "three quarters of all facts are not nine in ten"
+    assert "key token after memorize, all facts 0.75" in verdict.figures

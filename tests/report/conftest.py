@@ -170,7 +170,7 @@ def build_manifest() -> dict[str, Any]:
     """A manifest with nested parts."""
     return {
         "command": "rote run facts.csv --out runs/one --set seed=0",
-        "date": "2026-03-02 14:10 UTC",
+        "date": "2026-03-02T14:10:00+00:00",
         "precision": "bfloat16 autocast over float32 weights",
         "config": {
             "seed": 0,

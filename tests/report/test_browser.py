@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 from tests.report.conftest import build_record
 
+from rote.report.fact_rows import build_fact_rows
 from rote.report.render import ReportContent, render_report
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs the playwright package")
@@ -77,7 +78,7 @@ def test_search_filters_the_facts(browser: Any, address: str) -> None:
     total = page.locator(shown).count()
 
     page.fill("#fact-search", "TOMAS genre")
-    found = page.locator(shown).all_inner_texts()
+    found = page.locator(shown).all_text_contents()
     assert 0 < len(found) < 10
     assert all("Tomás" in text and "genre" in text for text in found)
     assert page.locator("#fact-count").inner_text() == f"{len(found)} of {total} facts"
@@ -90,6 +91,61 @@ def test_search_filters_the_facts(browser: Any, address: str) -> None:
     assert page.locator(shown).count() == total
     assert opened.problems == []
     assert opened.requests == [address]
+
+
+def test_filters_show_what_is_wrong_forgotten_or_leaks(browser: Any, address: str, content: ReportContent) -> None:
+    opened = _open(browser, address)
+    page, shown = opened.page, "#facts tbody tr:visible"
+    rows = build_fact_rows(content.records)
+
+    for flag in ("wrong", "forgotten", "leaks"):
+        page.click(f"[data-filter={flag}]")
+        expected = [row for row in rows if flag in row.flags]
+        assert page.locator(shown).count() == len(expected) > 0
+        assert page.get_attribute(f"[data-filter={flag}]", "aria-pressed") == "true"
+        page.fill("#fact-search", expected[0].subject)
+        assert page.locator(shown).count() >= 1, "search and filter go together"
+        page.fill("#fact-search", "")
+
+    page.click("[data-filter='']")
+    page.click("#wrong > summary")
+    page.click("[data-show=wrong]")
+    assert page.locator(shown).count() == sum("wrong" in row.flags for row in rows)
+    page.locator("#facts summary:visible").first.click()
+    assert page.locator("#facts li:visible").count() > 5, "an answer to every wording"
+    assert opened.problems == []
+    assert opened.requests == [address, f"{address}#facts-section"][: len(opened.requests)]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_table_hides_its_result_column(browser: Any, address: str, width: int) -> None:
+    page = _open(browser, address, width=width).page
+    page.evaluate("document.querySelectorAll('.fold').forEach(one => { one.open = true; })")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    hidden = page.evaluate(
+        """[...document.querySelectorAll("table.stack td")].filter(cell => cell.offsetParent).filter(cell => {
+            const box = cell.closest(".scroll").getBoundingClientRect();
+            return cell.getBoundingClientRect().right > box.right + 1;
+        }).map(cell => cell.textContent)"""
+    )
+    assert hidden == []
+
+
+def test_the_first_screen_of_a_phone_has_the_verdict_and_its_number(browser: Any, address: str) -> None:
+    page = _open(browser, address, width=390).page
+
+    assert page.locator(".number b").bounding_box()["y"] < 844
+    assert page.locator(".answer h2").first.bounding_box()["y"] < 844
+
+
+def test_low_is_good_never_has_the_colour_of_success(browser: Any, address: str) -> None:
+    for scheme in ("light", "dark"):
+        page = _open(browser, address, scheme=scheme).page
+        colour = "getComputedStyle(document.querySelector('{}')).fill"
+        low = page.evaluate(colour.format("svg.picture.wide .m-generalize.low .mark"))
+        good = page.evaluate(colour.format("svg.picture.wide .m-generalize:not(.low):not(.fall) .mark"))
+        assert low != good
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import yaml
 from tests.report.conftest import build_record
 from tests.report.test_render import Page
@@ -57,7 +58,7 @@ def test_moments_stand_beside_each_other() -> None:
     assert title.startswith("conflicting")
     (line,) = lines
     assert (line.prompts, line.measure) == ("Held-out prompts, Japanese", "old answer")
-    assert (line.before, line.after, line.count) == ("0.75 [0.10, 0.90]", "0.25 [0.10, 0.90]", "4")
+    assert (line.before, line.after, line.count) == ("3 of 4", "1 of 4", "4")
 
 
 def test_what_was_not_asked_is_a_dash() -> None:
@@ -68,12 +69,21 @@ def test_what_was_not_asked_is_a_dash() -> None:
 
 def test_lost_and_won_stand_apart_and_few_facts_are_named() -> None:
     (line,) = build_rings([RING, CHANGE])
-    assert (line.known, line.lost, line.verdict) == ("6 (few)", "0.250 [0.125, 0.375]", "✗ lost")
-    assert line.won == "0.062 [0.020, 0.200]"
+    assert (line.known, line.lost, line.verdict) == ("6 (few)", "2 of 8", "✗ lost")
+    assert (line.won, line.tone) == ("1 of 16", "bad")
     (bare,) = build_rings([{**RING, "known": 400, "few": False, "won": None}])
     assert (bare.known, bare.won) == ("400", "–")
     (nothing,) = build_rings([{**RING, "known": 0, "n": 0, "loss": 0.0, "low": 0.0, "high": 1.0, "verdict": "unclear"}])
     assert (nothing.lost, nothing.verdict) == ("–", "~ unclear")
+
+
+@pytest.mark.parametrize(("loss", "verdict", "tone"), [(0.09, "unclear", "unsure"), (0.001, "kept", "good")])
+def test_a_fall_beyond_the_budget_is_shown_as_one(loss: float, verdict: str, tone: str) -> None:
+    row = {**RING, "loss": loss, "low": 0.0, "high": 0.2, "n": 100, "verdict": verdict}
+    (line,) = build_rings([row])
+    assert (line.lost, line.tone) == (f"{loss:.0%} [0%, 20%]" if loss > 0.01 else "0.1% [0%, 20%]", tone)
+    page = Page(render_report(ReportContent("t", "facts.csv", "m", summary=[], side_effects=[row])))
+    assert ("class", f"t-{tone}") in page.attributes
 
 
 def test_a_loss_of_a_metric_is_a_change_downwards_and_one_of_text_upwards() -> None:
@@ -95,7 +105,10 @@ def test_the_page_has_both_tables_and_the_headline_what_was_lost() -> None:
     summary = [{**ROW, "fact_set": "held_out", "measure": "generation_accuracy"}]
     content = ReportContent("t", "facts.csv", "m", summary=summary, side_effects=[RING, CHANGE])
     text = " ".join(" ".join(Page(render_report(content)).text).split())
-    assert "of what it knew before it lost 0.25 of the other facts about the subjects that were taught" in text
+    assert (
+        "Other facts about the subjects that were taught (6 known before, 8 questions, which are few): 2 of 8 lost"
+        in text
+    )
     for part in ("Lost: the share", "Won: the share", "locality", "6 (few)", "✗ lost", "lm-eval: truth, bleu_max"):
         assert part in text
 
@@ -139,8 +152,8 @@ def test_a_relation_that_was_not_learned_stands_beside_one_that_was() -> None:
     rows = compute_by_relation([RECORD, LEARNED, BY_KEY, replace(RECORD, relation="<b>author"), FORGOTTEN])
     author, mother = build_relations(rows)
     assert (author.name, author.key) == ("<b>author", "–")
-    assert (author.before[:4], author.after[:4], author.count) == ("0.00", "0.00", "1")
-    assert (mother.key[:4], mother.before[:4], mother.after[:4]) == ("1.00", "0.00", "1.00")
+    assert (author.before, author.after, author.count) == ("0 of 1", "0 of 1", "1")
+    assert (mother.key, mother.before, mother.after) == ("1 of 1", "0 of 1", "1 of 1")
     page = render_report(ReportContent("t", "facts.csv", "m", relations=rows, summary=rows["mother"]))
     assert "Relation by relation" in page
     assert "<b>author" not in page

@@ -1,13 +1,25 @@
 """The parts of the report as plain data."""
 
+import csv
+import io
+
 import pytest
 from tests.report.conftest import build_record
 
+from rote.figures import Figure
 from rote.report.curves import MOST_POINTS, build_curves
-from rote.report.display import clean_text, format_count, format_counts, format_number, shorten_text
+from rote.report.display import (
+    clean_text,
+    format_count,
+    format_counts,
+    format_date,
+    format_number,
+    format_share,
+    shorten_text,
+)
 from rote.report.drawing import draw_curve
 from rote.report.examples import build_examples
-from rote.report.fact_rows import build_fact_rows, count_facts
+from rote.report.fact_rows import build_fact_rows, count_facts, list_wrong, save_fact_rows
 from rote.report.manifest import build_manifest
 
 
@@ -65,12 +77,85 @@ def test_a_fact_row_counts_right_answers_at_each_moment() -> None:
         build_record(moment="generalize", prompt_set="control", correct=True),
     ]
 
-    row = build_fact_rows(records, ("before", "generalize"))[0]
+    (row,) = build_fact_rows(records)
 
-    assert row.key == ("0/1", "1/1")
-    assert row.prompts == ("–", "1/2")
-    assert (row.answer, row.correct, row.language) == ("Mira", False, "de")
+    assert (row.verdict, row.right, row.asked, row.key) == ("partly right", 1, 2, "1/1")
+    assert row.flags == ("wrong", "leaks")
+    assert row.shown is not None
+    assert (row.shown.answer, row.shown.correct, row.shown.language) == ("Mira", False, "de")
+    assert "not in others" in row.hint
     assert count_facts(records)["held_out"] == 1
+
+
+def test_a_question_that_was_right_and_is_wrong_now_is_forgotten() -> None:
+    records = [
+        build_record(moment="memorize", prompt_set="key", language="-"),
+        build_record(prompt_set="key", language="-", correct=False),
+        build_record(moment="before", fact_set="known", subject="Peru"),
+        build_record(fact_set="known", subject="Peru", correct=False),
+        build_record(fact_set="known", subject="Cuba"),
+    ]
+
+    taught, lost, kept = build_fact_rows(records)
+
+    assert (taught.flags, lost.flags, kept.flags) == (("wrong", "forgotten"), ("forgotten",), ())
+    assert lost.wordings[0].right_before == "before training"
+    assert "memorize.epochs" in taught.hint
+    assert [row.subject for row in list_wrong([kept, lost, taught])] == ["Gene Finley"]
+
+
+def test_taught_facts_that_nobody_asked_about_are_found_too() -> None:
+    taught = [("mother", "Gene Finley", "Cody Ross"), ("mother", "Ann Bell", "Mia Dorn")]
+
+    asked, bare = build_fact_rows([build_record()], taught)
+
+    assert (asked.subject, asked.verdict) == ("Gene Finley", "right")
+    assert (bare.subject, bare.object, bare.verdict, bare.flags) == ("Ann Bell", "Mia Dorn", "not asked", ())
+
+
+def test_the_csv_has_the_rows_of_the_page_and_no_formula() -> None:
+    rows = build_fact_rows([build_record(subject='=HYPERLINK("http://x")', generated=" Mira\nor Ann", correct=False)])
+    stream = io.StringIO()
+
+    save_fact_rows(rows, stream)
+
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue()))
+    assert row["subject"] == '\'=HYPERLINK("http://x")'
+    assert (row["object"], row["verdict"], row["flags"], row["right"], row["asked"]) == (
+        "Cody Ross",
+        "wrong",
+        "wrong",
+        "0",
+        "1",
+    )
+    assert row["answers"].endswith("(wrong): Who is Gene Finley's mother? -> Mira or Ann")
+
+
+@pytest.mark.parametrize(
+    ("value", "n", "text"),
+    [
+        (0.75, 4, "3 of 4"),
+        (0.88, 100, "88%"),
+        (0.996, 250, "99.6%"),
+        (0.002, 500, "0.2%"),
+        (1, 20, "100%"),
+        (0, 19, "0 of 19"),
+    ],
+)
+def test_shares_of_few_questions_are_counts(value: float, n: int, text: str) -> None:
+    assert format_share(Figure(value, value, value, n)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2026-11-29T03:10:41+00:00", "29 November 2026, 03:10 UTC"),
+        ("2026-11-29T03:10:41+02:00", "29 November 2026, 01:10 UTC"),
+        ("</b>", "</b>"),
+    ],
+)
+def test_dates_are_as_people_write_them(text: str, written: str) -> None:
+    assert format_date(text) == written
 
 
 def test_examples_show_what_was_said_before() -> None:

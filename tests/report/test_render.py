@@ -24,6 +24,25 @@ HOSTILE = (
     "a\x00b\ud800c\nd",
     "</title></style>]]><!--",
 )
+VERDICT: dict[str, Any] = {
+    "state": "memorized, not yet usable",
+    "sentence": "memorized, not yet usable",
+    "forgot": False,
+    "cause": "it is so",
+    "next": "rote run again",
+}
+RING: dict[str, Any] = {
+    "ring": "other facts",
+    "loss": 0.09,
+    "low": 0.06,
+    "high": 0.12,
+    "n": 500,
+    "budget": 0.02,
+    "verdict": "lost",
+    "known": 400,
+    "few": False,
+    "won": None,
+}
 VOID = {"meta", "link", "br", "input"}
 
 
@@ -68,15 +87,33 @@ class Page(HTMLParser):
         return " ".join("".join(self.text).split())
 
 
-def test_says_what_happened_in_one_sentence_and_one_picture(content: ReportContent) -> None:
+def test_the_first_screen_is_a_verdict_one_number_and_three_answers(content: ReportContent) -> None:
+    manifest = {**content.manifest, "verdict": VERDICT, "seed": 0, "saved": {"model": {}}}
+    page = Page(render_report(replace(content, manifest=manifest, side_effects=[RING])))
+
+    assert "✗ Memorized, not yet usable. 92% of the questions were answered right, asked in new words" in page.said
+    for question in ("Does it know the facts, asked in new words?", "What did it forget?", "Can I trust the figure?"):
+        assert question in page.said
+    assert "never saw in a sentence: 92% after generalize, 0% before training" in page.said
+    assert "(400 known before, 500 questions): 9% lost, at worst 12%" in page.said
+    assert "Asked for something else, it says the same object: 1 of" not in page.said, "25 questions are not few"
+    assert "loaded again in a fresh process" in page.said
+    assert "2 March 2026, 14:10 UTC" in page.said
+
+
+def test_what_went_wrong_is_one_click_away(content: ReportContent) -> None:
+    html = render_report(replace(content, manifest={"verdict": VERDICT}))
+    start = html.index('<details class="fold" id="wrong">')
+    said = Page(html[start : html.index("</details>", start) + len("</details>")]).said
+
+    assert "Likely cause: it is so. To try next: rote run again" in said
+    assert " is right; asked “" in said
+    assert "wordings right; to try: " in said
+
+
+def test_the_picture_names_its_rows(content: ReportContent) -> None:
     said = Page(render_report(content)).said
 
-    assert (
-        "Asked in English held-out prompts about the 25 held-out facts (memorized, never shown in generalize)" in said
-    )
-    assert "rote-tiny answered 0.00 of the questions correctly before training" in said
-    assert "(1.00 by key token)" in said
-    assert "about other facts it answered" in said
     for label in ("Key token", "Held-out prompts, Japanese", "Control prompts, English", "Known facts, English"):
         assert label in said
 
@@ -92,9 +129,16 @@ def test_has_every_section(content: ReportContent) -> None:
 
 
 def test_every_summary_figure_is_printed(content: ReportContent) -> None:
-    page = Page(render_report(content))
+    html = render_report(content)
+    tables = html.split('<table class="cube')[1:]
 
-    cells = [text for text in page.text if text.count(".") == 1 and len(text) == 4]
+    cells = [
+        text
+        for table in tables
+        for text in Page('<table class="' + table.partition("</table>")[0] + "</table>").text
+        if (len(text) == 4 and text.count(".") == 1) or " of " in text
+    ]
+    assert len(tables) == 2, "those that were never answered are folded away"
     assert len(cells) >= len(content.summary)
 
 
@@ -110,7 +154,7 @@ def test_refers_to_nothing_outside(content: ReportContent) -> None:
     assert "@import" not in html
     assert "url(" not in html
     targets = [value for name, value in Page(html).attributes if name in ("src", "href", "srcset", "data", "action")]
-    assert targets == ["data:,"]
+    assert [target for target in targets if not target.startswith("#")] == ["data:,"]
 
 
 def _build_hostile(text: str) -> ReportContent:
@@ -170,8 +214,8 @@ def test_one_moment(content: ReportContent) -> None:
     said = Page(render_report(_keep(content, lambda record: record.moment == "generalize"))).said
 
     assert "not examined before training or after memorize" in said
-    assert "correctly after generalize" in said
-    assert "correctly before" not in said
+    assert "never saw in a sentence: 92% after generalize." in said
+    assert "before training," not in said
 
 
 def test_without_choices(content: ReportContent) -> None:
@@ -183,14 +227,15 @@ def test_without_choices(content: ReportContent) -> None:
 def test_without_held_out_facts_the_headline_is_about_the_others(content: ReportContent) -> None:
     said = Page(render_report(_keep(content, lambda record: record.fact_set == "generalize"))).said
 
-    assert "about the 25 generalize facts" in said
-    assert "knew before, it" not in said
+    assert "about facts that it was shown in sentences" in said
+    assert "No other facts, texts or tasks were asked about." in said
 
 
 def test_only_known_facts(content: ReportContent) -> None:
     said = Page(render_report(_keep(content, lambda record: record.fact_set == "known"))).said
 
-    assert "Of the English questions about other facts it answered" in said
+    assert "Other facts, in English: " in said
+    assert "No question about the taught facts was asked in words." in said
 
 
 def test_only_key_token_questions(content: ReportContent) -> None:
@@ -231,7 +276,7 @@ def test_the_stages_of_another_method_are_named_in_the_report() -> None:
         history={"mixed": [{"step": 1, "loss": 2}]},
     )
     said = Page(render_report(content)).said
-    assert "answered 0.00 of the questions correctly before training and 1.00 after mixed" in said
+    assert "1 of 1 after mixed, 0 of 1 before training" in said
     assert "Loss in mixed" in said
     assert "This run was not examined" not in said, "memorize is no stage of this method"
 

@@ -4,7 +4,6 @@ The model's folder is only read.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from rote.audit.repurposing import (
 )
 from rote.audit.traces import Trace, find_findings, find_traces
 from rote.config.audit import AuditConfig
-from rote.errors import RunError
 from rote.facts.fact import FactTable
 from rote.figures import judge
 from rote.models.loading import SAFE, LoadOptions, load_model
@@ -131,15 +129,6 @@ def save_audit(result: AuditResult, path: Path) -> None:
     content = build_content(result)
     with replace_file(path) as draft:
         draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def check_writable(path: Path) -> None:
-    """Raise `RunError` for a place that no file can be written to; touches nothing."""
-    if path.is_dir():
-        raise RunError(f"{path}: is a folder; --out takes a file")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise RunError(f"{path}: cannot be written (nothing can be made in {above}); choose another --out")
 
 
 def _flatten_trace(trace: Trace) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def ask(
     top: Annotated[
         int,
         typer.Option(
-            min=0, help="Show so many candidates of each model, and how probable it is that an answer begins so."
+            min=0,
+            help="Show the answers that each model is likeliest to give, so many, and how probable each is.",
         ),
     ] = 0,
     revision: RevisionOption = None,
@@ -41,24 +42,18 @@ def ask(
 
     Example: rote ask runs/mine/model "Who is Gene Finley's mother?" --base rote-tiny --top 3
     """
-    from rote.evaluation.asking import ask_model, find_taught, list_candidates, score_candidates
+    from rote.evaluation.asking import ask_model, find_taught, rank_candidates
     from rote.models.loading import load_model
 
     asked = {model: build_load_options(revision, trust_remote_code, allow_pickle)}
     if base:
         asked[base] = build_load_options(None, trust_remote_code, allow_pickle)
     models = {name: load_model(name, loading) for name, loading in asked.items()}
-    candidates = [
-        text
-        for language_model in models.values()
-        if top
-        for text in list_candidates(language_model, question, count=top)
-    ]
     answers = [
         {
             "model": name,
             "answer": ask_model(language_model, question),
-            "candidates": [vars(found) for found in score_candidates(language_model, question, candidates)],
+            "candidates": [vars(found) for found in rank_candidates(language_model, question, count=top)],
         }
         for name, language_model in models.items()
     ]

@@ -59,10 +59,11 @@ def audit(
     """
     from rich.console import Console
 
-    from rote.audit.audit import audit_model, build_content, check_writable, save_audit
+    from rote.audit.audit import audit_model, build_content, save_audit
     from rote.cli.progress import build_reporter
     from rote.config.audit import AuditConfig
     from rote.config.loading import load_config
+    from rote.runs.files import check_writable
 
     settings = load_config(AuditConfig, config, set_)
     facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)

@@ -90,6 +90,12 @@ def score_candidates(language_model: LanguageModel, question: str, candidates: S
     return [Candidate(text, chances[text]) for text in sorted(chances, key=lambda text: -chances[text])]
 
 
+def rank_candidates(language_model: LanguageModel, question: str, *, count: int) -> list[Candidate]:
+    """A model's own likeliest answers, at most `count` of them, and how probable it is that an answer begins so."""
+    candidates = list_candidates(language_model, question, count=count) if count else []
+    return score_candidates(language_model, question, candidates)
+
+
 def find_taught(model_folder: Path, question: str) -> list[Fact]:
     """The facts about the question's subject that the run taught whose model this is; none where that is not known."""
     folder = RunFolder(model_folder.parent)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rote.evaluation.statistics import compute_interval
 from rote.figures import Figure, judge, read_figure
 from rote.records import NO_LANGUAGE
 
@@ -17,6 +18,8 @@ _USABLE = 0.5
 """The share of held-out prompts that has to be answered."""
 _OVERWRITTEN = 0.8
 """The share of what the key token brought that has to be left after generalize."""
+_NAMED = 3
+"""So many relations without a pack are named."""
 
 
 _NOT_FOR_USE = ("before", "in_context", "memorize")
@@ -55,9 +58,9 @@ class _Found:
     """The figures a verdict rests on; None for what was not asked."""
 
     memorized: Figure | None
-    """By key token after memorize."""
+    """By key token after memorize, all facts together."""
     key: Figure | None
-    """By key token at the end."""
+    """By key token at the end, all facts together."""
     shown: Figure | None
     """The training prompt, of the facts that were shown behind it."""
     trained: Figure | None
@@ -73,16 +76,17 @@ def judge_run(
     config: Mapping[str, Any],
     *,
     prompts: int,
+    neutral: Sequence[str] = (),
 ) -> Verdict | None:
     """The verdict from the rows of `summary.json` and `side_effects.json` and the settings; None where nothing that was
     taught was asked about, or nothing was trained to be asked. `prompts` are the training prompts that there are of a
-    relation."""
+    relation; `neutral` are the relations without a pack, which were shown and asked for in neutral wordings."""
     found = _find_figures(summary)
     if found is None or summary[-1]["moment"] in _NOT_FOR_USE:
         return None
     state = _decide(found)
     forgot = any(row["verdict"] == "lost" for row in side_effects)
-    cause, changes = _explain(found, config, prompts) if state in _EXPLAINED else ("", {})
+    cause, changes = _explain(found, config, prompts, neutral) if state in _EXPLAINED else ("", {})
     if forgot and not cause and found.memorized:
         cause = "too little of what it knew was held while it memorized"
         changes = {"retain.texts": 2 * max(100, config["retain"]["texts"])}
@@ -104,17 +108,30 @@ def _find_figures(summary: Sequence[Mapping[str, Any]]) -> _Found | None:
         rows = [row for row in summary if row["measure"] == "generation_accuracy"]
         return next((read_figure(row) for row in rows if all(row[key] == wanted[key] for key in wanted)), None)
 
+    def find_all(moment: str) -> Figure | None:
+        found = [find("key", fact_set, moment) for fact_set in ("generalize", "held_out")]
+        return _pool([figure for figure in found if figure])
+
     natural = find("held_out") or find("training")
     if natural is None:
         return None
     return _Found(
-        memorized=find("key", moment="memorize"),
-        key=find("key"),
+        memorized=find_all("memorize"),
+        key=find_all(moments[-1]),
         shown=find("training", "generalize"),
         trained=find("training"),
         natural=natural,
         control=find("control"),
     )
+
+
+def _pool(figures: Sequence[Figure]) -> Figure | None:
+    """The figure of all facts together, each asked once; None where none was."""
+    if len(figures) < 2:
+        return next(iter(figures), None)
+    right = sum(round(figure.value * figure.n) for figure in figures)
+    count = sum(figure.n for figure in figures)
+    return compute_interval([1.0] * right + [0.0] * (count - right), [("", str(number)) for number in range(count)])
 
 
 def _decide(found: _Found) -> State:
@@ -133,7 +150,9 @@ def _is_apart(found: _Found) -> bool:
     return found.control is None or found.natural.low > found.control.high
 
 
-def _explain(found: _Found, config: Mapping[str, Any], prompts: int) -> tuple[str, dict[str, Any]]:
+def _explain(
+    found: _Found, config: Mapping[str, Any], prompts: int, neutral: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
     """The likely cause, and the settings to try next; the first that fits."""
     memorize, generalize = config["memorize"], config["generalize"]
     assert found.memorized is not None
@@ -149,6 +168,8 @@ def _explain(found: _Found, config: Mapping[str, Any], prompts: int) -> tuple[st
         )
     if found.shown and judge(found.shown, at_least=_MEMORIZED) == "does not hold":
         return "too few updates of generalize", _double("generalize", generalize)
+    if neutral:
+        return _blame_packs(config, neutral)
     if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
         more = {} if generalize["prompts"] == "all" else {"generalize.prompts": "all"}
         return (
@@ -168,6 +189,18 @@ def _explain(found: _Found, config: Mapping[str, Any], prompts: int) -> tuple[st
     )
 
 
+def _blame_packs(config: Mapping[str, Any], neutral: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """No setting gives a relation the wordings that nobody wrote for it."""
+    many = len(neutral) > 1
+    names = ", ".join(map(repr, neutral[:_NAMED])) + (f" and {len(neutral) - _NAMED} more" * (len(neutral) > _NAMED))
+    command = f"rote prompts new {'RELATION' if many else neutral[0]}"
+    cause = (
+        f"the relation{'s' * many} {names} {'have' if many else 'has'} no prompt pack, so neutral wordings stood in "
+        f"for real ones: write {'packs' if many else 'a pack'} with `{command}`"
+    )
+    return cause, {"relations": [*config.get("relations", ()), *(f"{name}.yaml" for name in neutral)]}
+
+
 def _double(phase: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Twice the updates of a phase."""
     least = settings.get("min_steps", 0)  # runs of before it was a setting have none
@@ -177,7 +210,7 @@ def _double(phase: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_figures(found: _Found) -> str:
     named = {
-        "key token after memorize": found.memorized,
+        "key token after memorize, all facts": found.memorized,
         "training prompt": found.trained,
         "held-out prompts": found.natural,
         "control prompts": found.control,

@@ -1,9 +1,12 @@
 """From a finished job to the files of a run folder that people and programs read: figures, cards, the report."""
 
+import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confidence, compute_knowledge
@@ -11,10 +14,12 @@ from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rin
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
 from rote.evaluation.verdict import judge_run
+from rote.facts.reading import load_table
 from rote.models.licences import read_licence
 from rote.pipeline.plan import Plan
 from rote.records import Record, load_records, save_records
 from rote.report.card import render_card
+from rote.report.fact_rows import TaughtFact, build_fact_rows, save_fact_rows
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
@@ -25,6 +30,8 @@ _BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "r
 """Parts of an outcome that a manifest has elsewhere, or does not need."""
 
 _SUMMARY = build_shape(SummaryRow)
+_ODD = re.compile(r"[^\w./-]")
+"""What a name has that YAML may read as something else."""
 
 
 def write_records(folder: RunFolder, job: JobResult, store: Store) -> None:
@@ -78,7 +85,9 @@ def describe_verdict(folder: RunFolder, plan: Plan, command: str) -> dict[str, A
     """The verdict on a run from its figures, and the command to try next; None where nothing taught was asked about."""
     config = read_json(folder.identity)["config"]
     prompts = max(len(plan.relations[name].select_training("all")) for name in plan.table.relations)
-    verdict = judge_run(read_json(folder.summary), read_json(folder.side_effects), config, prompts=prompts)
+    neutral = [name for name in plan.neutral if name in plan.table.relations]
+    summary, side_effects = read_json(folder.summary), read_json(folder.side_effects)
+    verdict = judge_run(summary, side_effects, config, prompts=prompts, neutral=neutral)
     if verdict is None:
         return None
     following = _change_command(command, verdict.changes) if verdict.changes else ""
@@ -112,6 +121,8 @@ def _part(word: str) -> list[str]:
 
 
 def _write_value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(json.dumps(item, ensure_ascii=False) if _ODD.search(item) else item for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
@@ -154,6 +165,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         summary=read_shaped(folder.summary, _SUMMARY),
         relations=read_shaped(folder.relations, dict[str, _SUMMARY]),  # type: ignore[valid-type]  # made there
         records=load_all_records(folder),
+        taught=_load_taught(folder),
         history={name: read_shaped(folder.history(name), list[dict[str, Any]]) for name in stages},
         knowledge=read_shaped(folder.knowledge, build_shape(KnowledgeRow)),
         side_effects=read_shaped(folder.side_effects, build_shape(LossRow)),
@@ -161,6 +173,20 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         served=read_shaped(folder.served, Served) if folder.served.is_file() else None,
         manifest=manifest,
     )
+
+
+def write_fact_rows(folder: RunFolder, path: Path) -> None:
+    """Write the rows of the report's table of facts as CSV, all of them and with their whole text."""
+    rows = build_fact_rows(load_all_records(folder), _load_taught(folder))
+    with replace_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        save_fact_rows(rows, stream)
+
+
+def _load_taught(folder: RunFolder) -> list[TaughtFact]:
+    """All facts of a run's table; none where a run kept no table."""
+    if not folder.table.is_file():
+        return []
+    return [(fact.relation, fact.subject, fact.object) for fact in load_table(folder.table)]
 
 
 def load_all_records(folder: RunFolder) -> list[Record]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from rote.figures import Figure
 from rote.report.curves import Curve
-from rote.report.display import format_number
+from rote.report.display import format_share
 from rote.report.headline import PictureRow
 from rote.report.words import label_moment
 
@@ -19,8 +19,8 @@ ROW_HEIGHT = 36
 HEAD = 30
 FOOT = 26
 LABELS = 204
-VALUE = 44
-GAP = 22
+VALUE = 62
+GAP = 18
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def draw_picture(rows: Sequence[PictureRow], moments: Sequence[str], layout: Lay
         if layout.stacked or index == 0:
             parts += _draw_labels(rows, panel)
         parts += _draw_frame(panel, label_moment(moment))
-        parts += [_draw_dot(row.figures[index], panel, number, moment) for number, row in enumerate(rows)]
+        parts += [_draw_dot(row, panel, number, (moment, index)) for number, row in enumerate(rows)]
     height = panels[-1].bottom + FOOT
     return wrap_svg(parts, layout.width, height, css=f"picture {layout.name}", title="Generation accuracy by moment")
 
@@ -100,13 +100,16 @@ def _draw_frame(panel: Panel, title: str) -> list[Markup]:
     return parts
 
 
-def _draw_dot(figure: Figure | None, panel: Panel, row: int, moment: str) -> Markup:
-    y, right = panel.y(row), panel.left + panel.width + 12
+def _draw_dot(row: PictureRow, panel: Panel, place: int, when: tuple[str, int]) -> Markup:
+    """The figure of a row at one moment, which is given by its name and its number."""
+    moment, index = when
+    figure, y, right = row.figures[index], panel.y(place), panel.left + panel.width + 12
     if figure is None:
         return draw_text(right, y + 4, "not asked", css="hint")
     parts = [_draw_whisker(figure, panel, y), draw_mark(moment, panel.x(figure.value), y)]
-    parts.append(draw_text(right, y + 4, format_number(figure.value), css="value"))
-    return Markup('<g class="m-{}">{}</g>').format(moment, Markup("").join(parts))
+    parts.append(draw_text(right, y + 4, format_share(figure), css="value"))
+    css = f"m-{moment} {row.tone}" if index or row.tone == "low" else f"m-{moment}"
+    return Markup('<g class="{}">{}</g>').format(css.strip(), Markup("").join(parts))
 
 
 def _draw_whisker(figure: Figure, panel: Panel, y: float) -> Markup:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rote.records import Record
-from rote.report.display import MISSING, shorten_text
+from rote.report.display import MISSING, format_name, shorten_text
 from rote.report.words import FACT_SETS
 
 RIGHT = 2
@@ -55,7 +55,7 @@ def build_examples(records: Sequence[Record], moments: Sequence[str], *, fact_se
     groups.append(("known facts", "all relations", [record for record in asked if record.fact_set == "known"]))
     return [
         ExampleGroup(
-            shorten_text(title, TEXT_LIMIT),
+            shorten_text(format_name(title), TEXT_LIMIT),
             _describe(note, chosen),
             tuple(_build(by_question, item, moments) for item in _pick(chosen, by_question, moments)),
         )

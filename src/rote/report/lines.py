@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rote.figures import Figure, read_figure, read_number
 from rote.records import MOMENTS, order_moments
-from rote.report.display import MISSING, clean_text, format_count, format_figure, format_number
+from rote.report.display import (
+    MISSING,
+    clean_text,
+    format_count,
+    format_figure,
+    format_name,
+    format_number,
+    format_share_figure,
+)
 from rote.report.summary import Questions, Summary
 from rote.report.words import FACT_SETS, label_prompts
 
@@ -28,6 +36,7 @@ RINGS = {
     "other facts": "other facts",
 }
 _TEXT = "general text (nats per token, the logarithm of perplexity; less is better)"
+Tone = Literal["good", "unsure", "bad"]
 _SIGNS = {"kept": "✓ kept", "unclear": "~ unclear", "lost": "✗ lost"}
 
 
@@ -63,6 +72,7 @@ class RingLine:
     lost: str
     won: str
     verdict: str
+    tone: Tone
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class ChangeLine:
     after: str
     change: str
     verdict: str
+    tone: Tone
     count: str
 
 
@@ -116,9 +127,10 @@ def build_rings(rows: Sequence[Mapping[str, Any]]) -> list[RingLine]:
         RingLine(
             name=RINGS.get(row["ring"], clean_text(str(row["ring"]))),
             known=format_count(int(row["known"])) + (" (few)" if row["few"] else ""),
-            lost=format_figure(read_loss(row), "z.3f"),
-            won=format_figure(read_figure(row["won"]) if row["won"] else None, "z.3f"),
+            lost=format_share_figure(read_loss(row)),
+            won=format_share_figure(read_figure(row["won"]) if row["won"] else None),
             verdict=_format_verdict(row),
+            tone=_find_tone(row),
         )
         for row in rows
         if "known" in row
@@ -134,6 +146,7 @@ def build_changes(rows: Sequence[Mapping[str, Any]]) -> list[ChangeLine]:
             after=format_number(read_number(row["after"])),
             change=format_figure(_read_change(row), "+z.3f"),
             verdict=_format_verdict(row),
+            tone=_find_tone(row),
             count=format_count(int(row["n"])),
         )
         for row in rows
@@ -158,7 +171,7 @@ def _build_method(row: Mapping[str, Any]) -> MethodLine:
     difference = read_figure(row["difference"]) if row["difference"] else None
     return MethodLine(
         method=clean_text(str(row["method"])),
-        figure=format_figure(read_figure(row)),
+        figure=format_share_figure(read_figure(row)),
         difference=format_figure(difference, "+z.2f") if difference else "",
         count=format_count(int(row["n"])),
     )
@@ -193,6 +206,14 @@ def _read_change(row: Mapping[str, Any]) -> Figure | None:
     return loss if loss is None or row["ring"] == "text" else Figure(-loss.value, -loss.high, -loss.low, loss.n)
 
 
+def _find_tone(row: Mapping[str, Any]) -> Tone:
+    """A fall beyond the budget is one to look at, even where its interval leaves it open."""
+    if row["verdict"] == "lost":
+        return "bad"
+    fell = bool(row["n"]) and float(row["loss"]) > float(row["budget"])
+    return "unsure" if fell or row["verdict"] == "unclear" else "good"
+
+
 def _format_verdict(row: Mapping[str, Any]) -> str:
     return _SIGNS.get(row["verdict"], clean_text(str(row["verdict"])))
 
@@ -206,8 +227,8 @@ def _build_line(group: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) 
     return KnowledgeLine(
         prompts=label_prompts(prompt_set, language),
         measure=_MEASURES.get(measure, clean_text(measure)),
-        before=format_figure(read_figure(first) if first else None),
-        after=format_figure(read_figure(last) if last else None),
+        before=format_share_figure(read_figure(first) if first else None),
+        after=format_share_figure(read_figure(last) if last else None),
         count=format_count(int(count)),
     )
 
@@ -217,10 +238,10 @@ def _build_relation(name: str, summary: Summary, asked: Questions) -> RelationLi
     prompts = label_prompts(asked.prompt_set, asked.language)
     by_key = summary.select(fact_set=asked.fact_set, prompt_set="key")
     return RelationLine(
-        name=clean_text(name),
+        name=format_name(name),
         questions=f"{FACT_SETS[asked.fact_set]}, {prompts[:1].lower()}{prompts[1:]}",
-        key=format_figure(summary.find(by_key[0], summary.moments[-1]) if by_key else None),
-        before=format_figure(first),
-        after=format_figure(last),
+        key=format_share_figure(summary.find(by_key[0], summary.moments[-1]) if by_key else None),
+        before=format_share_figure(first),
+        after=format_share_figure(last),
         count=format_count(last.n) if last else MISSING,
     )

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rote.figures import format_figure
-from rote.report.display import clean_text, format_count
+from rote.report.display import clean_text, format_count, format_name, shorten_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,6 +39,8 @@ def _load_environment() -> Environment:
     )
     environment.filters["count"] = format_count
     environment.filters["clean"] = clean_text
+    environment.filters["name"] = format_name
+    environment.filters["shorten"] = shorten_text
     environment.filters["figure"] = format_figure
     return environment
 

@@ -7,13 +7,14 @@ from typing import Any
 from markupsafe import Markup
 
 from rote.records import MEASURES, Record, order_moments
+from rote.report.answers import build_answers, build_number
 from rote.report.cube import build_cube
 from rote.report.curves import build_curves
-from rote.report.display import clean_text
+from rote.report.display import clean_text, format_date
 from rote.report.drawing import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.examples import build_examples
-from rote.report.fact_rows import MOST_ROWS, build_fact_rows, count_facts
-from rote.report.headline import build_picture, build_sentence, build_verdict
+from rote.report.fact_rows import MOST_ROWS, TaughtFact, build_fact_rows, count_facts, list_wrong
+from rote.report.headline import build_picture, build_verdict
 from rote.report.lines import (
     build_changes,
     build_comparison,
@@ -26,6 +27,9 @@ from rote.report.manifest import build_manifest
 from rote.report.page import render_page
 from rote.report.summary import Summary
 from rote.report.words import FACT_SETS, MOMENTS, build_glossary, label_moment
+
+MOST_MISTAKES = 12
+"""Wrong facts that are shown at the top; the table of facts has them all."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class ReportContent:
     relations: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """By relation, rows as those of the summary."""
     records: Sequence[Record] = ()
+    taught: Sequence[TaughtFact] = ()
+    """All facts of the table, whether they were asked about or not."""
     history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """By phase (`memorize`, `generalize`): what was logged, with step, loss and, where known, epoch and key_recall."""
     knowledge: Sequence[Mapping[str, Any]] = ()
@@ -85,7 +91,7 @@ def _prepare_head(content: ReportContent) -> dict[str, Any]:
         "title": clean_text(content.title),
         "table_name": clean_text(content.table_name),
         "model_name": clean_text(content.model_name),
-        "date": clean_text(str(content.manifest.get("date") or "")),
+        "date": format_date(str(content.manifest.get("date") or "")),
     }
 
 
@@ -94,9 +100,8 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
     rows = build_picture(summary)
     return {
         "verdict": build_verdict(content.manifest.get("verdict")),
-        "sentence": build_sentence(
-            summary, content.side_effects, content.model_name, fact_count=counts[summary.main_fact_set]
-        ),
+        "number": build_number(summary),
+        "answers": build_answers(summary, content.side_effects, content.manifest),
         "pictures": [draw_picture(rows, summary.moments, layout) for layout in LAYOUTS] if rows else [],
         "main_facts": FACT_SETS[summary.main_fact_set],
         "moments": summary.moments,
@@ -107,18 +112,25 @@ def _prepare_top(content: ReportContent, summary: Summary) -> dict[str, Any]:
         "missing_measures": [name for name in MEASURES if name not in summary.measures],
         "relations": build_relations(content.relations),
         "cube": build_cube(summary, fact_counts=counts),
+        "silent": build_cube(summary, fact_counts=counts, silent=True),
     }
 
 
 def _prepare_records(content: ReportContent, summary: Summary) -> dict[str, Any]:
     moments = order_moments(record.moment for record in content.records)
-    rows = build_fact_rows(content.records, moments)
+    rows = build_fact_rows(content.records, content.taught)
+    wrong = list_wrong(rows)
+    counted = {name: sum(name in row.flags for row in rows[:MOST_ROWS]) for name in ("wrong", "forgotten", "leaks")}
     return {
         "examples": build_examples(content.records, moments, fact_set=summary.main_fact_set),
         "record_moments": moments,
         "record_count": len(content.records),
         "fact_rows": rows[:MOST_ROWS],
         "fact_total": len(rows),
+        "fact_filters": [("", min(len(rows), MOST_ROWS)), *counted.items()],
+        "wrong_rows": wrong[:MOST_MISTAKES],
+        "wrong_total": len(wrong),
+        "taught_total": sum(row.is_taught for row in rows if row.wordings),
     }
 
 

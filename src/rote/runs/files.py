@@ -73,6 +73,15 @@ def replace_file(path: Path) -> Iterator[Path]:
         raise
 
 
+def check_writable(path: Path, option: str = "--out") -> None:
+    """Raise `RunError` for a place that no file can be written to; touches nothing. `option` is what named it."""
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder; {option} takes a file")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise RunError(f"{path}: cannot be written (nothing can be made in {above}); choose another {option}")
+
+
 @contextmanager
 def keep_file(path: Path) -> Iterator[Path]:
     """As `replace_file`, for what is read again by `is_kept`: a file NAME.sha256 beside it says what was written."""
