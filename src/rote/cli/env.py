@@ -41,5 +41,6 @@ _EXTRAS = {
     "llama-cpp": "xllamacpp",
     "sheets": "python_calamine",
     "bench": "trl",
+    "serve": "uvicorn",
 }
 """Extras by a module that only they bring."""
