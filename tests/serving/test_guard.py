@@ -56,7 +56,7 @@ def test_another_host_is_refused(pages: Pages, host: str) -> None:
 
 def test_two_hosts_are_refused(pages: Pages) -> None:
     client = build_client(pages)
-    answer = client.get("/", headers=[("Host", HOST), ("Host", "evil.example")])  # type: ignore[arg-type]
+    answer = client.get("/", headers=[("Host", HOST), ("Host", "evil.example")])
     assert answer.status_code == 421
 
 

@@ -81,7 +81,9 @@ class Pages:
             Route("/static/{name}", _send_file),
             *([Route("/compare", self.show_comparison)] if self.compared else []),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _say_error})
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _say_error})
+        app.router.redirect_slashes = False
+        return app
 
     def show_ask(self, request: Request) -> Response:
         """The one box."""

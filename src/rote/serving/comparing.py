@@ -11,7 +11,7 @@ from rote.records import Record
 from rote.report.display import clean_text, format_figure, shorten_text
 from rote.report.words import FACT_SETS, label_moment, label_prompts
 from rote.runs.folder import find_run_folder
-from rote.serving.views import cut_page
+from rote.serving.views import cut_page, view_answer
 
 _Question = tuple[str, str, str, str, str, str]
 
@@ -61,8 +61,9 @@ def view_comparison(compared: ComparedRuns, number: int) -> dict[str, Any]:
 
 def _view_row(row: ComparedRow) -> dict[str, Any]:
     moment, fact_set, prompt_set, language = row.questions
+    prompts = label_prompts(prompt_set, language)
     return {
-        "questions": f"{FACT_SETS.get(fact_set, fact_set)}, {label_prompts(prompt_set, language).lower()}",
+        "questions": f"{FACT_SETS.get(fact_set, fact_set)}, {prompts[:1].lower()}{prompts[1:]}",
         "moment": label_moment(moment),
         "figures": [format_figure(figure) for figure in row.figures],
         "difference": format_figure(row.difference, "+z.2f"),
@@ -75,5 +76,5 @@ def _view_pair(first: Record, second: Record) -> dict[str, Any]:
         "language": first.language,
         "label": label_prompts(first.prompt_set, first.language),
         "object": shorten_text(first.object, 80),
-        "answers": [(record.correct, shorten_text(record.generated, 400) or "(nothing)") for record in (first, second)],
+        "answers": [view_answer(record) for record in (first, second)],
     }

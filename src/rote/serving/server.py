@@ -4,7 +4,7 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -92,8 +92,10 @@ def serve_forever(app: ASGIApp, place: Place, *, on_start: Callable[[], None]) -
         timeout_graceful_shutdown=1,
         proxy_headers=False,
     )
+    place.listener.listen()  # before the address is told, so that whoever opens it at once waits and is not refused
     on_start()
-    uvicorn.Server(config).run(sockets=[place.listener])
+    with suppress(KeyboardInterrupt):  # which is raised again once all is closed
+        uvicorn.Server(config).run(sockets=[place.listener])
 
 
 def _write_host(host: str) -> str:

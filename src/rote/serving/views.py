@@ -104,22 +104,22 @@ def view_fact(index: FactIndex, entry: FactEntry) -> dict[str, Any]:
 
 
 def _view_wording(wording: Wording, moments: Sequence[str]) -> dict[str, Any]:
-    said = [(label_moment(moment), _view_answer(wording.records.get(moment), wording.prompt_set)) for moment in moments]
+    said = [(label_moment(moment), view_answer(wording.records.get(moment))) for moment in moments]
     return {"prompt": clean_text(wording.prompt), "language": wording.language, "said": said}
 
 
-def _view_answer(record: Record | None, prompt_set: str) -> dict[str, Any] | None:
-    """None where it was not asked. Under a control prompt the object is no right answer, so no verdict is shown but
-    that it came out."""
+def view_answer(record: Record | None) -> dict[str, Any] | None:
+    """What was said, with its verdict; None where it was not asked. Under a control prompt the object is no right
+    answer: it leaks, or nothing does."""
     if record is None:
         return None
-    signs = ("✗ leaks", "✓ silent") if prompt_set == "control" else ("✓ right", "✗ wrong")
-    is_good = record.correct != (prompt_set == "control")
+    is_control = record.prompt_set == "control"
+    signs = ("✗ leaks", "✓ silent") if is_control else ("✓ right", "✗ wrong")
     chance = record.object_probability
     return {
         "text": shorten_text(record.generated, _TEXT) or "(nothing)",
         "sign": signs[0] if record.correct else signs[1],
-        "is_good": is_good,
+        "is_good": record.correct != is_control,
         "chance": "" if chance is None else f"object probability {chance:.1%}",
     }
 
