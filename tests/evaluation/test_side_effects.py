@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.experiments.conftest import build_record
 
-from rote.evaluation.side_effects import Taught, compute_rings, compute_task_row, compute_text_row
+from rote.evaluation.side_effects import Taught, compute_rings, compute_task_row, compute_text_row, find_losses
 from rote.records import Record
 
 TAUGHT = Taught({"Gene"}, {"mother"})
@@ -57,6 +57,26 @@ def test_only_what_was_right_twice_was_known() -> None:
     assert (row["known"], row["n"], row["loss"]) == (1, 1, 1.0)
     assert row["won"] is not None
     assert (row["won"]["n"], row["won"]["mean"]) == (2, 0.5), "C was won, D was not"
+
+
+def test_the_losses_are_the_questions_that_the_shares_count() -> None:
+    records = [
+        *(record for number in range(9) for record in twice(f"A{number}", "capital", KNOWN, number >= 4)),
+        *twice("Gene", "birthplace", KNOWN, False),
+        *twice("luck", "capital", (False, True), False),
+        *twice("won", "capital", (True, False), True),
+    ]
+    losses = find_losses(records, TAUGHT)
+    assert [(loss.ring, loss.after.subject) for loss in losses] == [
+        ("same subject", "Gene"),
+        *(("other facts", f"A{number}") for number in range(4)),
+    ]
+    assert all((loss.before.moment, loss.before.correct) == ("before", True) for loss in losses)
+    assert all((loss.after.moment, loss.after.correct) == ("generalize", False) for loss in losses)
+    for row in compute_rings(records, TAUGHT, budget=0.02):
+        lost = [loss for loss in losses if loss.ring == row["ring"]]
+        assert row["loss"] == pytest.approx(len(lost) / row["n"], abs=1e-6)
+    assert find_losses([record for record in records if record.moment == "before"], TAUGHT) == []
 
 
 def test_a_model_that_forgets_and_guesses_others_right_has_lost() -> None:

@@ -44,5 +44,6 @@ _EXTRAS = {
     "trackio": "trackio",
     "wandb": "wandb",
     "bench": "trl",
+    "serve": "uvicorn",
 }
 """Extras by a module that only they bring."""

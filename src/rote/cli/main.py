@@ -21,6 +21,7 @@ from rote.cli.report import report
 from rote.cli.reproduce import reproduce
 from rote.cli.results import results
 from rote.cli.run import run
+from rote.cli.serve import serve
 from rote.cli.sweep import sweep
 from rote.cli.why import why
 from rote.errors import RoteError
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, audit, report, ask, why, reproduce, sweep, compare, results, pretrain, env):
+for command in (run, examine, audit, report, ask, why, serve, reproduce, sweep, compare, results, pretrain, env):
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")

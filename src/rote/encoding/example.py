@@ -85,20 +85,26 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, *, loss_target: LossT
 
 def _put_in_chat(tokenizer: PreTrainedTokenizerBase, text: Text) -> Text:
     """The text with all of the template, special tokens too, as its prompt; the answer follows at once."""
-    message = [{"role": "user", "content": text.prompt}]
-    try:
-        settings: dict[str, Any] = {_THINKING: False} if _knows_thinking(tokenizer) else {}
-        prompt = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **settings))
-    except Exception as error:  # a template is a program of somebody else
-        raise EncodingError(
-            f"{text.origin}: the tokenizer's chat template cannot be filled in ({first_line(error)}); mend it, or take "
-            "it out of the model's folder"
-        ) from error
+    prompt = put_in_chat(tokenizer, text.prompt, text.origin)
     at = prompt.rfind(text.prompt)
     if at < 0:
         raise EncodingError(f"{text.origin}: the tokenizer's chat template changes the message {text.prompt!r}")
     subject_at = at + (text.prompt.find(text.subject) if text.subject_at is None else text.subject_at)
     return replace(text, prompt=prompt, separator="", subject_at=subject_at)
+
+
+def put_in_chat(tokenizer: PreTrainedTokenizerBase, message: str, origin: str) -> str:
+    """A message in the tokenizer's chat template, up to where the answer begins. Raises `EncodingError`, naming the
+    message's `origin`, where the template cannot be filled in."""
+    messages = [{"role": "user", "content": message}]
+    try:
+        settings: dict[str, Any] = {_THINKING: False} if _knows_thinking(tokenizer) else {}
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **settings))
+    except Exception as error:  # a template is a program of somebody else
+        raise EncodingError(
+            f"{origin}: the tokenizer's chat template cannot be filled in ({first_line(error)}); mend it, or take "
+            "it out of the model's folder"
+        ) from error
 
 
 def describe_chat(tokenizer: PreTrainedTokenizerBase) -> str | None:
@@ -113,9 +119,10 @@ def _knows_thinking(tokenizer: PreTrainedTokenizerBase) -> bool:
     return _THINKING in str(tokenizer.get_chat_template())
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    """The ids of a prompt whose object is not known, for a person's free question."""
-    return _tokenize(tokenizer, prompt)[0]
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str, *, in_chat: bool = False) -> list[int]:
+    """The ids of a prompt whose object is not known, for a person's free question; one that is `in_chat` was put in the
+    chat template, which writes the special tokens itself."""
+    return _tokenize(tokenizer, prompt, add_special_tokens=not in_chat)[0]
 
 
 def _tokenize(

@@ -1,16 +1,16 @@
 """One free question to a model, or to a taught model and its base."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rote.encoding.example import encode_prompt
+from rote.encoding.example import encode_prompt, put_in_chat
 from rote.errors import EncodingError
-from rote.evaluation.generation import generate_answers
+from rote.evaluation.generation import generate_answers, stream_continuation
 from rote.evaluation.knowledge import cut_answer
 from rote.evaluation.reading import read_prompts
 from rote.evaluation.scoring import score_continuations
@@ -37,19 +37,30 @@ class Candidate:
 
 def ask_model(language_model: LanguageModel, question: str) -> str:
     """What the model says after a question, greedily, without the question. Raises `EncodingError` for an empty one."""
-    ids = _encode(language_model, question)
+    ids = encode_question(language_model, question)
     answers = generate_answers(language_model.model, language_model.tokenizer, [ids], [()], batch_size=1)
     return answers[0].strip()
 
 
 @torch.inference_mode()
-def list_candidates(language_model: LanguageModel, question: str, *, count: int) -> list[str]:
-    """What the model is likeliest to say, up to the end of the sentence, by a search with so many beams.
+def stream_answer(language_model: LanguageModel, question: str, *, chat: bool = False) -> Iterator[str]:
+    """What `ask_model` says, as it grows: all of the text so far after each token. With `chat` the question is put as
+    a message in the chat template. Raises `EncodingError` for an empty question."""
+    prefix = read_prompts(language_model.model, [encode_question(language_model, question, chat=chat)])
+    yield from stream_continuation(language_model.tokenizer, prefix)
+
+
+@torch.inference_mode()
+def list_candidates(
+    language_model: LanguageModel, question: str, *, count: int, chat: bool = False, seconds: float | None = None
+) -> list[str]:
+    """What the model is likeliest to say, up to the end of the sentence, by a search with so many beams that ends
+    after so many seconds.
 
     The likeliest come first; each begins with the space (or line break) that the model puts before it. Raises
     `EncodingError` for an empty question.
     """
-    ids, tokenizer = _encode(language_model, question), language_model.tokenizer
+    ids, tokenizer = encode_question(language_model, question, chat=chat), language_model.tokenizer
     prompt = torch.tensor([ids], device=language_model.device)
     beams = max(2, count)
     settings = build_generation_settings(
@@ -60,6 +71,7 @@ def list_candidates(language_model: LanguageModel, question: str, *, count: int)
         num_return_sequences=beams,
         length_penalty=0.0,  # scores are sums of log-probabilities
         return_dict_in_generate=True,
+        max_time=seconds,
     )
     model: Any = language_model.model  # `generate` has no usable types
     found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=settings)
@@ -72,14 +84,17 @@ def list_candidates(language_model: LanguageModel, question: str, *, count: int)
 
 
 @torch.inference_mode()
-def score_candidates(language_model: LanguageModel, question: str, candidates: Sequence[str]) -> list[Candidate]:
+def score_candidates(
+    language_model: LanguageModel, question: str, candidates: Sequence[str], *, chat: bool = False
+) -> list[Candidate]:
     """How probable each candidate is after the question, the most probable first.
 
     Candidates that differ only in the space before them are one, with their probabilities added up. Raises
     `EncodingError` for an empty question.
     """
-    ids = _encode(language_model, question)
-    objects = [_continue(language_model, question.strip(), candidate) for candidate in dict.fromkeys(candidates)]
+    ids = encode_question(language_model, question, chat=chat)
+    asked = _write(language_model, question, chat)
+    objects = [_continue(language_model, asked, candidate, chat) for candidate in dict.fromkeys(candidates)]
     chances: dict[str, float] = {}
     if objects:
         prefix = read_prompts(language_model.model, [ids] * len(objects))
@@ -106,18 +121,25 @@ def find_taught(model_folder: Path, question: str) -> list[Fact]:
     return [fact for fact in facts if len(fact.subject) == longest]
 
 
-def _encode(language_model: LanguageModel, question: str) -> list[int]:
-    if not question.strip():
+def encode_question(language_model: LanguageModel, question: str, *, chat: bool = False) -> list[int]:
+    """The ids a model reads for a question. Raises `EncodingError` for an empty one."""
+    return encode_prompt(language_model.tokenizer, _write(language_model, question, chat), in_chat=chat)
+
+
+def _write(language_model: LanguageModel, question: str, chat: bool) -> str:
+    """The text that the model goes on from."""
+    question = question.strip()
+    if not question:
         raise EncodingError("the question is empty")
-    return encode_prompt(language_model.tokenizer, question.strip())
+    return put_in_chat(language_model.tokenizer, question, language_model.source) if chat else question
 
 
-def _continue(language_model: LanguageModel, question: str, candidate: str) -> list[int]:
-    """The candidate's ids after the question; for an empty one the end of the text."""
+def _continue(language_model: LanguageModel, text: str, candidate: str, chat: bool) -> list[int]:
+    """The candidate's ids after the text; for an empty one the end of the text."""
     tokenizer = language_model.tokenizer
     if not candidate.strip():
         return [int(tokenizer.eos_token_id)]
-    ids, whole = (encode_prompt(tokenizer, text) for text in (question, f"{question}{candidate}"))
+    ids, whole = (encode_prompt(tokenizer, written, in_chat=chat) for written in (text, f"{text}{candidate}"))
     if whole[: len(ids)] == ids:
         return whole[len(ids) :]
     # It goes on within the last word of the question: the question was read as it is, so its tokens stay as they are.

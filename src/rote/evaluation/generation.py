@@ -3,7 +3,7 @@
 A row says what it would say alone. Greedy decoding stops for each row as soon as its verdict is sure.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -53,6 +53,23 @@ def continue_prompts(
 ) -> list[str]:
     """What the model says after prompts it has read, one text per row; uses up the prefix."""
     return _Decoder(tokenizer, answers, _find_stop_ids(prefix.model, tokenizer)).run(prefix, max_new_tokens)
+
+
+@torch.inference_mode()
+def stream_continuation(
+    tokenizer: PreTrainedTokenizerBase, prefix: Prefix, *, max_new_tokens: int = MAX_NEW_TOKENS
+) -> Iterator[str]:
+    """What the model says after one prompt it has read, as it grows: all of the text so far after each token, without
+    outer spaces; the last is what `continue_prompts` gives. Uses up the prefix."""
+    stop_ids, said = _find_stop_ids(prefix.model, tokenizer), list[int]()
+    while len(said) < max_new_tokens:
+        chosen = prefix.logits.argmax(dim=-1)
+        if int(chosen) in stop_ids:
+            return
+        said.append(int(chosen))
+        yield str(tokenizer.decode(said, clean_up_tokenization_spaces=False)).strip()
+        if len(said) < max_new_tokens:
+            prefix.read(chosen[:, None])
 
 
 @torch.inference_mode()

@@ -92,6 +92,33 @@ def compute_rings(records: Iterable[Record], taught: Taught, *, budget: float) -
     return rows
 
 
+@dataclass(frozen=True)
+class Loss:
+    """One question about a known fact that was answered right before and no longer is."""
+
+    ring: Ring
+    before: Record
+    after: Record
+
+
+def find_losses(records: Sequence[Record], taught: Taught) -> list[Loss]:
+    """The questions that the shares of `compute_rings` count as lost, ring by ring."""
+    asked = [record for record in records if record.fact_set == "known"]
+    moments = list(dict.fromkeys(record.moment for record in asked))
+    if len(moments) < 2:
+        return []
+    before, after = (_collect(asked, moment) for moment in (moments[0], moments[-1]))
+    found = {(record.moment, *_name_fact(record), *_name_question(record)): record for record in asked}
+    losses = [
+        Loss(taught.find_ring(*fact), *(found[moment, *fact, *question] for moment in (moments[0], moments[-1])))
+        for fact in before
+        if fact in after and _is_known(before[fact])
+        for question in _pick_questions(before[fact], after[fact])
+        if before[fact][question] and not after[fact][question]
+    ]
+    return sorted(losses, key=lambda loss: _RINGS.index(loss.ring))
+
+
 def compute_text_row(before: Sequence[float], after: Sequence[float], *, budget: float) -> ChangeRow:
     """The ring of text, from the nats per token of each passage before and after; passages are the clusters."""
     first, second = ({number: [value] for number, value in enumerate(found)} for found in (before, after))
@@ -113,9 +140,16 @@ def _collect(records: Sequence[Record], moment: str) -> dict[_Fact, dict[tuple[s
     found: dict[_Fact, dict[tuple[str, str, str], bool]] = {}
     for record in records:
         if record.moment == moment and record.prompt_set in ("training", "held_out"):
-            question = (record.prompt_set, record.language, record.prompt)
-            found.setdefault((record.relation, record.subject), {})[question] = record.correct
+            found.setdefault(_name_fact(record), {})[_name_question(record)] = record.correct
     return found
+
+
+def _name_fact(record: Record) -> _Fact:
+    return record.relation, record.subject
+
+
+def _name_question(record: Record) -> tuple[str, str, str]:
+    return record.prompt_set, record.language, record.prompt
 
 
 def _build_ring(ring: Ring, answers: Mapping[_Fact, tuple[_Asked, _Asked]], budget: float) -> RingRow:

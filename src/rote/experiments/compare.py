@@ -1,13 +1,14 @@
 """Runs beside one another: generation accuracy by moment, fact set, prompt set and language, from records alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rote.errors import RunError
 from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
-from rote.figures import build_figure_row, format_figure
+from rote.figures import Figure, build_figure_row, format_figure
 from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder
 from rote.runs.shapes import Settings, read_shaped
@@ -61,18 +62,40 @@ def pick_last_moment(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.moment == records[-1].moment]
 
 
-def compare_records(runs: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
-    """What `format_comparison` shows as rows for JSON: of each run a figure or None, of two runs the difference."""
-    columns = [_collect(records) for records in runs.values()]
-    rows = []
+@dataclass(frozen=True)
+class ComparedRow:
+    """Generation accuracy at one kind of question: a figure for each run, None where it was not asked; of two that
+    were, also the second less the first."""
+
+    questions: Row
+    figures: Sequence[Figure | None]
+    difference: Figure | None
+
+
+def compare_runs(runs: Sequence[Sequence[Record]]) -> Iterator[ComparedRow]:
+    """A row for each kind of question. Of two runs facts that are in both count as pairs."""
+    columns = [_collect(records) for records in runs]
     for row in _sort_rows(columns):
         found = [column.get(row) for column in columns]
-        figures = [build_figure_row(compute_mean(values)) if values else None for values in found]
-        content: dict[str, Any] = dict(zip(("moment", "fact_set", "prompt_set", "language"), row, strict=True))
+        is_pair = len(found) == 2 and all(found)
+        yield ComparedRow(
+            row,
+            [compute_mean(values) if values else None for values in found],
+            compute_difference(found[1] or {}, found[0] or {}) if is_pair else None,
+        )
+
+
+def compare_records(runs: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
+    """What `format_comparison` shows as rows for JSON: of each run a figure or None, of two runs the difference."""
+    rows = []
+    for row in compare_runs(list(runs.values())):
+        figures = [build_figure_row(figure) if figure else None for figure in row.figures]
+        content: dict[str, Any] = dict(
+            zip(("moment", "fact_set", "prompt_set", "language"), row.questions, strict=True)
+        )
         content["figures"] = dict(zip(runs, figures, strict=True))
-        if len(found) == 2:
-            first, second = found
-            content["difference"] = build_figure_row(compute_difference(second, first)) if first and second else None
+        if len(runs) == 2:
+            content["difference"] = build_figure_row(row.difference) if row.difference else None
         rows.append(content)
     return rows
 
@@ -82,11 +105,15 @@ def format_comparison(runs: Mapping[str, Sequence[Record]]) -> Iterator[str]:
 
     Of two runs the second less the first stands beside them; facts that are in both count as pairs.
     """
-    columns = [_collect(records) for records in runs.values()]
     head = ["moment", "facts", "prompts", "language", *runs]
-    if len(columns) == 2:
+    if len(runs) == 2:
         head.append("second - first")
-    yield from format_rows(head, ((*row, *_format_figures(row, columns)) for row in _sort_rows(columns)))
+    yield from format_rows(head, (_format_row(row, len(runs)) for row in compare_runs(list(runs.values()))))
+
+
+def _format_row(row: ComparedRow, count: int) -> list[str]:
+    difference = "" if row.difference is None else format_figure(row.difference, "+z.3f")
+    return [*row.questions, *map(format_cell, row.figures), *([difference] if count == 2 else [])]
 
 
 def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -124,16 +151,3 @@ def _sort_rows(columns: Sequence[Mapping[Row, Values]]) -> list[Row]:
             languages.index(row[3]),
         ),
     )
-
-
-def _format_figures(row: Row, columns: Sequence[Mapping[Row, Values]]) -> Iterator[str]:
-    found = [column.get(row) for column in columns]
-    for values in found:
-        yield format_cell(compute_mean(values) if values else None)
-    if len(found) == 2:
-        first, second = found
-        yield _format_difference(first, second) if first and second else ""
-
-
-def _format_difference(first: Values, second: Values) -> str:
-    return format_figure(compute_difference(second, first), "+z.3f")

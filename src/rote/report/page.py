@@ -25,13 +25,14 @@ def render_page(template: str, content: Mapping[str, Any]) -> str:
         "script": Markup(script),
         "policy": f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
     }
-    return _load_environment().get_template(template).render({**content, **head})
+    return load_environment().get_template(template).render({**content, **head})
 
 
 @cache
-def _load_environment() -> Environment:
+def load_environment(folder: Path = TEMPLATES) -> Environment:
+    """The templates of a folder, which write what they are given as text and know the forms of numbers."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
