@@ -46,7 +46,17 @@ def test_a_run(finished_run: FinishedRun) -> None:
 
 
 def test_a_dry_run(workplace: Path, model_folder: Path) -> None:
-    words = ("run", "facts.csv", "--model", model_folder, "--dry-run", "--json", "-q", "--set", "generalize.facts=1")
+    words: tuple[str | Path, ...] = (
+        "run",
+        "facts.csv",
+        "--model",
+        model_folder,
+        "--dry-run",
+        "--json",
+        "-q",
+        "--set",
+        "generalize.facts=1",
+    )
     outcome = call_rote(*words)
     found = read(outcome)
     assert outcome.err == ""
