@@ -67,7 +67,7 @@ def test_a_dry_run(workplace: Path, model_folder: Path) -> None:
 
 
 def test_progress_stays_on_stderr_unless_it_is_to_be_quiet(model_folder: Path, workplace: Path) -> None:
-    words = ("examine", model_folder, "facts.csv", "--json", "--out", "records.parquet", *SMALL)
+    words: tuple[str | Path, ...] = ("examine", model_folder, "facts.csv", "--json", "--out", "records.parquet", *SMALL)
     loud, quiet = call_rote(*words), call_rote(*words, "-q")
     found = read(loud)
     assert "examine ..." in loud.err
