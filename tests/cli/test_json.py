@@ -46,7 +46,17 @@ def test_a_run(finished_run: FinishedRun) -> None:
 
 
 def test_a_dry_run(workplace: Path, model_folder: Path) -> None:
-    words = ("run", "facts.csv", "--model", model_folder, "--dry-run", "--json", "-q", "--set", "generalize.facts=1")
+    words: tuple[str | Path, ...] = (
+        "run",
+        "facts.csv",
+        "--model",
+        model_folder,
+        "--dry-run",
+        "--json",
+        "-q",
+        "--set",
+        "generalize.facts=1",
+    )
     outcome = call_rote(*words)
     found = read(outcome)
     assert outcome.err == ""
@@ -57,7 +67,7 @@ def test_a_dry_run(workplace: Path, model_folder: Path) -> None:
 
 
 def test_progress_stays_on_stderr_unless_it_is_to_be_quiet(model_folder: Path, workplace: Path) -> None:
-    words = ("examine", model_folder, "facts.csv", "--json", "--out", "records.parquet", *SMALL)
+    words: tuple[str | Path, ...] = ("examine", model_folder, "facts.csv", "--json", "--out", "records.parquet", *SMALL)
     loud, quiet = call_rote(*words), call_rote(*words, "-q")
     found = read(loud)
     assert "examine ..." in loud.err

@@ -74,7 +74,18 @@ def check(logged: list[dict[str, Any]], folder: Path, tolerance: float) -> None:
 def test_a_run_tells_wandb_its_losses_and_figures_offline(
     wandb: FakeWandb, workplace: Path, model_folder: Path
 ) -> None:
-    words = ("run", "facts.csv", "--model", model_folder, "--out", "mine", *SMALL, "--json", "--track", "wandb")
+    words: tuple[str | Path, ...] = (
+        "run",
+        "facts.csv",
+        "--model",
+        model_folder,
+        "--out",
+        "mine",
+        *SMALL,
+        "--json",
+        "--track",
+        "wandb",
+    )
     outcome = call_rote(*words)
     assert outcome.code == 3, outcome.err
     assert json.loads(outcome.out)["verdict"], "what wandb prints is not on standard output"

@@ -206,7 +206,8 @@ def test_a_card_tells_the_hub_what_it_is_and_what_was_measured() -> None:
     row = {**ROW, "moment": "generalize", "fact_set": "held_out", "measure": "generation_accuracy"}
     before = {**row, "moment": "before", "mean": 0.1}
     licence = {"license": "other", "license_name": "mine", "license_link": "https://a/b"}
-    card = ModelCard(render_card(manifest, [before, row], [], library="transformers", licence=licence)).data
+    text = render_card(manifest, [before, row], [], library="transformers", licence=licence)
+    card: Any = ModelCard(text).data
     assert (card.license, card.license_name, card.license_link) == ("other", "mine", "https://a/b")
     assert (card.language, card.pipeline_tag, card.datasets) == (["ja"], "text-generation", ["facts-b-.csv"])
     (result,) = card.eval_results

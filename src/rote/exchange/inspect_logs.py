@@ -134,16 +134,18 @@ def _build_score(name: str, records: Sequence[Record], right: Sequence[bool]) ->
     from inspect_ai.log import EvalMetric, EvalScore
     from inspect_ai.scorer import SampleScore, Score, accuracy, stderr
 
+    mean: Any = accuracy()
     scored: list[Any] = [
         SampleScore(score=Score(value=_RIGHT[value]), sample_id=identify(record), sample_metadata=describe(record))
         for record, value in zip(records, right, strict=True)
     ]
     cluster = FACT if len({score.sample_metadata[FACT] for score in scored}) > 1 else None
+    error: Any = stderr(cluster=cluster)
     metrics = [
-        EvalMetric(name="accuracy", value=float(accuracy()(scored))),
+        EvalMetric(name="accuracy", value=float(mean(scored))),
         EvalMetric(
             name="stderr",
-            value=float(stderr(cluster=cluster)(scored)),
+            value=float(error(scored)),
             params={"cluster": cluster} if cluster else {},
         ),
     ]

@@ -35,7 +35,7 @@ def read_inspect(path: Path, cluster: tuple[str, ...] = ()) -> SampleLog:
         raise RunError(f"{path}: holds no scored samples; score them with 'inspect score', or log them (--log-samples)")
     skipped = tuple(score for score, named in found.items() if any(None in values for values in named.values()))
     scores = {
-        score: {name: Sample(fmean(values), *about[name]) for name, values in named.items()}  # type: ignore[type-var]
+        score: {name: Sample(fmean(v for v in values if v is not None), *about[name]) for name, values in named.items()}
         for score, named in found.items()
         if score not in skipped
     }

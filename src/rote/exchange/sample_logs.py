@@ -66,6 +66,6 @@ def _is_inspect(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return {"eval", "status"} <= json.loads(begin).keys()
+        return bool({"eval", "status"} <= json.loads(begin).keys())
     except (ValueError, AttributeError, RecursionError):
         return b'"status"' in begin and b'"eval"' in begin

@@ -120,11 +120,13 @@ def _compare(score: Score, first: Mapping[str, Sample], second: Mapping[str, Sam
     clusters = {name: first[name].cluster for name in both}
     columns = [_gather(samples, clusters) for samples in (first, second)]
     shares = all(_is_share(samples[name].value) for samples in (first, second) for name in both)
-    difference = compute_difference(columns[1], columns[0], shares=shares)
+    means = [compute_mean(values) if shares else _compute_plain(values) for values in columns]
     return Difference(
-        *score,
-        *(compute_mean(values) if shares else _compute_plain(values) for values in columns),
-        difference,
+        task=score[0],
+        metric=score[1],
+        first=means[0],
+        second=means[1],
+        difference=compute_difference(columns[1], columns[0], shares=shares),
         clusters=len(set(clusters.values())),
         only_first=len(first) - len(both),
         only_second=len(second) - len(both),

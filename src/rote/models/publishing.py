@@ -68,10 +68,11 @@ def _write_data_card(title: str, moments: list[str]) -> bytes:
         "tags": ["rote", "knowledge-injection"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
-    text = (
-        f"# {shorten(title, 200)[1:-1]}\n\nOne row for each question that was put to the model, at each moment of a run of rote: what was "
-        "asked, what was answered, whether that was right, and how probable the right answer was.\n"
+    about = (
+        "One row for each question that was put to the model, at each moment of a run of rote: what was asked, what "
+        "was answered, whether that was right, and how probable the right answer was."
     )
+    text = f"# {shorten(title, 200)[1:-1]}\n\n{about}\n"
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{text}".encode()
 
 
@@ -81,8 +82,8 @@ def _explain(flag: str, repository: str, folder: Path) -> Iterator[None]:
         yield
     except _ERRORS as error:
         raise RunError(
-            f"{flag} {repository}: cannot be uploaded ({first_line(error)}); what was to be is in {folder}: log in with "
-            "'hf auth login' and upload it with 'hf upload'"
+            f"{flag} {repository}: cannot be uploaded ({first_line(error)}); what was to be is in {folder}: log "
+            "in with 'hf auth login' and upload it with 'hf upload'"
         ) from error
 
 

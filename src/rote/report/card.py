@@ -80,8 +80,7 @@ def _build_results(table: str, summary: Sequence[Mapping[str, Any]]) -> list[dic
             "metrics": [
                 {
                     "type": "accuracy",
-                    "name": "generation accuracy, "
-                    f"{FACT_SETS.get(row['fact_set'], row['fact_set'])}, {label_prompts(row['prompt_set'], row['language'])}",
+                    "name": f"generation accuracy, {_label_questions(row)}",
                     "value": row["mean"],
                     "args": {"low": row["low"], "high": row["high"], "questions": row["n"]},
                 }
@@ -90,6 +89,11 @@ def _build_results(table: str, summary: Sequence[Mapping[str, Any]]) -> list[dic
             ],
         }
     ]
+
+
+def _label_questions(row: Mapping[str, Any]) -> str:
+    facts = FACT_SETS.get(row["fact_set"], row["fact_set"])
+    return f"{facts}, {label_prompts(row['prompt_set'], row['language'])}"
 
 
 def _name_slug(name: str) -> str:
