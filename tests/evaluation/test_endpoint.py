@@ -203,7 +203,7 @@ def test_what_is_said_after_a_thought_is_the_answer() -> None:
 
 
 def test_a_server_that_is_not_there_is_told_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda _: pytest.fail("it waited"))
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it waited"))
     with serve(know) as url:
         Endpoint(url, "m").check()
     with pytest.raises(ModelError, match=r"does not answer \(.*\); is the server running\?"):

@@ -6,7 +6,7 @@ import pytest
 from tests.pipeline.conftest import Finished
 
 from rote.errors import ModelError, RunError
-from rote.models.llama_cpp import has_llama_cpp, serve_gguf
+from rote.models.llama_cpp import has_llama_cpp, serve_gguf, tokenize_served
 from rote.pipeline import gguf_export
 from rote.pipeline.gguf_export import export_gguf
 from rote.records import load_records
@@ -57,8 +57,7 @@ def test_llama_cpp_answers_as_the_run_did(finished: Finished, tmp_path: Path) ->
 def test_a_prompt_that_llama_cpp_cuts_otherwise_is_refused(
     finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = gguf_export.tokenize_served
-    monkeypatch.setattr(gguf_export, "tokenize_served", lambda url, text: ours(url, f"{text}!"))
+    monkeypatch.setattr(gguf_export, "tokenize_served", lambda url, text: tokenize_served(url, f"{text}!"))
     with pytest.raises(ModelError, match=r"f16\.gguf: the tokenizer in it cuts .* otherwise than the model's own"):
         export_gguf(finished.folder, tmp_path / "files", ["f16"], reporter=SilentReporter())
     assert not (tmp_path / "files").exists()
