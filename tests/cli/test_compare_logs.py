@@ -28,14 +28,20 @@ def test_two_folders_of_lm_eval(tmp_path: Path) -> None:
 def test_two_moments_of_a_run_exported_either_way_differ_as_the_records_do(tmp_path: Path) -> None:
     pytest.importorskip("inspect_ai")
     folder = write_run(tmp_path / "mine")
-    right = {m: [r.correct for r in load_records(folder.records(m))] for m in ("before", "generalize")}
-    expected = sum(right["generalize"]) / len(right["generalize"]) - sum(right["before"]) / len(right["before"])
+    records = {moment: load_records(folder.records(moment)) for moment in ("before", "generalize")}
+    right = {
+        moment: [r.correct for r in found if (r.fact_set, r.prompt_set) == ("held_out", "held_out")]
+        for moment, found in records.items()
+    }
+    of_kind = sum(right["generalize"]) / len(right["generalize"]) - sum(right["before"]) / len(right["before"])
+    sums = {moment: sum(r.correct for r in found) for moment, found in records.items()}
+    expected = (sums["generalize"] - sums["before"]) / len(records["before"])
     assert call_rote("export", "inspect", folder.path, "--out", tmp_path / "logs").code == 0
     first, _, last = sorted((tmp_path / "logs").iterdir())
     found = json.loads(call_rote("compare", first, last, "--json").out)
-    row = next(row for row in found["rows"] if row["metric"] == "generation_accuracy")
-    assert row["difference"]["mean"] == pytest.approx(expected, abs=1e-6)
-    assert (row["matched"], row["clusters"]) == (60, 12)
+    row = next(row for row in found["rows"] if row["metric"] == "held_out_facts_held_out_prompts")
+    assert row["difference"]["mean"] == pytest.approx(of_kind, abs=1e-6)
+    assert (row["matched"], row["clusters"]) == (16, 8)
     exported = call_rote("export", "lm-eval", folder.path, "--out", tmp_path / "results")
     assert exported.code == 0, exported.err
     words = exported.out.splitlines()[-1].split()

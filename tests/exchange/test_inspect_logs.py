@@ -27,13 +27,19 @@ def test_inspect_reads_every_question_and_the_accuracy_of_the_records(run_folder
         assert log.samples is not None
         assert log.results is not None
         assert len(log.samples) == log.results.total_samples == len(records)
-        generation, choice = log.results.scores
-        chosen = [record.rank == 1 for record in records if record.rank is not None]
-        accuracy = sum(record.correct for record in records) / len(records)
-        assert generation.metrics["accuracy"].value == pytest.approx(accuracy)
-        assert choice.metrics["accuracy"].value == pytest.approx(sum(chosen) / len(chosen))
-        right = [sample.scores["generation_accuracy"].value == "C" for sample in log.samples if sample.scores]
-        assert sum(right) == sum(record.correct for record in records)
+        found = {score.name: score.metrics["accuracy"].value for score in log.results.scores}
+        expected: dict[str, list[bool]] = {}
+        for record in records:
+            name = f"{record.fact_set}_facts_{record.prompt_set}_prompts"
+            expected.setdefault(name, []).append(record.correct)
+            if record.rank is not None:
+                expected.setdefault(f"{name}_choice", []).append(record.rank == 1)
+        assert found == {name: pytest.approx(sum(right) / len(right)) for name, right in expected.items()}
+        assert "held_out_facts_control_prompts" in found, "it is in no other figure"
+        scores = {sample.id: sample.scores or {} for sample in log.samples}
+        for record in records:
+            name = f"{record.fact_set}_facts_{record.prompt_set}_prompts"
+            assert scores[identify(record)][name].value == ("C" if record.correct else "I")
 
 
 def test_a_sample_holds_what_was_asked_answered_and_taught(run_folder: RunFolder, tmp_path: Path) -> None:
@@ -56,19 +62,24 @@ def test_a_sample_holds_what_was_asked_answered_and_taught(run_folder: RunFolder
 
 
 def test_the_standard_error_is_over_facts(run_folder: RunFolder, tmp_path: Path) -> None:
-    """Five questions are about each of the twelve facts; the formula is that of clustered standard errors."""
+    """Two held-out prompts ask for each of eight facts; the formula is that of clustered standard errors."""
     from inspect_ai.log import read_eval_log
 
     *_, last = export_inspect(run_folder, tmp_path / "logs")
     log = read_eval_log(str(last))
     assert log.results is not None
-    error = log.results.scores[0].metrics["stderr"]
-    records = load_records(run_folder.records("generalize"))
+    (score,) = [score for score in log.results.scores if score.name == "held_out_facts_held_out_prompts"]
+    error = score.metrics["stderr"]
+    records = [
+        record
+        for record in load_records(run_folder.records("generalize"))
+        if (record.fact_set, record.prompt_set) == ("held_out", "held_out")
+    ]
     mean = sum(record.correct for record in records) / len(records)
     sums: dict[str, float] = {}
     for record in records:
         sums[record.subject] = sums.get(record.subject, 0.0) + record.correct - mean
-    expected = (12 / 11 * sum(value**2 for value in sums.values())) ** 0.5 / len(records)
+    expected = (8 / 7 * sum(value**2 for value in sums.values())) ** 0.5 / len(records)
     assert error.value == pytest.approx(expected)
     assert error.params == {"cluster": "fact"}
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rote.errors import ConfigError
-from rote.evaluation.summary import compute_summary
 from rote.exchange.questions import FACT, Asked, describe, identify, load_asked
 from rote.models.saving import check_free
 from rote.records import Record
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 _RIGHT = {True: "C", False: "I"}
 """What Inspect calls CORRECT and INCORRECT."""
-_GENERATION, _CHOICE = "generation_accuracy", "choice_accuracy"
 _NO_DATE = "1970-01-01T00:00:00+00:00"
 
 
@@ -98,10 +96,10 @@ def _build_sample(asked: Asked, record: Record, model: str) -> "EvalSample":
     from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
     from inspect_ai.scorer import Score
 
-    scores = {_GENERATION: Score(value=_RIGHT[record.correct], answer=record.generated.strip())}
+    scores = {_name_score(record): Score(value=_RIGHT[record.correct], answer=record.generated.strip())}
     if record.rank is not None:
         told = f"rank {record.rank} of {record.candidates} candidates"
-        scores[_CHOICE] = Score(value=_RIGHT[record.rank == 1], explanation=told)
+        scores[_name_choice(record)] = Score(value=_RIGHT[record.rank == 1], explanation=told)
     return EvalSample(
         id=identify(record),
         epoch=1,
@@ -120,16 +118,27 @@ def _build_sample(asked: Asked, record: Record, model: str) -> "EvalSample":
     )
 
 
+def _name_score(record: Record) -> str:
+    """A score of its own for each kind of question, as a mean over all says nothing: control prompts, which should not
+    bring the object, are among them."""
+    return f"{record.fact_set}_facts_{record.prompt_set}_prompts"
+
+
+def _name_choice(record: Record) -> str:
+    return f"{_name_score(record)}_choice"
+
+
 def _build_scores(records: Sequence[Record]) -> list["EvalScore"]:
-    """The figures of each measure: over all questions, then over each kind of them."""
-    chosen = [record for record in records if record.rank is not None]
-    found = [_build_score(_GENERATION, records, [record.correct for record in records])]
-    if chosen:
-        found.append(_build_score(_CHOICE, chosen, [record.rank == 1 for record in chosen]))
-    return found
+    """For each kind of question how many were answered and, where it was a choice, how many chosen."""
+    said: dict[str, list[tuple[Record, bool]]] = {}
+    for record in records:
+        said.setdefault(_name_score(record), []).append((record, record.correct))
+        if record.rank is not None:
+            said.setdefault(_name_choice(record), []).append((record, record.rank == 1))
+    return [_build_score(name, found) for name, found in said.items()]
 
 
-def _build_score(name: str, records: Sequence[Record], right: Sequence[bool]) -> "EvalScore":
+def _build_score(name: str, found: Sequence[tuple[Record, bool]]) -> "EvalScore":
     """Accuracy and standard error by Inspect's own functions, with facts as clusters where there are several."""
     from inspect_ai.log import EvalMetric, EvalScore
     from inspect_ai.scorer import SampleScore, Score, accuracy, stderr
@@ -137,7 +146,7 @@ def _build_score(name: str, records: Sequence[Record], right: Sequence[bool]) ->
     mean: Any = accuracy()
     scored: list[Any] = [
         SampleScore(score=Score(value=_RIGHT[value]), sample_id=identify(record), sample_metadata=describe(record))
-        for record, value in zip(records, right, strict=True)
+        for record, value in found
     ]
     cluster = FACT if len({score.sample_metadata[FACT] for score in scored}) > 1 else None
     error: Any = stderr(cluster=cluster)
@@ -149,8 +158,4 @@ def _build_score(name: str, records: Sequence[Record], right: Sequence[bool]) ->
             params={"cluster": cluster} if cluster else {},
         ),
     ]
-    for row in compute_summary(records):
-        if row["measure"] == name:
-            kind = f"{row['fact_set']} facts, {row['prompt_set']} prompts, {row['language']}"
-            metrics.append(EvalMetric(name=kind, value=row["mean"], params={"questions": row["n"]}))
     return EvalScore(name=name, scorer=name, metrics={metric.name: metric for metric in metrics})
