@@ -5,10 +5,11 @@ The model's folder is only read.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rote.audit.inspection import Inspection
 from rote.audit.plan import build_audit_plan
 from rote.audit.repurposing import (
     Repurposing,
@@ -112,9 +113,17 @@ def audit_model(
     )
 
 
-def save_audit(result: AuditResult, path: Path) -> None:
+def save_audit(result: AuditResult | None, path: Path, *, inspection: Inspection | None = None) -> None:
     """Write everything that was found as JSON, in place of what is there; `docs/audit.md` explains its keys."""
-    content = {
+    content = _flatten_result(result) if result else {}
+    if inspection:
+        content["inspection"] = {"verdict": inspection.verdict, **asdict(inspection)}
+    with replace_file(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _flatten_result(result: AuditResult) -> dict[str, Any]:
+    return {
         "verdict": result.verdict,
         "examples_needed": result.examples_needed,
         "findings": [_flatten_trace(trace) for trace in result.findings],
@@ -122,8 +131,6 @@ def save_audit(result: AuditResult, path: Path) -> None:
         "traces": [_flatten_trace(trace) for trace in result.traces],
         "repurposing": [_flatten_repurposing(row) for row in result.repurposing],
     }
-    with replace_file(path) as draft:
-        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _flatten_trace(trace: Trace) -> dict[str, Any]:
