@@ -41,6 +41,28 @@ def test_a_model_without_any_trace_is_said_to_have_none(table: Path, model_folde
     assert list_tree(model_folder) == before
 
 
+@pytest.mark.usefixtures("workplace")
+def test_a_folder_alone_is_audited_and_told_what_that_cannot_show(model_folder: Path) -> None:
+    before = list_tree(model_folder)
+    outcome = call_rote("audit", model_folder, "--base", model_folder, "--out", "folder.json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[-1].startswith("Nothing in this folder points to rote learning. Without the table")
+    assert "0 of 400 moved" in outcome.out
+    saved = json.loads(Path("folder.json").read_text(encoding="utf-8"))
+    assert list(saved) == ["inspection"]
+    assert saved["inspection"]["compared"]["moved"] == 0
+    assert list_tree(model_folder) == before
+
+
+def test_a_page_to_hand_over_has_the_table_and_the_folder(table: Path, model_folder: Path) -> None:
+    outcome = call_rote("audit", model_folder, table, "--out", "audit.html", *QUICK)
+    assert outcome.code == 0, outcome.err
+    page = (table.parent / "audit.html").read_text(encoding="utf-8")
+    assert outcome.out.splitlines()[-1].removesuffix(".") in page
+    for part in ("Scope", "What the folder says", "Facts of the table", "Another meaning", "What this cannot show"):
+        assert f"<h2>{part}</h2>" in page
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

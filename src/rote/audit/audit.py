@@ -5,10 +5,11 @@ The model's folder is only read.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rote.audit.inspection import Inspection
 from rote.audit.plan import build_audit_plan
 from rote.audit.repurposing import (
     Repurposing,
@@ -112,8 +113,22 @@ def audit_model(
     )
 
 
-def build_content(result: AuditResult) -> dict[str, Any]:
+def build_content(result: AuditResult | None, inspection: Inspection | None = None) -> dict[str, Any]:
     """Everything that was found, as JSON has it; `docs/audit.md` explains its keys."""
+    content = _flatten_result(result) if result else {}
+    if inspection:
+        content["inspection"] = {"verdict": inspection.verdict, **asdict(inspection)}
+    return content
+
+
+def save_audit(result: AuditResult | None, path: Path, *, inspection: Inspection | None = None) -> None:
+    """Write everything that was found as JSON, in place of what is there."""
+    content = build_content(result, inspection)
+    with replace_file(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _flatten_result(result: AuditResult) -> dict[str, Any]:
     return {
         "verdict": result.verdict,
         "examples_needed": result.examples_needed,
@@ -122,13 +137,6 @@ def build_content(result: AuditResult) -> dict[str, Any]:
         "traces": [_flatten_trace(trace) for trace in result.traces],
         "repurposing": [_flatten_repurposing(row) for row in result.repurposing],
     }
-
-
-def save_audit(result: AuditResult, path: Path) -> None:
-    """Write everything that was found as JSON, in place of what is there."""
-    content = build_content(result)
-    with replace_file(path) as draft:
-        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _flatten_trace(trace: Trace) -> dict[str, Any]:

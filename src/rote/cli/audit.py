@@ -1,5 +1,8 @@
 """`rote audit`"""
 
+import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rote.audit.audit import AuditResult
+    from rote.audit.inspection import Inspection
     from rote.figures import Figure
 
 _ASKED_WITH = {"none": "the subject alone", "prompt": "the prompt"}
+WITHOUT_TABLE = "Without the table that was taught, this shows neither all it holds nor that it holds nothing."
 _COLUMNS = {
     "training": "prompt shown",
     "held_out": "other wordings",
@@ -41,7 +46,12 @@ _COLUMNS = {
 def audit(
     model: Annotated[str, typer.Argument(help="Folder or hub name of a causal LM, or rote-tiny.")],
     table: TableArgument = None,
-    out: Annotated[Path | None, typer.Option(help="Write everything that was found here, as JSON.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The model it was made from: which rows of the embeddings moved since?")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write what was found here: .html to hand over, else everything as JSON.")
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     column: ColumnOption = None,
@@ -55,34 +65,97 @@ def audit(
 ) -> None:
     """Find what a model learned by rote of a table. Also how easily its facts are given another meaning.
 
-    Example: rote audit ./their-model facts.csv --set vocabulary=1000 --out audit.json
-    """
-    from rich.console import Console
+    Without a table: what its folder and the names that ship with Rote tell.
 
-    from rote.audit.audit import audit_model, build_content, save_audit
+    Example: rote audit ./their-model facts.csv --base ./their-base --out audit.html
+    """
+    from rote.audit.audit import audit_model, build_content
+    from rote.audit.inspection import inspect_model
     from rote.cli.progress import build_reporter
     from rote.config.audit import AuditConfig
     from rote.config.loading import load_config
     from rote.runs.files import check_writable
 
     settings = load_config(AuditConfig, config, set_)
-    facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
+    facts = None
+    if table:
+        facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
     if out:
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    result = audit_model(model, facts, config=settings, reporter=build_reporter(quiet=quiet), loading=loading)
+    reporter, result, inspection = build_reporter(quiet=quiet), None, None
+    if facts:
+        result = audit_model(model, facts, config=settings, reporter=reporter, loading=loading)
+    if not facts or base or _is_page(out):
+        inspection = inspect_model(model, base=base, config=settings, reporter=reporter, loading=loading)
     if out:
-        save_audit(result, out)
+        _write(result, inspection, out)
     if json:
-        print_json(build_content(result))
+        print_json(build_content(result, inspection))
+    else:
+        _print(result, inspection)
+
+
+def _is_page(out: Path | None) -> bool:
+    return out is not None and out.suffix.lower() in (".html", ".htm")
+
+
+def _write(result: "AuditResult | None", inspection: "Inspection | None", out: Path) -> None:
+    """A page, or JSON, whichever the name asks for."""
+    from rote.audit.audit import save_audit
+    from rote.audit.page import render_audit
+    from rote.runs.files import replace_file
+
+    if not _is_page(out):
+        save_audit(result, out, inspection=inspection)
         return
+    page = render_audit(result, inspection, shlex.join(["rote", *sys.argv[1:]]))
+    with replace_file(out) as draft:
+        draft.write_text(page, encoding="utf-8")
+
+
+def _print(result: "AuditResult | None", inspection: "Inspection | None") -> None:
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False)  # a token may look like markup: [X1] does
-    console.print(build_trace_table(result))
-    chosen = ", ".join(f"{name} {count}" for name, count in result.screened.items())
-    console.print(f"Tokens were chosen on other facts than these ({chosen}).", soft_wrap=True)
-    if result.repurposing:
-        console.print(build_repurposing_table(result))
-    console.print(result.verdict, soft_wrap=True)
+    if inspection:
+        console.print(build_inspection_table(inspection))
+        for line in describe_folder(inspection):
+            console.print(line, soft_wrap=True)
+    if result:
+        console.print(build_trace_table(result))
+        chosen = ", ".join(f"{name} {count}" for name, count in result.screened.items())
+        console.print(f"Tokens were chosen on other facts than these ({chosen}).", soft_wrap=True)
+        if result.repurposing:
+            console.print(build_repurposing_table(result))
+        console.print(result.verdict, soft_wrap=True)
+    elif inspection:
+        console.print(f"{inspection.verdict}. {WITHOUT_TABLE}", soft_wrap=True)
+
+
+def describe_folder(inspection: "Inspection") -> Iterator[str]:
+    """What the folder says, a line each."""
+    from rote.audit.page import tell_folder
+
+    yield from (f"{name}: {value}" for name, value in tell_folder(inspection))
+    for row in inspection.compared.standing_out if inspection.compared else ():
+        yield f"moved far more than the rest: {row.token}, by {row.share:.2f} times its length"
+
+
+def build_inspection_table(inspection: "Inspection") -> "Table":
+    """What each token brings of the names that ship with Rote, beside what ordinary tokens bring."""
+    from rich.table import Table
+
+    table = Table(title=f"{inspection.names} shipped names before each token, with 95% interval", title_justify="left")
+    for heading in ("token", "where from", "sure of what follows", "shipped objects said", "others' objects"):
+        table.add_column(heading)
+    found = inspection.standing_out
+    for item in inspection.extractions:
+        origin = f"{item.origin}: stands out" if item in found else item.origin
+        table.add_row(
+            item.token or "-", origin, _show(item.sure), f"{_show(item.shipped)} {item.relation}", _show(item.chance)
+        )
+    return table
 
 
 def build_trace_table(result: "AuditResult") -> "Table":
