@@ -3,10 +3,11 @@
 `ReportContent` is the plain data a report is made from; `render_report` turns it into the page. On the way each
 section is prepared as plain data by its own module:
 
-    headline   the sentence and the picture at the top        curves     loss and recall by epoch
+    answers    three questions in plain words                 curves     loss and recall by epoch
+    headline   the verdict and the picture
     cube       facts x prompts x languages x moments          examples   right and wrong answers
     lines      relations, what was known, what else changed   manifest   how the run was made
-    fact_rows  one row per fact
+    fact_rows  one row per fact, on the page and as CSV
 
 `results_page` is a second page: the claims and figures of all experiments, from `ResultsContent`.
 
