@@ -9,6 +9,7 @@ import typer
 
 from rote.cli.ask import ask
 from rote.cli.audit import audit
+from rote.cli.chat import chat
 from rote.cli.compare import compare
 from rote.cli.env import env
 from rote.cli.examine import examine
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, audit, report, ask, why, serve, reproduce, sweep, compare, results, pretrain, env):
+for command in (run, examine, audit, report, ask, chat, why, serve, reproduce, sweep, compare, results, pretrain, env):
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")
