@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test test-all torture audit-dependencies bench fetch clean
+.PHONY: help install run check test test-all torture audit-dependencies docs bench fetch clean
 
 help: ## say what each verb does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ torture: $(DEV) ## kill, damage, fill up and fuzz real processes for half an hou
 
 audit-dependencies: $(DEV) ## licences of all that Rote needs and, with a network, the weaknesses that are known of it
 	$(BIN)/python scripts/audit_dependencies.py
+
+docs: $(DEV) ## the pages of docs/ as a site, in docs/build
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/build
 
 bench: $(BENCH) ## time Rote beside its peers and write benchmarks/RESULTS.md; a part with ARGS="training --pairs 3"
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)

@@ -1,5 +1,7 @@
 """Rote: teach a table of facts to a language model and prove what it then knows.
 
+In short::
+
     import rote
 
     table = rote.load_table(path)                        # or rote.load_fictional()
@@ -8,14 +10,14 @@
 
     rote.run(rote.Config(model="rote-tiny"))             # the same into a folder, with a model and a report
 
-or step by step:
+or step by step::
 
     rote.add_key_tokens(model, table.relations)
     rote.memorize(model, table.facts)
     rote.generalize(model, few_facts, rote.load_relations())
     records = rote.examine(model, questions, moment="generalize", batch_size=128)
 
-The public names are those below; `torch` is imported only when one of them needs it.
+The public names are those below; ``torch`` is imported only when one of them needs it.
 """
 
 from importlib import import_module
