@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from rote.version import __version__  # noqa: E402
+from rote.version import __version__
 
 project = "Rote"
 copyright = "the developers of Rote, Apache-2.0"
