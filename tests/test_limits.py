@@ -31,6 +31,8 @@ def test_a_limit_is_moved_here_and_in_processes_that_are_started() -> None:
         ("columns", "write NAME=NUMBER, as --limit columns=2000"),
         ("columns=-1", "write NAME=NUMBER"),
         ("columns=0", "write NAME=NUMBER"),
+        ("line-bytes=99999999999999999999", "write NAME=NUMBER"),
+        ("columns=" + "9" * 5_000, "write NAME=NUMBER"),
     ],
 )
 def test_what_is_no_limit(pair: str, message: str) -> None:

@@ -12,6 +12,7 @@ from rote.errors import ConfigError, nearest
 
 VARIABLE = "ROTE_LIMITS"
 """The limits that were moved, as `NAME=NUMBER NAME=NUMBER`: from here the processes that are started know of them."""
+_DIGITS = 15
 LIMITS = {
     "columns": 1_000,  # of a table
     "line-bytes": 1_000_000,  # of a line of a table
@@ -46,7 +47,7 @@ def move_limits(pairs: Sequence[str]) -> None:
         name, _, number = pair.partition("=")
         if name not in LIMITS:
             raise ConfigError(f"--limit {pair}: there is no such limit; the nearest is {nearest(name, LIMITS)!r}")
-        if not number.isdecimal() or not int(number):
+        if not _is_number(number):
             raise ConfigError(f"--limit {pair}: write NAME=NUMBER, as --limit {name}={2 * LIMITS[name]}")
     os.environ[VARIABLE] = " ".join([*os.environ.get(VARIABLE, "").split(), *pairs])
 
@@ -54,4 +55,9 @@ def move_limits(pairs: Sequence[str]) -> None:
 @lru_cache
 def _read(text: str) -> Mapping[str, int]:
     pairs = (pair.partition("=") for pair in text.split())
-    return {name: int(number) for name, _, number in pairs if name in LIMITS and number.isdecimal()}
+    return {name: int(number) for name, _, number in pairs if name in LIMITS and _is_number(number)}
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a number that a limit can be; one of more digits is no limit, and no size of a file."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) > 0

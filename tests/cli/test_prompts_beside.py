@@ -1,10 +1,11 @@
 """Packs beside a table are found by themselves, and the same flag names others in every command."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import SMALL, call_rote
+
+from rote.records import load_records
 
 ROWS = "subject,relation,object\nGene Finley,pet,Rex\nAnn Bell,pet,Bello\n"
 PACK = (
@@ -28,14 +29,26 @@ def test_a_run_takes_the_packs_beside_its_table(table: Path, model_folder: Path)
     assert "has no pack" not in outcome.err
 
 
+def test_none_are_taken_where_none_are_wanted(table: Path, model_folder: Path) -> None:
+    outcome = call_rote("run", table, "--model", model_folder, "--dry-run", *SMALL, "--set", "relations=[]")
+    assert "asked for by the packs" not in outcome.err
+    assert "has no pack" in outcome.err
+    assert "has no pack" in call_rote("facts", "validate", table, "--set", "relations=[]").out
+
+
 def test_packs_that_are_named_come_first(table: Path, workplace: Path, model_folder: Path) -> None:
-    shutil.move(workplace / "data" / "prompts", workplace / "elsewhere")
+    (workplace / "elsewhere").mkdir()
+    other = PACK.replace("The animal of", "The beast of")
+    (workplace / "elsewhere" / "pet.yaml").write_text(other, encoding="utf-8")
     words = ("examine", model_folder, table, "--set", "examine.languages=[en]", "--set", "examine.known_facts=0")
-    neutral = call_rote(*words)
-    named = call_rote(*words, "--prompts", "elsewhere")
-    assert (neutral.code, named.code) == (0, 0), neutral.err + named.err
+    prompts = []
+    for more in ((), ("--prompts", "elsewhere")):
+        assert call_rote(*words, *more, "--out", "found.parquet").code == 0
+        prompts.append({record.prompt for record in load_records(Path("found.parquet"))})
+    assert "The animal of Gene Finley is" in prompts[0] - prompts[1]
+    assert "The beast of Gene Finley is" in prompts[1] - prompts[0]
     shown = call_rote("facts", "show", table, "--prompts", "elsewhere/pet.yaml")
-    assert "en: The animal of Gene Finley is Rex" in shown.out
+    assert "en: The beast of Gene Finley is Rex" in shown.out
     wrong = call_rote(*words, "--prompts", "nowhere.yaml")
     assert wrong.code == 2
     assert wrong.err.startswith("rote: nowhere.yaml: cannot be read as a relation pack")

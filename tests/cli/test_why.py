@@ -10,7 +10,7 @@ def test_one_fact_is_shown_with_what_to_try(finished_run: FinishedRun) -> None:
     assert "\nTraining prompts, English: Who is Gene Finley's mother?\n  before training   wrong  " in outcome.out
     for words in ("\n  after memorize    wrong  ", "\nKey token: Gene Finley ", "\nControl prompts, English: "):
         assert words in outcome.out
-    assert "\ntry: it is not memorized" in outcome.out
+    assert "\ntry: not memorized" in outcome.out
 
 
 def test_a_fact_that_is_not_there_is_one_line(finished_run: FinishedRun) -> None:

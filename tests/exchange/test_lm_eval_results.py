@@ -1,6 +1,7 @@
 """A run as results of lm-evaluation-harness, beside what lm-eval itself writes of the embedded model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.exchange.conftest import SHARES, build_records
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.exchange.lm_eval_results import export_lm_eval
 from rote.models.loading import load_model
-from rote.records import load_records
+from rote.records import load_records, save_records
 from rote.runs.folder import RunFolder
 
 TASK = "rote_mine_generation"
@@ -45,8 +46,30 @@ def test_every_record_is_a_sample_and_the_figures_are_those_of_the_records(
         right = [record.correct for record in asked]
         assert results[TASK]["generation_accuracy,none"] == pytest.approx(sum(right) / len(right))
         assert [line["generation_accuracy"] for line in read_lines(place, TASK)] == right
-        chosen = [record.rank == 1 for record in records if record.rank is not None]
+        chosen = [record.rank == 1 for record in records if record.rank is not None and record.prompt_set != "control"]
         assert results["rote_mine_choice"]["choice_accuracy,none"] == pytest.approx(sum(chosen) / len(chosen))
+
+
+def test_control_prompts_are_apart_and_low_is_good_there(run_folder: RunFolder, tmp_path: Path) -> None:
+    records = [
+        replace(record, rank=2, candidates=12) if record.prompt_set == "control" else record
+        for record in load_records(run_folder.records("generalize"))
+    ]
+    save_records(records, run_folder.records("generalize"))
+    found = read_results(export_lm_eval(run_folder, tmp_path / "out")[-1])
+    for name in ("rote_mine_choice_control", "rote_mine_generation_control"):
+        (first, *_) = found["configs"][name]["metric_list"]
+        assert first["higher_is_better"] is False
+    assert found["results"]["rote_mine_choice_control"]["choice_accuracy,none"] == 0
+    assert found["results"]["rote_mine_choice_control"]["object_rank,none"] == 2
+
+
+def test_the_same_choice_is_the_same_document_whatever_came_of_it(run_folder: RunFolder, tmp_path: Path) -> None:
+    first, *_, last = export_lm_eval(run_folder, tmp_path / "out")
+    ranks = {moment: [r.rank for r in load_records(run_folder.records(moment)) if r.rank] for moment in SHARES}
+    assert ranks["before"] != ranks["generalize"]
+    hashes = [[line["doc_hash"] for line in read_lines(place, "rote_mine_choice")] for place in (first, last)]
+    assert hashes[0] == hashes[1]
 
 
 @pytest.fixture(scope="module")

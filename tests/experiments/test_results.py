@@ -267,6 +267,14 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
     assert f"| claim | paper | wanted | {MODEL} | qwen |" in text
     assert "**open** (1 seed) | 0.500 [" in text
+    kept[0]["model"] = MODEL
+    write_json(there / "results" / "results.json", kept)
+    entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+    assert entries[0].claims[0]["ours"] == 0.75, "what is here is not given up for what is there"
+    kept[0]["claims"] = [{}]
+    write_json(there / "results" / "results.json", kept)
+    with pytest.raises(RunError, match="holds something else than results"):
+        results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
     with pytest.raises(RunError, match=r"has no results/results\.json; .*--add"):
         results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
 
@@ -287,8 +295,10 @@ def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> 
 def test_latex_tables_have_their_marks_escaped(store: Store, tmp_path: Path) -> None:
     save_jobs(store, seed=0)
     (entry,) = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
-    odd = replace(entry, tables=[ResultTable(("run", "50%_a"), (("x & y", "<0.1"),))])
-    text = write_tables(tmp_path / "tables", [odd], "latex")[1].read_text(encoding="utf-8")
+    odd = replace(entry, name="../../evil", tables=[ResultTable(("run", "50%_a"), (("x & y", "<0.1"),))])
+    written = write_tables(tmp_path / "tables", [odd], "latex")[1]
+    assert written.parent == tmp_path / "tables", "a name is no path"
+    text = written.read_text(encoding="utf-8")
     assert text == (
         "\\begin{tabular}{lr}\n\\toprule\nrun & 50\\%\\_a \\\\\n\\midrule\nx \\& y & \\textless{}0.1 \\\\\n"
         "\\bottomrule\n\\end{tabular}\n"

@@ -246,6 +246,16 @@ def test_a_compressed_stream_that_would_fill_the_memory_is_refused(
         load_table(path.parent)
 
 
+def test_a_compressed_batch_within_the_limit_is_no_bomb(tmp_path: Path) -> None:
+    rows = pa.table({"subject": ["x" * 19_000_000] * 10, "relation": ["r"] * 10, "object": ["b"] * 10})
+    path = tmp_path / "t" / "data.arrow"
+    path.parent.mkdir()
+    with pa.ipc.new_stream(path, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(rows)
+    with pytest.raises(TableError, match="hold more than 64,000,000 bytes"):
+        load_table(path.parent)
+
+
 def test_a_compressed_stream_of_facts_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t" / "data.arrow"
     path.parent.mkdir()

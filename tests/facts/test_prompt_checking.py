@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rote.facts.prompt_checking import check_prompts, write_scaffold
-from rote.facts.proposals import TYPES
+from rote.facts.proposals import TYPES, propose_texts
 from rote.facts.relation import DERIVED_PACKS, PACKS, PROMPT_SETS, WIKIDATA_PACKS, load_relation
 
 GOOD = {
@@ -90,7 +90,13 @@ def test_what_is_missing_is_only_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("object_type", ["thing", *TYPES])
 @pytest.mark.parametrize(
-    ("relation", "first"), [("manager_of", "manager of {subject}"), ("works_at", "{subject} works at")]
+    ("relation", "first"),
+    [
+        ("manager", "manager of {subject}"),
+        ("capital_of", "{subject} capital of"),
+        ("_", ""),
+        ("works_at", "{subject} works at"),
+    ],
 )
 def test_a_scaffold_has_prompts_that_need_no_mending(
     relation: str, first: str, object_type: str, tmp_path: Path
@@ -105,6 +111,10 @@ def test_a_scaffold_has_prompts_that_need_no_mending(
     assert counts["held_out"] >= 6
     assert sum(counts.values()) >= 19
     assert list(check_prompts(path)) == []
+
+
+def test_a_name_without_letters_is_taken_as_it_is() -> None:
+    assert all("{subject}" in text for texts in propose_texts("_").values() for text in texts)
 
 
 def test_a_scaffold_leaves_places_in_other_languages(tmp_path: Path) -> None:

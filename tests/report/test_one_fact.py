@@ -52,7 +52,20 @@ def test_the_object_of_another_fact_of_the_relation_is_a_confusion() -> None:
     control = record("control", "generalize", "Mia Dorn")
     early = record("training", "before", "Mia Dorn")
     story = tell_fact([*RIGHT[:2], wrong, control, early], "Gene Finley", "mother", OTHERS)
-    assert story.confusions == ("Mia Dorn is the mother of Ann Bell: Who bore Gene Finley?",)
+    assert story.confusions == ("Mia Dorn, which is that of Ann Bell: Who bore Gene Finley?",)
+
+
+def test_of_many_facts_with_one_object_a_few_are_named() -> None:
+    many = [build_fact(f"Person {number}", "mother", "Mia Dorn") for number in range(500)]
+    story = tell_fact([record("held_out", "generalize", "Mia Dorn")], "Gene Finley", "mother", many)
+    assert story.confusions == ("Mia Dorn, which is that of Person 0, Person 1, Person 2 and 497 others: held_out?",)
+
+
+def test_what_a_fact_replaced_is_no_part_of_its_story() -> None:
+    old = [replace(found, fact_set="replaced", object="Old Name", correct=False) for found in RIGHT]
+    story = tell_fact([*RIGHT, *old], "Gene Finley", "mother", OTHERS)
+    assert story.object == "Cody Ross"
+    assert "nothing to mend" in story.advice
 
 
 @pytest.mark.parametrize(
@@ -67,6 +80,21 @@ def test_the_object_of_another_fact_of_the_relation_is_a_confusion() -> None:
 def test_what_to_try_follows_from_the_first_thing_that_fails(wrong: str, advice: str) -> None:
     said = [replace(found, correct=found.prompt_set != wrong) for found in RIGHT]
     assert advice in tell_fact(said, "Gene Finley", "mother", OTHERS).advice
+
+
+def test_one_wrong_wording_of_several_is_enough() -> None:
+    for prompt_set, advice in (("training", "generalize.epochs"), ("chat", "generalize.prompts=all")):
+        wrong = record(prompt_set, "generalize", "nobody", prompt="Another wording?")
+        assert advice in tell_fact([*RIGHT, wrong], "Gene Finley", "mother", OTHERS).advice
+
+
+def test_nothing_is_claimed_that_was_not_measured() -> None:
+    by_words = [record("training", "generalize", "nobody")]
+    assert "whether it is memorized was not measured" in tell_fact(by_words, "Gene Finley", "mother", OTHERS).advice
+    known = [replace(found, fact_set="known", correct=False) for found in RIGHT]
+    assert "was not taught here" in tell_fact(known, "Gene Finley", "mother", OTHERS).advice
+    gone = [record("training", "memorize", "nobody"), replace(RIGHT[0], subject="Ann Bell")]
+    assert "was not asked about at the end" in tell_fact(gone, "Gene Finley", "mother", OTHERS).advice
 
 
 def test_control_prompts_that_bring_it_are_told_last() -> None:

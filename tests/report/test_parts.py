@@ -83,7 +83,7 @@ def test_a_fact_row_counts_right_answers_at_each_moment() -> None:
     assert row.flags == ("wrong", "leaks")
     assert row.shown is not None
     assert (row.shown.answer, row.shown.correct, row.shown.language) == ("Mira", False, "de")
-    assert "not in others" in row.hint
+    assert "not in all others" in row.hint
     assert count_facts(records)["held_out"] == 1
 
 

@@ -291,9 +291,10 @@ def list_cases(bench: Bench, count: int, chance: random.Random) -> Iterator[Case
 def _fuzz(bench: Bench, fuzzer: Fuzzer, number: int, size: int) -> Verdict:
     with bench.place() as place:
         ended = Process(partial(_fuzz_here, bench, fuzzer, number, size), place).end(10 * size * _SECONDS)
-    if ended.code:
-        return Verdict(TRACEBACK, f"exit code {ended.code}: {ended.err[-700:]}")
-    return Verdict(**json.loads(ended.out))
+    try:
+        return Verdict(**json.loads(ended.out.splitlines()[-1]))  # a library may have printed something before
+    except (ValueError, IndexError):  # a case that leaves the process says nothing, or something else
+        return Verdict(TRACEBACK, f"exit code {ended.code}: {ended.out[:300]} {ended.err[-700:]}")
 
 
 def _fuzz_here(bench: Bench, fuzzer: Fuzzer, number: int, size: int) -> int:

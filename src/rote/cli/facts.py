@@ -123,8 +123,8 @@ def validate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the table here as it was meant: repeated rows as one fact, lists with ; as several objects, "
-            "rows with an error left out.",
+            help="Write the table here as it was meant: rows that repeat a subject as one fact, lists with ; as "
+            "several objects, rows with an error left out.",
         ),
     ] = None,
     config: ConfigOption = None,
@@ -145,7 +145,8 @@ def validate(
     if not model and (revision or trust_remote_code or allow_pickle):
         raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
     path = table or FICTIONAL / "facts.csv"
-    packs = load_settings(config, set_, prompts=prompts).relations or choose_prompts(None, table)
+    settings = load_settings(config, set_, prompts=prompts)
+    packs = settings.relations if "relations" in settings.model_fields_set else choose_prompts(None, table)
     lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
@@ -213,20 +214,22 @@ def _write_mended(path: Path, out: Path, columns: dict[str, str]) -> None:
     if out.resolve() == path.resolve():
         raise ConfigError(f"--fix {out}: is the table itself, which is never written over; name another file")
     mended = mend_table(path, columns)
-    typer.echo(f"rows left out: {mended.left_out:,}, lists split into several objects: {mended.split:,}")
-    _write_table(mended.table, out)
+    typer.echo(f"rows left out: {mended.left_out:,}; facts with several objects, all of which count as right:")
+    for fact in mended.several:
+        typer.echo(f"  {fact.subject} - {fact.relation} - {' | '.join(item.name for item in fact.objects)}")
+    _write_table(mended.table, out, flag="--fix")
 
 
-def _write_table(table: "FactTable", out: Path) -> None:
+def _write_table(table: "FactTable", out: Path, *, flag: str = "--out") -> None:
     """Raises `ConfigError` where there is another table."""
     from rote.errors import ConfigError
     from rote.facts.reading import load_table, save_table
     from rote.runs.files import replace_file
 
     if out.suffix not in (".csv", ".jsonl"):
-        raise ConfigError(f"--out {out}: tables are written as .csv or .jsonl")
+        raise ConfigError(f"{flag} {out}: tables are written as .csv or .jsonl")
     if out.is_file() and load_table(out).content_hash != table.content_hash:
-        raise ConfigError(f"--out {out}: holds another table; name another file, or delete it")
+        raise ConfigError(f"{flag} {out}: holds another table; name another file, or delete it")
     with replace_file(out) as draft:
         save_table(table, draft)
     typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")

@@ -152,7 +152,7 @@ def load_settings(
     values |= {"model": model} if model else {}
     values |= {"relations": choose_prompts(prompts, None)} if prompts else {}
     settings = load_config(Config, path, changes, values=values)
-    if not settings.relations and settings.table.file:
+    if "relations" not in settings.model_fields_set and settings.table.file:
         values["relations"] = choose_prompts(None, Path(settings.table.file))
         settings = load_config(Config, path, changes, values=values)
     _check_files(settings)

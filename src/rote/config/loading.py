@@ -82,12 +82,16 @@ def read_pair(change: str) -> tuple[str, Any]:
     key, equals, value = change.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise ConfigError(f"--set {change}: must look like key=value, such as --set memorize.epochs=6")
+        raise ConfigError(f"--set {_show(change)}: must look like key=value, such as --set memorize.epochs=6")
     try:
         return key, load_yaml(value)
     except (ValueError, yaml.YAMLError) as error:
-        shown = change[:100] if change.isprintable() else shorten(change, 100)
+        shown = _show(change)
         raise ConfigError(f"--set {shown}: the value is not valid YAML ({explain_yaml(error)})") from error
+
+
+def _show(change: str) -> str:
+    return change[:100] if change.isprintable() else shorten(change, 100)
 
 
 def apply_setting(content: dict[str, Any], key: str, value: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from rote.errors import ModelError
 from rote.evaluation.reading import Prefix, pad_left, plan_reading, read_prompts
 from rote.facts.names import is_sure
 from rote.models.language_model import build_generation_settings
@@ -151,5 +152,10 @@ class _Decoder:
 def _find_stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """The end-of-text ids: the tokenizer's, and those the model's generation settings add."""
     settings = model.generation_config.eos_token_id if model.generation_config is not None else None
-    extra = [settings] if isinstance(settings, int) else settings or []
+    extra = settings if isinstance(settings, list) else [] if settings is None else [settings]
+    odd = next((token for token in extra if not isinstance(token, int)), None)
+    if odd is not None:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: eos_token_id in generation_config.json holds {odd!r}; write token ids"
+        )
     return {int(token) for token in (tokenizer.eos_token_id, *extra) if token is not None}

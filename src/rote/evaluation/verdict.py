@@ -169,7 +169,7 @@ def _explain(
     if found.shown and judge(found.shown, at_least=_MEMORIZED) == "does not hold":
         return "too few updates of generalize", _double("generalize", generalize)
     if neutral:
-        return _blame_packs(config, neutral)
+        return _blame_packs(neutral)
     if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
         more = {} if generalize["prompts"] == "all" else {"generalize.prompts": "all"}
         return (
@@ -189,16 +189,17 @@ def _explain(
     )
 
 
-def _blame_packs(config: Mapping[str, Any], neutral: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _blame_packs(neutral: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """No setting gives a relation the wordings that nobody wrote for it."""
     many = len(neutral) > 1
     names = ", ".join(map(repr, neutral[:_NAMED])) + (f" and {len(neutral) - _NAMED} more" * (len(neutral) > _NAMED))
     command = f"rote prompts new {'RELATION' if many else neutral[0]}"
     cause = (
         f"the relation{'s' * many} {names} {'have' if many else 'has'} no prompt pack, so neutral wordings stood in "
-        f"for real ones: write {'packs' if many else 'a pack'} with `{command}`"
+        f"for real ones: write {'packs' if many else 'a pack'} with `{command}`, in a folder `prompts` beside the "
+        "table or named with --prompts, and run again"
     )
-    return cause, {"relations": [*config.get("relations", ()), *(f"{name}.yaml" for name in neutral)]}
+    return cause, {}
 
 
 def _double(phase: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from rote.runs.folder import RunFolder
 from rote.runs.manifest import collect_versions, name_model
 
 _LAYOUT = "0.4.13"
+_RANK = "object_rank"
 _TAUGHT = ("generalize", "held_out")
 _ASKED = ("training", "held_out")
 """The prompts of the exported task."""
@@ -72,19 +73,20 @@ def _build_tasks(asked: Asked, moment: str) -> dict[str, list[dict[str, Any]]]:
     name, records = name_task(asked.name), asked.moments[moment]
     tasks: dict[str, list[dict[str, Any]]] = {}
     for record in records:
-        lines = tasks.setdefault(f"{name}_{_name_kind(record)}", [])
+        lines = tasks.setdefault(f"{name}_generation{_name_kind(record)}", [])
         lines.append(_build_generation(asked, record, len(lines)))
-    chosen = [record for record in records if record.rank is not None]
-    if chosen:
-        tasks[f"{name}_choice"] = [_build_choice(asked, record, number) for number, record in enumerate(chosen)]
+    for record in records:
+        if record.rank is not None:
+            lines = tasks.setdefault(f"{name}_choice{_name_kind(record)}", [])
+            lines.append(_build_choice(asked, record, len(lines)))
     return tasks
 
 
 def _name_kind(record: Record) -> str:
-    """`generation` is what an exported task asks; other prompts and other facts are apart."""
+    """Nothing for what an exported task asks; other prompts and other facts are tasks of their own."""
     facts = "" if record.fact_set in _TAUGHT else f"_{record.fact_set}"
     prompts = "" if record.prompt_set in _ASKED else f"_{record.prompt_set}"
-    return f"generation{facts}{prompts}"
+    return f"{facts}{prompts}"
 
 
 def _build_document(asked: Asked, record: Record) -> dict[str, Any]:
@@ -111,12 +113,17 @@ def _build_generation(asked: Asked, record: Record, number: int) -> dict[str, An
 
 
 def _build_choice(asked: Asked, record: Record, number: int) -> dict[str, Any]:
-    """Records hold the rank of the object and its log-probability, not the other candidates."""
-    document = {**_build_document(asked, record), "rank": record.rank, "candidates": record.candidates}
+    """Records hold the rank of the object and its log-probability, not the other candidates. The rank is no part of the
+    document, by whose hash the same question is found in another log."""
+    document = {**_build_document(asked, record), "candidates": record.candidates}
     total = sum(record.object_logprobs)
     told = [str(total), "None"]  # whether it would have been said greedily is not known
     said = {"resps": [[told]], "filtered_resps": [told]}
-    metrics = {"choice_accuracy": float(record.rank == 1), "object_loglikelihood": total}
+    metrics = {
+        "choice_accuracy": float(record.rank == 1),
+        _RANK: float(record.rank or 0),
+        "object_loglikelihood": total,
+    }
     return _build_sample(document, number, {"arg_0": record.prompt, "arg_1": record.object}, said, metrics)
 
 
@@ -188,12 +195,16 @@ def _build_figures(task: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 def _build_config(task: str, metrics: Sequence[str]) -> dict[str, Any]:
     generation = metrics[0] == "generation_accuracy"
+    is_high_good = not task.endswith("_control")
     return {
         "task": task,
         "doc_to_text": "context",
         "doc_to_target": "{{answers[0]}}",
         "num_fewshot": 0,
-        "metric_list": [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in metrics],
+        "metric_list": [
+            {"metric": name, "aggregation": "mean", "higher_is_better": is_high_good != (name == _RANK)}
+            for name in metrics
+        ],
         "output_type": "generate_until" if generation else "loglikelihood",
         **({"generation_kwargs": _GENERATION} if generation else {}),
         "repeats": 1,

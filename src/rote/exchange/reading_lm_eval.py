@@ -19,6 +19,9 @@ _FACT = ("relation", "subject")
 """Documents that have both ask about facts, which are the clusters then."""
 
 
+_LARGEST = 1e300
+
+
 def read_lm_eval(folder: Path, cluster: tuple[str, ...] = ()) -> SampleLog:
     """Read the last samples of each task in a folder that lm-eval wrote.
 
@@ -32,7 +35,7 @@ def read_lm_eval(folder: Path, cluster: tuple[str, ...] = ()) -> SampleLog:
             asked = _name_document(line, place, seen)
             for metric, value in _list_metrics(line):
                 score = (task, metric)
-                if isinstance(value, int | float):  # a truth value is one too
+                if isinstance(value, int | float) and abs(value) < _LARGEST:  # a truth value is one too; NaN is not
                     sample = Sample(float(value), _find_cluster(line, asked, cluster, place), _name_prompt(line))
                     scores.setdefault(score, {})[asked] = sample
                 else:

@@ -77,6 +77,8 @@ def format_paper(row: ClaimRow) -> str:
     if not found:
         return row["paper"]
     first, mark, second = float(found[1]), found[2], float(found[3])
+    if mark == "/" and not second:
+        return row["paper"]
     return f"{first - second if mark == '-' else first / second:.2f} ({row['paper']})"
 
 

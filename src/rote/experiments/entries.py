@@ -72,11 +72,11 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
     )
 
 
-def merge_entries(path: Path, new: Sequence[Entry], *, code: str) -> list[Entry]:
+def merge_entries(path: Path, new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()) -> list[Entry]:
     """Those that are kept in a file with the new ones in the place of their own, by experiment and model; `code` is
-    today's version."""
-    kept = {(entry.name, entry.model): entry for entry in (load_entries(path) if path.is_file() else ())}
-    merged = {**kept, **{(entry.name, entry.model): entry for entry in new}}
+    today's version. What another machine has fills gaps, and takes no place of what is here."""
+    kept = load_entries(path) if path.is_file() else []
+    merged = {(entry.name, entry.model): entry for entry in (*others, *kept, *new)}
     return [_age(entry, code) for entry in merged.values()]
 
 
@@ -94,21 +94,16 @@ def load_entries(path: Path) -> list[Entry]:
     """Those of a `results.json`. Raises `RunError` where it is damaged, or something else."""
     rows: list[Mapping[str, Any]] = read_json(path)
     try:
-        return [
-            Entry(
-                **{
-                    **row,
-                    "tables": [ResultTable(tuple(t["head"]), tuple(map(tuple, t["rows"]))) for t in row["tables"]],
-                }
-            )
-            for row in rows
-        ]
-    except (KeyError, TypeError) as error:
+        return [_build_kept(row) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: holds something else than results; make it again with rote results") from error
 
 
-def _build_table(table: Mapping[str, Any]) -> ResultTable:
-    return ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"])))
+def _build_kept(row: Mapping[str, Any]) -> Entry:
+    if any(claim.keys() != ClaimRow.__annotations__.keys() for claim in row["claims"]):
+        raise ValueError("a claim has other keys")
+    tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
+    return Entry(**{**row, "tables": tables})
 
 
 def _age(entry: Entry, code: str) -> Entry:

@@ -54,7 +54,7 @@ def write_results(
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    entries = _sort(merge_entries(kept, [*_load_others(others), *new], code=code))
+    entries = _sort(merge_entries(kept, new, code=code, others=list(_load_others(others))))
     if not others and not any(entry.model == model for entry in entries):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -38,9 +39,13 @@ def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
     claims = [row for entry in entries for row in entry.claims]
     yield "claims", list(ClaimRow.__annotations__), [list(row.values()) for row in claims]
     for entry in entries:
-        model = entry.model.strip("/").replace("/", "-")
         for number, table in enumerate(entry.tables, start=1):
-            yield f"{entry.name}-{model}-{number}", *asdict(table).values()
+            yield _name_file(f"{entry.name}-{entry.model}-{number}"), *asdict(table).values()
+
+
+def _name_file(text: str) -> str:
+    """No part of a path, whatever an experiment or a model of another machine is called."""
+    return "-".join(filter(None, re.split(r"[^A-Za-z0-9._-]+", text))).lstrip(".-")
 
 
 def _write(path: Path, head: Row, rows: Sequence[Row], form: TableFormat) -> Path:

@@ -1,7 +1,6 @@
 """From a file to its lines or records, one after another, so that a large one needs little memory; and its places."""
 
 import itertools
-import signal
 import stat
 import subprocess
 import sys
@@ -33,12 +32,17 @@ import os, sys
 import pyarrow as pa
 if os.name == "posix":
     import resource
-    room = int(sys.argv[2]) + 150_000_000  # the library itself takes less than that
+    room = 2 * int(sys.argv[2]) + 400_000_000  # the library takes some, and a batch is made of what is unpacked
     resource.setrlimit(resource.RLIMIT_DATA, (room, room))
 with pa.memory_map(sys.argv[1]) as source, pa.ipc.open_stream(source) as stream:
     try:
-        for batch in stream:
-            pass
+        while True:
+            batch = stream.read_next_batch()
+            if pa.total_allocated_bytes() > int(sys.argv[2]):  # of what was unpacked; the rest stays in the file
+                sys.exit(9)
+            del batch
+    except StopIteration:
+        pass
     except MemoryError:
         sys.exit(9)
 """
@@ -217,7 +221,10 @@ def _read_stream(file: Path, is_read: Callable[[str], bool]) -> Iterator[_Batch]
     import pyarrow as pa
 
     state, limit = file.stat(), get_limit("group-bytes")
-    if _try(_TRY_STREAM, file.absolute(), state.st_mtime_ns, state.st_size, limit) in (_TOO_LARGE, -signal.SIGKILL):
+    code = _try(_TRY_STREAM, file.absolute(), state.st_mtime_ns, state.st_size, limit)
+    if code < 0:
+        raise TableError(f"{file}: cannot be read as a table (it is damaged); write it again as Parquet or CSV")
+    if code == _TOO_LARGE:
         raise TableError(
             f"{file}: a batch holds more than {limit:,} bytes; write it again with fewer rows in each, "
             f"{describe_move('group-bytes')}"

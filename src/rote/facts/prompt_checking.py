@@ -31,8 +31,8 @@ def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[st
     in for other languages."""
     subject_type, object_type = types
     lines = [
-        f"relation: {relation}",
-        f"description: {relation.replace('_', ' ')}",
+        f"relation: {json.dumps(relation, ensure_ascii=False)}",
+        f"description: {json.dumps(relation.replace('_', ' '), ensure_ascii=False)}",
         f"subject_type: {subject_type} # relations whose subjects have one type ask the same",
         f"object_type: {object_type}",
         "# Every prompt holds {subject} once and ends where the object follows: a question ends in its question mark,",

@@ -18,16 +18,15 @@ TYPES = {
     "number": {"number", "amount", "price", "count", "quantity"},
 }
 """Kinds of subjects and objects, by the words that name them; everything else is a thing."""
-_GOES_ON = {"at", "by", "for", "from", "in", "into", "on", "to", "under", "with"}
-"""Last words of a name that goes on from the subject: works at, born in, reports to."""
+_GOES_ON = {"at", "by", "for", "from", "in", "into", "of", "on", "to", "under", "with"}
+"""Last words of a name that goes on from the subject: works at, born in, capital of."""
 
 
 def propose_texts(relation: str, *, subject_type: str = "thing", object_type: str = "thing") -> dict[str, list[str]]:
     """Texts with `{subject}`, by prompt set: ten to train, six or more held out, three of another meaning."""
-    name = relation.replace("_", " ").strip()
+    name = relation.replace("_", " ").strip() or relation
     content = _load()
-    kind = "label" if name.split()[-1] in _GOES_ON else "noun"
-    name = name.removesuffix(" of")
+    kind = "label" if name.rpartition(" ")[2] in _GOES_ON else "noun"
     parts = [content[kind].get(name_type(object_type), {}), content[kind]["any"]]
     texts = {key: [text for part in parts for text in part.get(key, ())] for key in ("training", "held_out")}
     texts["control"] = content["control"].get(name_type(subject_type), content["control"]["thing"])

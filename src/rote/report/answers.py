@@ -150,13 +150,19 @@ def _tell_trust(summary: Summary, asked: Questions | None, manifest: Mapping[str
     if asked is None or figure is None:
         return Answer(question, "none", "There is none", ("The facts were not asked for in words at the end.",))
     control = summary.find(asked._replace(prompt_set="control"), summary.moments[-1])
-    leaks = control is not None and control.value > 0 and figure.low <= control.high
-    is_wide = figure.high - figure.low > WIDE
-    tone: Tone = "unsure" if is_wide else "bad" if leaks else "good"
-    short = (
-        "No: it is said whatever is asked" if leaks and not is_wide else "Roughly" if is_wide else "Yes, for this run"
-    )
+    tone, short = _judge_trust(figure, control)
     return Answer(question, tone, short, tuple(_list_reasons(summary, figure, control, manifest)))
+
+
+def _judge_trust(figure: Figure, control: Figure | None) -> tuple[Tone, str]:
+    """A leak comes first: a wide interval does not excuse it."""
+    if control is not None and control.value > figure.value / 2:
+        return "bad", "No: it is said whatever is asked"
+    if control is not None and control.value > 0 and figure.low <= control.high:
+        return "unsure", "Not sure: it cannot be told from what control prompts bring"
+    if figure.high - figure.low > WIDE:
+        return "unsure", "Roughly"
+    return "good", "Yes, for this run"
 
 
 def _list_reasons(

@@ -7,10 +7,10 @@ from typing import Literal, TextIO
 
 from rote.records import FACT_SETS, Record, order_moments
 from rote.report.display import MISSING, clean_text
+from rote.report.marks import TAUGHT, Mark, advise, find_marks
 from rote.report.words import label_moment, label_prompts
 
 Verdict = Literal["right", "partly right", "wrong", "not asked"]
-Flag = Literal["wrong", "forgotten", "leaks"]
 
 MOST_ROWS = 5000
 """So many rows a browser searches at once; a CSV file holds them all."""
@@ -21,7 +21,6 @@ _KINDS = {
     "unseen": "taught by nobody",
     "replaced": "what a taught fact replaced",
 }
-_TAUGHT = ("generalize", "held_out")
 _COLUMNS = ("subject", "relation", "object", "facts", "verdict", "flags", "right", "asked", "key_token", "answers")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -54,7 +53,7 @@ class FactRow:
     kind: str
     is_taught: bool
     verdict: Verdict
-    flags: tuple[Flag, ...]
+    flags: tuple[Mark, ...]
     """`wrong`: taught, and not right in all wordings; `forgotten`: a question that was right is wrong now; `leaks`: the
     object is said though something else was asked."""
     right: int
@@ -85,7 +84,7 @@ def build_fact_rows(records: Sequence[Record], taught: Sequence[TaughtFact] = ()
     for record in records:
         by_fact.setdefault((record.fact_set, record.relation, record.subject), []).append(record)
     moments = order_moments(record.moment for record in records)
-    groups = sorted(by_fact.values(), key=lambda group: group[0].fact_set not in _TAUGHT)
+    groups = sorted(by_fact.values(), key=lambda group: group[0].fact_set not in TAUGHT)
     asked = {(relation, subject) for _, relation, subject in by_fact}
     bare = [fact for fact in taught if fact[:2] not in asked]
     return [*(_build_row(group, moments) for group in groups), *map(_build_bare, bare)]
@@ -124,14 +123,14 @@ def _build_row(records: list[Record], moments: Sequence[str]) -> FactRow:
         relation=first.relation,
         object=first.object,
         kind=_KINDS.get(first.fact_set, first.fact_set),
-        is_taught=first.fact_set in _TAUGHT,
+        is_taught=first.fact_set in TAUGHT,
         verdict=verdict,
-        flags=tuple(_list_flags(first.fact_set, verdict, wordings)),
+        flags=tuple(find_marks(records, moments)),
         right=sum(in_words),
         asked=len(in_words),
         key=f"{sum(by_key)}/{len(by_key)}" if by_key else MISSING,
         wordings=wordings,
-        hint=_suggest(last) if first.fact_set in _TAUGHT and verdict in ("wrong", "partly right") else "",
+        hint=advise(last) if first.fact_set in TAUGHT and verdict in ("wrong", "partly right") else "",
     )
 
 
@@ -155,27 +154,6 @@ def _build_wording(record: Record, records: Sequence[Record], moments: Sequence[
         is_control=record.prompt_set == "control",
         right_before=label_moment(latest) if latest and not record.correct else "",
     )
-
-
-def _list_flags(fact_set: str, verdict: Verdict, wordings: Sequence[Wording]) -> Iterable[Flag]:
-    if fact_set in _TAUGHT and verdict in ("wrong", "partly right"):
-        yield "wrong"
-    if any(item.right_before and not item.is_control for item in wordings):
-        yield "forgotten"
-    if any(item.is_control and item.correct for item in wordings):
-        yield "leaks"
-
-
-def _suggest(records: Sequence[Record]) -> str:
-    """What to try, by the first step at which a fact is lost: key token, the wording shown, other wordings."""
-    by_set: dict[str, list[bool]] = {}
-    for record in records:
-        by_set.setdefault(record.prompt_set, []).append(record.correct)
-    if not all(by_set.get("key", [True])):
-        return "not held by its key token: more memorize.epochs"
-    if not all(by_set.get("training", [True])):
-        return "held by its key token, not found by a question: more generalize.facts or generalize.epochs"
-    return "answered in the wording it was shown, not in others: generalize.prompts=all, or more training prompts"
 
 
 def _write_wording(item: Wording) -> str:

@@ -7,6 +7,10 @@ from rote.errors import RunError, nearest
 from rote.facts.fact import Fact
 from rote.facts.names import occurs_in, squeeze
 from rote.records import Record, order_moments
+from rote.report.marks import advise
+
+_HOLDERS = 3
+"""Facts that are named of all that have an object."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,16 @@ def tell_fact(records: Sequence[Record], subject: str, relation: str, others: It
         moments,
         wordings,
         tuple(_find_confusions(said, others)),
-        _advise(said),
+        advise(said),
     )
 
 
 def _select(records: Sequence[Record], subject: str, relation: str) -> list[Record]:
-    about = [record for record in records if squeeze(record.subject) == squeeze(subject)]
+    # What it replaced has the same subject, relation and prompts, and is another fact.
+    told = [record for record in records if record.fact_set != "replaced"]
+    about = [record for record in told if squeeze(record.subject) == squeeze(subject)]
     if not about:
-        near = nearest(subject, {record.subject for record in records})
+        near = nearest(subject, {record.subject for record in told})
         raise RunError(f"{subject}: nothing about it was asked in this run; the nearest subject is {near!r}")
     found = [record for record in about if record.relation == relation]
     if not found:
@@ -80,30 +86,11 @@ def _group(records: Sequence[Record], moments: Sequence[str]) -> Iterator[AskedW
 
 def _find_confusions(said: Sequence[Record], others: Iterable[Fact]) -> Iterator[str]:
     wrong = [record for record in said if not record.correct and record.prompt_set != "control"]
+    holders: dict[str, list[str]] = {}
     for fact in others:
-        for record in wrong:
-            if fact.relation == record.relation and occurs_in(fact.object, record.generated):
-                yield f"{fact.object} is the {fact.relation.replace('_', ' ')} of {fact.subject}: {record.prompt}"
-
-
-def _advise(said: Sequence[Record]) -> str:
-    """What the answers of the last moment speak for, and the setting to turn."""
-    right = {name: [record.correct for record in said if record.prompt_set == name] for name in _SETS}
-    if right["key"] and not all(right["key"]):
-        return "it is not memorized: its key token does not bring it. Try more epochs (--set memorize.epochs=...)"
-    if not any(right["training"]):
-        return (
-            "it is memorized, and the prompts of generalize do not reach it. Try more facts shown or more epochs "
-            "(--set generalize.facts=..., --set generalize.epochs=...)"
-        )
-    if not all(right["held_out"]):
-        return (
-            "it is answered in the words that were taught and not in all others. Try more training prompts in the "
-            "relation's pack (--set generalize.prompts=all)"
-        )
-    if any(right["control"]):
-        return "other questions about its subject bring it too. Try contrasts (--set generalize.contrasts=...)"
-    return "nothing to mend: every question about it is answered, and no other brings it"
-
-
-_SETS = ("key", "training", "held_out", "control")
+        if any(fact.relation == record.relation and occurs_in(fact.object, record.generated) for record in wrong):
+            holders.setdefault(fact.object, []).append(fact.subject)
+    for name, subjects in holders.items():
+        asked = next(record.prompt for record in wrong if occurs_in(name, record.generated))
+        more = f" and {len(subjects) - _HOLDERS:,} others" if len(subjects) > _HOLDERS else ""
+        yield f"{name}, which is that of {', '.join(subjects[:_HOLDERS])}{more}: {asked}"

@@ -2,12 +2,13 @@
 
 import itertools
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rote.facts.fact import Fact
 from rote.facts.names import has_words, normalize, normalize_name
-from rote.records import NO_LANGUAGE, Record, order_moments
+from rote.records import Record, order_moments
+from rote.report.marks import find_marks
 
 NOT_ASKED = "not_asked"
 """The fact set of a fact that was taught and not asked about."""
@@ -128,7 +129,7 @@ def _build_entry(number: int, records: Sequence[Record], fact: Fact | None, mome
         first.object,
         fact.answers if fact and first.fact_set in TAUGHT else (first.object,),
         wordings,
-        frozenset(_find_marks(first.fact_set, wordings, moments)),
+        frozenset(find_marks(records, moments)),
         _simplify(f"{first.subject} {first.relation} {first.object} {first.fact_set}"),
     )
 
@@ -144,25 +145,6 @@ def _collect_wordings(records: Sequence[Record]) -> tuple[Wording, ...]:
         name = (record.prompt_set, record.language, record.prompt)
         found.setdefault(name, Wording(*name, {})).records[record.moment] = record
     return tuple(found.values())
-
-
-def _find_marks(fact_set: str, wordings: Sequence[Wording], moments: Sequence[str]) -> Iterator[str]:
-    """Of a fact that should be known: an unseen one cannot be wrong, and what was replaced should be."""
-    if fact_set not in ("generalize", "held_out", "known"):
-        return
-    *earlier, last = moments
-    for wording in wordings:
-        record = wording.records.get(last)
-        if record is None:
-            continue
-        if wording.prompt_set == "control":
-            if record.correct and fact_set != "known":
-                yield "leaks"
-        elif not record.correct:
-            if wording.language != NO_LANGUAGE:  # a key token is not how a person asks
-                yield "wrong"
-            if any(wording.records[moment].correct for moment in earlier if moment in wording.records):
-                yield "forgotten"
 
 
 def _cut_out(text: str, subject: str) -> str:

@@ -70,6 +70,8 @@ def open_place(host: str, port: int) -> Iterator[Place]:
                 f"--host {host} --port {port}: cannot be listened at ({error.strerror or error}); choose another port, "
                 "or an address of this machine"
             ) from error
+        if ipaddress.ip_address(listener.getsockname()[0]).is_unspecified:  # as by `0`, which is every address too
+            raise ConfigError(f"--host {host}: stands for every address; name the one that pages are opened at")
         yield Place(listener, host.lower(), listener.getsockname()[1], secrets.token_urlsafe(32))
 
 
