@@ -84,6 +84,18 @@ def test_two_places_have_two_tokens_and_two_cookies() -> None:
         assert first.hosts.isdisjoint(second.hosts)
 
 
+def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
+    with socket.socket() as listener:
+        assert Place(listener, "127.0.0.1", 80, "token").hosts >= {"127.0.0.1", "localhost:80"}
+        assert "127.0.0.1" not in Place(listener, "127.0.0.1", 81, "token").hosts
+
+
+@pytest.mark.parametrize("host", ["0", "0.0.0.0", "::0"])
+def test_every_address_at_once_is_refused_however_it_is_written(host: str) -> None:
+    with pytest.raises(ConfigError, match=f"--host {host}"), open_place(host, 0):
+        pass
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
 def test_every_address_at_once_is_refused(host: str, runs: Runs) -> None:
     outcome = call_rote("serve", runs.first, "--host", host)

@@ -15,6 +15,7 @@ from rote.serving.guard import Guard
 
 _MAX_HEADERS = 16_384
 """Bytes of a request before its body."""
+_HTTP = 80
 _AT_ONCE = 32
 """Connections."""
 
@@ -37,7 +38,8 @@ class Place:
     def hosts(self) -> frozenset[str]:
         """What a request may name as its host: the address itself, and for one of this machine alone its name too."""
         names = {_write_host(self.host), *(("localhost",) if is_loopback(self.host) else ())}
-        return frozenset(f"{name}:{self.port}" for name in names)
+        ports = (f":{self.port}", *([""] if self.port == _HTTP else []))  # which browsers leave out
+        return frozenset(f"{name}{port}" for name in names for port in ports)
 
 
 def is_loopback(host: str) -> bool:
