@@ -17,7 +17,7 @@ RELATIONS = load_shipped_relations()
 
 def test_a_relation_without_prompts_is_refused_with_the_way_to_give_them() -> None:
     table = FactTable((build_fact("A", "composer", "B"),))
-    with pytest.raises(TemplateError, match=r"'composer' has no prompts.*--set relations=\[my_relation\.yaml\].*docs/"):
+    with pytest.raises(TemplateError, match=r"'composer' has no prompts.*'rote prompts new'.*--prompts \(docs/"):
         check_table(table, RELATIONS)
 
 

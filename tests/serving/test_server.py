@@ -65,7 +65,9 @@ def test_a_reader_who_leaves_sets_the_models_free(pages: Pages, asker: Asker) ->
 
     app = Pages(pages.run, Endless(asker.models)).build_app()
     with open_place("127.0.0.1", 0) as place:
-        threading.Thread(target=lambda: serve_forever(app, place, on_start=lambda: None), daemon=True).start()
+        listening = threading.Event()
+        threading.Thread(target=lambda: serve_forever(app, place, on_start=listening.set), daemon=True).start()
+        assert listening.wait(30)
         first = ask(place)
         assert first.readline()
         assert ask(place).status == 503
