@@ -242,7 +242,7 @@ def test_a_store_without_the_model_changes_nothing(store: Store) -> None:
     save_jobs(store, seed=0)
     fresh, _, _ = write(store)
     out = store.path.parent / "out"
-    with pytest.raises(RunError, match="no experiment is finished for ./another with these settings"):
+    with pytest.raises(RunError, match=r"no experiment is finished for \./another with these settings"):
         results.write_results(out, store=Store(store.path.parent / "none"), model="./another", seeds=1)
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == fresh
 
