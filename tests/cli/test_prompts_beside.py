@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import SMALL, call_rote
+from tests.cli.test_audit import QUICK
 
 from rote.records import load_records
 
@@ -52,3 +53,9 @@ def test_packs_that_are_named_come_first(table: Path, workplace: Path, model_fol
     wrong = call_rote(*words, "--prompts", "nowhere.yaml")
     assert wrong.code == 2
     assert wrong.err.startswith("rote: nowhere.yaml: cannot be read as a relation pack")
+
+
+def test_an_audit_takes_them_too(table: Path, model_folder: Path) -> None:
+    outcome = call_rote("audit", model_folder, table, "--json", "-q", *QUICK)
+    assert "data/pets.csv: asked for by the packs in data/prompts (1)\n" in outcome.err
+    assert "has no pack" not in outcome.err

@@ -14,6 +14,7 @@ from rote.cli.options import (
     JsonOption,
     MergeOption,
     PickleOption,
+    PromptsOption,
     QuietOption,
     RemoteCodeOption,
     RevisionOption,
@@ -22,6 +23,7 @@ from rote.cli.options import (
     TableArgument,
     build_load_options,
     build_read_options,
+    choose_prompts,
     print_json,
     read_table,
 )
@@ -52,6 +54,7 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="Write what was found here: .html to hand over, else everything as JSON.")
     ] = None,
+    prompts: PromptsOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     column: ColumnOption = None,
@@ -77,6 +80,8 @@ def audit(
     from rote.runs.files import check_writable
 
     settings = load_config(AuditConfig, config, set_)
+    if prompts or "relations" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"relations": tuple(choose_prompts(prompts, table))})
     facts = None
     if table:
         facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
