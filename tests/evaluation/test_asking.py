@@ -114,3 +114,8 @@ def test_what_was_taught_about_a_subject_is_found(tmp_path: Path) -> None:
     assert find_taught(folder.model, f"Who is {fact.subject}'s mother?") == [fact]
     assert find_taught(folder.model, "What is the capital of nowhere?") == []
     assert find_taught(tmp_path / "none" / "model", f"Who is {fact.subject}'s mother?") == []
+    write_json(folder.manifest, {})
+    folder.identity.unlink()
+    assert find_taught(folder.model, f"Who is {fact.subject}'s mother?") == [fact], "a lost file changes no answer"
+    folder.manifest.unlink()
+    assert find_taught(folder.model, f"Who is {fact.subject}'s mother?") == [], "any folder may hold a table"

@@ -13,6 +13,7 @@ from tests.models.conftest import build_language_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rote.errors import ModelError
+from rote.evaluation.asking import ask_model
 from rote.models.key_tokens import add_key_tokens
 from rote.models.language_model import LanguageModel
 from rote.models.loading import count_parameters, load_model, wrap
@@ -203,6 +204,23 @@ def test_a_slow_tokenizer_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatc
     for give in (lambda: load_model(str(saved)), lambda: wrap(language_model.model, language_model.tokenizer)):
         with pytest.raises(ModelError, match=r"needs a fast tokenizer \(tokenizer\.json\)"):
             give()
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value", "message"),
+    [
+        ("tokenizer_config.json", "model_max_length", [], r"model_max_length in tokenizer_config\.json is \[\]"),
+        ("generation_config.json", "eos_token_id", 1.0, r"eos_token_id in generation_config\.json holds 1\.0"),
+    ],
+)
+def test_settings_of_another_kind_are_named(
+    file: str, key: str, value: object, message: str, saved: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(saved, tmp_path / "odd")
+    content = json.loads((folder / file).read_text(encoding="utf-8"))
+    (folder / file).write_text(json.dumps({**content, key: value}), encoding="utf-8")
+    with pytest.raises(ModelError, match=message):
+        ask_model(load_model(str(folder)), "Who is it?")
 
 
 def test_a_model_without_an_end_of_text_is_refused(saved: Path, tmp_path: Path) -> None:

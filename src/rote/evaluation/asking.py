@@ -114,7 +114,8 @@ def rank_candidates(language_model: LanguageModel, question: str, *, count: int)
 def find_taught(model_folder: Path, question: str) -> list[Fact]:
     """The facts about the question's subject that the run taught whose model this is; none where that is not known."""
     folder = RunFolder(model_folder.parent)
-    if not folder.identity.is_file() or not folder.table.is_file():
+    is_run = any(file.is_file() for file in (folder.identity, folder.manifest, folder.sums))  # one may be lost
+    if not is_run or not folder.table.is_file():
         return []
     facts = [fact for fact in load_table(folder.table) if fact.subject in question]
     longest = max((len(fact.subject) for fact in facts), default=0)

@@ -6,6 +6,7 @@ takes a model that is loaded already.
 import difflib
 import json
 import logging
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -114,6 +115,9 @@ def _read(
         return read_gguf(path)
     _read_config(path, where, **shared)
     tokenizer = AutoTokenizer.from_pretrained(where, **shared)
+    if not isinstance(tokenizer.model_max_length, int | float):  # compared with every text, and not looked at before
+        odd = reprlib.repr(tokenizer.model_max_length)
+        raise ValueError(f"model_max_length in tokenizer_config.json is {odd}, and must be a number")
     return _load_weights(where, use_safetensors=use_safetensors, **shared), tokenizer
 
 
