@@ -164,7 +164,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "settings of a method without": (
         {},
         "run facts.csv --model MODEL --out new --set method_settings.depth=3",
-        "method_settings: the method 'memorize_then_generalize' takes no settings of its own",
+        "method_settings: the method 'memorize_then_generalize' takes no settings of its own; take them out",
     ),
     "unknown setting of a method of ones own": (
         {},

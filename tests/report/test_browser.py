@@ -132,6 +132,20 @@ def test_no_table_hides_its_result_column(browser: Any, address: str, width: int
     assert hidden == []
 
 
+def test_cells_of_a_row_stand_side_by_side(browser: Any, address: str) -> None:
+    page = _open(browser, address, width=1280).page
+    cells = "<tr><th>a</th><th class='number'>b</th><td class='number'>1</td><td class='number'>2</td></tr>"
+    page.evaluate(f'document.body.insertAdjacentHTML("beforeend", "<table>{cells}</table>")')  # as tables of figures
+    stacked = page.evaluate(
+        """() => [...document.querySelectorAll("tr")].filter(row => {
+            const cells = [...row.cells].filter(cell => cell.offsetParent);
+            const lefts = cells.map(cell => cell.getBoundingClientRect().left);
+            return lefts.some((left, place) => place && left <= lefts[place - 1]);
+        }).map(row => row.textContent)"""
+    )
+    assert stacked == []
+
+
 def test_the_first_screen_of_a_phone_has_the_verdict_and_its_number(browser: Any, address: str) -> None:
     page = _open(browser, address, width=390).page
 

@@ -64,7 +64,7 @@ def read_settings(name: str, content: Mapping[str, Any]) -> StrictConfig:
     """
     kind = getattr(_import_own(name), "Settings", None) if ":" in name else None
     if kind is None and content:
-        raise ConfigError(f"method_settings: the method {name!r} takes no settings of its own")
+        raise ConfigError(f"method_settings: the method {name!r} takes no settings of its own; take them out")
     return build_config(kind, content, where="method_settings: ") if kind else StrictConfig()
 
 
