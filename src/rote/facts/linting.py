@@ -113,7 +113,8 @@ class TableLint:
         prompt = self._known[name].templates[0].text
         text = (
             f"the relation {shorten(name)} has no pack, so it is asked for neutrally ({prompt!r}): recall is measured, "
-            f"but not understanding in other wordings or languages; write a pack (docs/tables.md){self._suggest(name)}"
+            "but not understanding in other wordings or languages; write a pack with 'rote prompts new' (docs/tables.md)"
+            f"{self._suggest(name)}"
         )
         return Finding(place.describe(text), is_error=False)
 
@@ -163,7 +164,8 @@ class TableLint:
             if len(objects) < _FEW_OBJECTS:
                 text = (
                     f"{self.path}: the relation {shorten(name)} has {len(objects)} different objects, so a choice "
-                    f"among them is easily guessed (among {DISTRACTORS + 1} it is hard); add facts with other objects"
+                    f"among them is easily guessed (among {DISTRACTORS + 1} it is hard); trust generation accuracy "
+                    "instead"
                 )
                 yield Finding(text, is_error=False)
 
