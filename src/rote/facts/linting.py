@@ -113,7 +113,7 @@ class TableLint:
         prompt = self._known[name].templates[0].text
         text = (
             f"the relation {shorten(name)} has no pack, so it is asked for neutrally ({prompt!r}): recall is measured, "
-            "but not understanding in other wordings or languages; write a pack with 'rote prompts new' (docs/tables.md)"
+            "but not understanding in other words and languages; write a pack with 'rote prompts new' (docs/tables.md)"
             f"{self._suggest(name)}"
         )
         return Finding(place.describe(text), is_error=False)
