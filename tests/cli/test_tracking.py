@@ -140,5 +140,5 @@ def test_a_tracker_that_is_missing_is_one_line_and_nothing_is_begun(
     monkeypatch.setitem(sys.modules, "wandb", None)
     outcome = call_rote("run", "facts.csv", "--model", model_folder, "--out", "mine", "--track", "wandb")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err == "rote: --track wandb: wandb is not installed; pip install 'rote[wandb]'\n"
+    assert outcome.err == "rote: --track wandb: wandb is not installed; pip install -e '.[wandb]'\n"
     assert not (workplace / "mine").exists()

@@ -36,15 +36,15 @@ RIGHT = [record(name, "generalize", "Cody Ross") for name in ("key", "training",
 
 def test_wordings_stand_with_what_was_said_at_each_moment() -> None:
     early = record("training", "before", "no idea")
-    story = tell_fact([*RIGHT, early], "gene  Finley".replace("gene", "Gene"), "mother", OTHERS)
+    story = tell_fact([*RIGHT, early], "Gene  Finley", "mother", OTHERS)
     assert story.moments == ("before", "generalize")
     assert [(wording.prompt_set, wording.prompt) for wording in story.wordings] == [
         ("key", "key?"),
         ("training", "training?"),
         ("held_out", "held_out?"),
     ]
-    assert story.wordings[1].answers == (early, RIGHT[1])
-    assert story.wordings[0].answers == (None, RIGHT[0])
+    assert story.wordings[1].records == {"before": early, "generalize": RIGHT[1]}
+    assert story.wordings[0].records == {"generalize": RIGHT[0]}
 
 
 def test_the_object_of_another_fact_of_the_relation_is_a_confusion() -> None:

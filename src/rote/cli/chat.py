@@ -30,7 +30,7 @@ def chat(
     Example: rote chat runs/mine
     """
     from rote.errors import EncodingError
-    from rote.evaluation.asking import find_taught, stream_answer
+    from rote.evaluation.asking import ask_model, find_taught
     from rote.runs.folder import find_run_folder
     from rote.serving.asker import load_asker
 
@@ -43,8 +43,7 @@ def chat(
             typer.echo(f"rote: {error}", err=True)
             continue
         for side, model in asker.models.items():
-            said = [text.strip() for text in stream_answer(model, question, chat=template)]
-            typer.echo(f"{side}: {said[-1] if said and said[-1] else _NOTHING}")
+            typer.echo(f"{side}: {ask_model(model, question, chat=template) or _NOTHING}")
         for fact in find_taught(folder.model, question):
             typer.echo(f"in the table: {fact.subject} - {fact.relation} - {' | '.join(fact.answers)}")
 

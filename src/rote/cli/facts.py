@@ -27,7 +27,9 @@ from rote.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from rote.config.job import Config
     from rote.facts.fact import FactTable
+    from rote.models.loading import LoadOptions
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
@@ -155,15 +157,7 @@ def validate(
     if model and lint.facts:
         flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
         settings = load_settings(config, set_, table=flags, model=model, prompts=list(map(Path, packs)))
-
-        from rote.pipeline.job import build_request
-        from rote.pipeline.preview import rehearse
-
-        loading = build_load_options(revision, trust_remote_code, allow_pickle)
-        request = build_request(fit_to_model(settings, loading), loading)
-        typer.echo("timing a few updates and answers ...", err=True)
-        costs, estimate = rehearse(request)
-        typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))
+        _print_costs(settings, build_load_options(revision, trust_remote_code, allow_pickle))
     if fix:
         _write_mended(path, fix, read_columns(column))
         return
@@ -205,6 +199,17 @@ def show(
         for language in packs[name].languages:
             template = packs[name].select(language=language)[0]
             typer.echo(f"  {language}: {template.fill(members[0].subject)}{template.separator}{members[0].object}")
+
+
+def _print_costs(settings: "Config", loading: "LoadOptions") -> None:
+    """What teaching takes on this machine."""
+    from rote.pipeline.job import build_request
+    from rote.pipeline.preview import rehearse
+
+    request = build_request(fit_to_model(settings, loading), loading)
+    typer.echo("timing a few updates and answers ...", err=True)
+    costs, estimate = rehearse(request)
+    typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))
 
 
 def _write_mended(path: Path, out: Path, columns: dict[str, str]) -> None:

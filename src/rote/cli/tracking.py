@@ -36,7 +36,7 @@ def load_tracker(tracker: Tracker) -> Any:
         return import_module(tracker.value)
     except ImportError as error:
         raise ConfigError(
-            f"--track {tracker.value}: {tracker.value} is not installed; pip install 'rote[{tracker.value}]'"
+            f"--track {tracker.value}: {tracker.value} is not installed; pip install -e '.[{tracker.value}]'"
         ) from error
 
 

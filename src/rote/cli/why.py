@@ -24,15 +24,15 @@ def why(
 
     Example: rote why runs/mine "Gene Finley" mother
     """
-    from rote.experiments.compare import load_run
     from rote.facts.reading import load_table
     from rote.report.one_fact import tell_fact
     from rote.report.words import FACT_SETS
     from rote.runs.folder import find_run_folder
+    from rote.runs.moments import load_all_records
 
     folder = find_run_folder(run)
     others = [fact for fact in load_table(folder.table) if fact.subject != subject]
-    story = tell_fact(load_run(run), subject, relation, others)
+    story = tell_fact(load_all_records(folder), subject, relation, others)
     fact_set = FACT_SETS.get(story.fact_set, story.fact_set)
     typer.echo(f"{story.subject} - {story.relation} - {story.object} ({fact_set})")
     typer.echo("\n".join(_list_wordings(story)))
@@ -48,8 +48,8 @@ def _list_wordings(story: "FactStory") -> Iterator[str]:
     width = max(len(label_moment(moment)) for moment in story.moments)
     for wording in story.wordings:
         yield f"{label_prompts(wording.prompt_set, wording.language)}: {wording.prompt}"
-        for moment, record in zip(story.moments, wording.answers, strict=True):
-            if record is not None:
-                verdict = _VERDICTS[wording.prompt_set == "control"][record.correct]
-                said = shorten_text(record.generated, _SHOWN) or "(nothing)"
-                yield f"  {label_moment(moment):{width}}  {verdict:5}  {said}"
+        for moment in filter(wording.records.get, story.moments):
+            record = wording.records[moment]
+            verdict = _VERDICTS[wording.prompt_set == "control"][record.correct]
+            said = shorten_text(record.generated, _SHOWN) or "(nothing)"
+            yield f"  {label_moment(moment):{width}}  {verdict:5}  {said}"

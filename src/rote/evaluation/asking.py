@@ -35,9 +35,10 @@ class Candidate:
     probability: float
 
 
-def ask_model(language_model: LanguageModel, question: str) -> str:
-    """What the model says after a question, greedily, without the question. Raises `EncodingError` for an empty one."""
-    ids = encode_question(language_model, question)
+def ask_model(language_model: LanguageModel, question: str, *, chat: bool = False) -> str:
+    """What the model says after a question, greedily, without the question; with `chat` it is put as a message in the
+    chat template. Raises `EncodingError` for an empty one."""
+    ids = encode_question(language_model, question, chat=chat)
     answers = generate_answers(language_model.model, language_model.tokenizer, [ids], [()], batch_size=1)
     return answers[0].strip()
 

@@ -44,7 +44,7 @@ def check_installed(asker: str) -> None:
     try:
         import inspect_ai.log  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"{asker}: Inspect is not installed; pip install 'rote[inspect]'") from error
+        raise ConfigError(f"{asker}: Inspect is not installed; pip install -e '.[inspect]'") from error
 
 
 def _build_log(asked: Asked, moment: str, records: Sequence[Record]) -> "EvalLog":

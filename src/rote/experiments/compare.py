@@ -9,8 +9,9 @@ from rote.errors import RunError
 from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.figures import Figure, build_figure_row, format_figure
-from rote.records import FACT_SETS, MOMENTS, QUESTION_SETS, Record, load_records
+from rote.records import FACT_SETS, QUESTION_SETS, Record, load_records
 from rote.runs.folder import find_run_folder
+from rote.runs.moments import load_all_records
 from rote.runs.shapes import Settings, read_shaped
 
 _DECIDE_FACTS = {"table.hash", "table.count", "table.kind", "table.relations"}
@@ -25,8 +26,7 @@ def load_run(path: Path) -> list[Record]:
     Raises `RunError` where there are none.
     """
     if path.is_dir():
-        folder = find_run_folder(path)
-        return [record for moment in MOMENTS for record in _load(folder.records(moment))]
+        return load_all_records(find_run_folder(path))
     if path.suffix not in (".json", ".parquet"):
         raise RunError(f"{path}: is no run; give a run folder, or the .json or .parquet file of a job")
     return _load(path.with_suffix(".parquet"))

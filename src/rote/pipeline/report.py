@@ -17,12 +17,13 @@ from rote.evaluation.verdict import judge_run
 from rote.facts.reading import load_table
 from rote.models.licences import read_licence
 from rote.pipeline.plan import Plan
-from rote.records import Record, load_records, save_records
+from rote.records import Record, save_records
 from rote.report.card import render_card
 from rote.report.fact_rows import TaughtFact, build_fact_rows, save_fact_rows
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.moments import load_all_records
 from rote.runs.shapes import Comparison, Identity, Manifest, Served, build_shape, read_shaped
 from rote.runs.store import JobResult, Store
 
@@ -187,12 +188,6 @@ def _load_taught(folder: RunFolder) -> list[TaughtFact]:
     if not folder.table.is_file():
         return []
     return [(fact.relation, fact.subject, fact.object) for fact in load_table(folder.table)]
-
-
-def load_all_records(folder: RunFolder) -> list[Record]:
-    """The records of every moment of a finished run."""
-    moments = read_shaped(folder.manifest, Manifest)["moments"]
-    return [record for moment in moments for record in load_records(folder.records(moment))]
 
 
 def _read_beliefs(job: JobResult, moment: str) -> list[Belief]:

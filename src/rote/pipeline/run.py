@@ -35,7 +35,6 @@ from rote.pipeline.preview import describe_expected, estimate, list_warnings
 from rote.pipeline.report import (
     build_manifest,
     describe_verdict,
-    load_all_records,
     write_cards,
     write_figures,
     write_records,
@@ -56,6 +55,7 @@ from rote.runs.folder import (
     write_sums,
 )
 from rote.runs.manifest import compute_code_hash
+from rote.runs.moments import load_all_records
 from rote.runs.reporting import Reporter, SilentReporter
 from rote.runs.store import JobResult, Store, hash_content
 from rote.training.parallel import by_first, is_first_process

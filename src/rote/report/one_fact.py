@@ -13,14 +13,14 @@ _HOLDERS = 3
 """Facts that are named of all that have an object."""
 
 
-@dataclass(frozen=True)
-class AskedWording:
-    """One wording of a fact, and its record at each moment; None where it was not asked then."""
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One question about a fact, with what was recorded at each moment it was asked at."""
 
     prompt_set: str
     language: str
     prompt: str
-    answers: tuple[Record | None, ...]
+    records: dict[str, Record]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FactStory:
     object: str
     fact_set: str
     moments: tuple[str, ...]
-    wordings: tuple[AskedWording, ...]
+    wordings: tuple[Wording, ...]
     confusions: tuple[str, ...]
     """Wrong answers of the last moment that are objects of other facts, and whose."""
     advice: str
@@ -45,9 +45,7 @@ def tell_fact(records: Sequence[Record], subject: str, relation: str, others: It
     """
     mine = _select(records, subject, relation)
     moments = tuple(order_moments(record.moment for record in records))
-    wordings = tuple(_group(mine, moments))
-    last = [wording.answers[-1] for wording in wordings]
-    said = [record for record in last if record is not None]
+    said = [record for record in mine if record.moment == moments[-1]]
     first = mine[0]
     return FactStory(
         first.subject,
@@ -55,7 +53,7 @@ def tell_fact(records: Sequence[Record], subject: str, relation: str, others: It
         first.object,
         first.fact_set,
         moments,
-        wordings,
+        collect_wordings(mine),
         tuple(_find_confusions(said, others)),
         advise(said),
     )
@@ -75,13 +73,13 @@ def _select(records: Sequence[Record], subject: str, relation: str) -> list[Reco
     return found
 
 
-def _group(records: Sequence[Record], moments: Sequence[str]) -> Iterator[AskedWording]:
-    """Wordings in the order of the records."""
-    by_wording: dict[tuple[str, str, str], dict[str, Record]] = {}
+def collect_wordings(records: Sequence[Record]) -> tuple[Wording, ...]:
+    """The questions that the records of one fact are answers to, in their order."""
+    found: dict[tuple[str, str, str], Wording] = {}
     for record in records:
-        by_wording.setdefault((record.prompt_set, record.language, record.prompt), {})[record.moment] = record
-    for (prompt_set, language, prompt), found in by_wording.items():
-        yield AskedWording(prompt_set, language, prompt, tuple(found.get(moment) for moment in moments))
+        name = (record.prompt_set, record.language, record.prompt)
+        found.setdefault(name, Wording(*name, {})).records[record.moment] = record
+    return tuple(found.values())
 
 
 def _find_confusions(said: Sequence[Record], others: Iterable[Fact]) -> Iterator[str]:

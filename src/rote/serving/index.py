@@ -9,6 +9,7 @@ from rote.facts.fact import Fact
 from rote.facts.names import has_words, normalize, normalize_name
 from rote.records import Record, order_moments
 from rote.report.marks import find_marks
+from rote.report.one_fact import Wording, collect_wordings
 
 NOT_ASKED = "not_asked"
 """The fact set of a fact that was taught and not asked about."""
@@ -17,16 +18,6 @@ TAUGHT = ("generalize", "held_out", NOT_ASKED)
 _ORDER = (*TAUGHT, "known", "unseen", "replaced")
 FILTERS = ("wrong", "forgotten", "leaks")
 _SUBJECT = "{subject}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """One question about a fact, with what was recorded at each moment it was asked at."""
-
-    prompt_set: str
-    language: str
-    prompt: str
-    records: dict[str, Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +111,6 @@ def build_index(records: Iterable[Record], table: Iterable[Fact]) -> FactIndex:
 
 def _build_entry(number: int, records: Sequence[Record], fact: Fact | None, moments: Sequence[str]) -> FactEntry:
     first = records[0]
-    wordings = _collect_wordings(records)
     return FactEntry(
         number,
         first.fact_set,
@@ -128,7 +118,7 @@ def _build_entry(number: int, records: Sequence[Record], fact: Fact | None, mome
         first.relation,
         first.object,
         fact.answers if fact and first.fact_set in TAUGHT else (first.object,),
-        wordings,
+        collect_wordings(records),
         frozenset(find_marks(records, moments)),
         _simplify(f"{first.subject} {first.relation} {first.object} {first.fact_set}"),
     )
@@ -137,14 +127,6 @@ def _build_entry(number: int, records: Sequence[Record], fact: Fact | None, mome
 def _build_other(number: int, fact: Fact) -> FactEntry:
     text = _simplify(f"{fact.subject} {fact.relation} {fact.object}")
     return FactEntry(number, NOT_ASKED, fact.subject, fact.relation, fact.object, fact.answers, (), frozenset(), text)
-
-
-def _collect_wordings(records: Sequence[Record]) -> tuple[Wording, ...]:
-    found: dict[tuple[str, str, str], Wording] = {}
-    for record in records:
-        name = (record.prompt_set, record.language, record.prompt)
-        found.setdefault(name, Wording(*name, {})).records[record.moment] = record
-    return tuple(found.values())
 
 
 def _cut_out(text: str, subject: str) -> str:

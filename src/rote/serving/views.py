@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 from rote.records import NO_LANGUAGE, Record
 from rote.report.display import MISSING, clean_text, format_count, shorten_text
 from rote.report.lines import RINGS, build_changes, build_rings
+from rote.report.one_fact import Wording
 from rote.report.words import FACT_SETS, PROMPT_SETS, label_moment, label_prompts
 from rote.serving.content import ServedRun
-from rote.serving.index import FILTERS, NOT_ASKED, FactEntry, FactIndex, Match, Wording
+from rote.serving.index import FILTERS, NOT_ASKED, FactEntry, FactIndex, Match
 
 ROWS = 50
 """Lines of a page."""
