@@ -11,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from rote.config.teaching import RetainConfig
 from rote.facts.relation import load_shipped_relations
 from rote.models.language_model import LanguageModel
-from rote.retention.texts import build_unwanted, collect_texts, write_texts
+from rote.retention.texts import build_unwanted, collect_texts, draw, write_texts
 
 
 @pytest.fixture
@@ -45,6 +45,28 @@ def test_texts_are_a_function_of_the_seed(language_model: LanguageModel) -> None
     assert write_texts(language_model, count=20, tokens=8, seed=0) == first
     assert write_texts(language_model, count=20, tokens=8, seed=1) != first
     assert len({tuple(text) for text in first}) > 10
+
+
+def test_texts_are_drawn_as_likely_as_the_model_finds_them() -> None:
+    """Numbers spread evenly over [0, 1) fall to each token as often as its probability says, and never to an
+    impossible one."""
+    logits = torch.tensor([0.0, 0.5, 0.25, 0.0, 0.25]).log()
+    numbers = torch.arange(1000) / 1000
+    drawn = draw(logits.expand(1000, -1), numbers)
+    assert torch.bincount(drawn, minlength=5).tolist() == [0, 500, 250, 0, 250]
+
+
+def test_giving_up_a_text_early_leaves_the_others_as_they_were(language_model: LanguageModel) -> None:
+    favour_end(language_model)
+    everything = write_texts(language_model, count=100, tokens=30, seed=0)
+
+    def is_long(text: str) -> bool:
+        return len(text) > 60
+
+    decode_text: Any = language_model.tokenizer.decode
+    short = [ids for ids in everything if not is_long(decode_text(ids))]
+    assert 0 < len(short) < 100
+    assert write_texts(language_model, count=100, tokens=30, seed=0, is_unwanted=is_long) == short
 
 
 def test_a_models_own_settings_do_not_narrow_what_it_writes() -> None:
@@ -90,11 +112,8 @@ def test_as_many_texts_are_kept_as_are_wanted_and_none_twice(texts: int, languag
     class Half:
         """Leaves out every other text."""
 
-        calls = 0
-
         def occurs_in(self, text: str) -> bool:
-            self.calls += 1
-            return self.calls % 2 == 0
+            return len(text) % 2 == 0
 
     settings = RetainConfig(texts=texts, tokens=8)
     half: Any = Half()
