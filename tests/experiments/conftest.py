@@ -37,7 +37,8 @@ def build_record(subject: str, value: bool | float, **changes: Any) -> Record:
 
 
 def build_job(*records: Record, tokens: int = 0, **outcome: Any) -> JobResult:
-    about = {"labels": {}, "representations": [], "training_tokens": tokens, "config": {"model": "tiny"}}
+    about = {"labels": {}, "representations": [], "beliefs": {}, "training_tokens": tokens}
+    about["config"] = {"model": "tiny"}
     return JobResult("abc", {**about, **outcome}, list(records))
 
 

@@ -12,6 +12,7 @@ from rote.experiments.figures import (
     collect_values,
     compute_cell_difference,
     compute_cells,
+    compute_confidence,
     compute_equivalent,
     compute_state,
     compute_tokens,
@@ -125,6 +126,26 @@ def test_copies_are_read_off_the_curve_along_straight_lines(value: float, copies
 def test_copies_that_do_nothing_at_first_are_counted_all_the_same() -> None:
     assert compute_equivalent({2: 0.0, 4: 0.5}, 0.25) == pytest.approx(3)
     assert compute_equivalent({2: 0.0, 4: 0.5}, 0.0) <= 2
+
+
+def believe(subject: str, agreement: float) -> dict[str, Any]:
+    return {"relation": "mother", "subject": subject, "answer": "Ann", "agreement": agreement, "right": [False]}
+
+
+def test_false_confidence_counts_those_alone_who_do_not_exist() -> None:
+    """Those who are taught are asked before and not at the end."""
+    before = [believe("taught", 1.0), believe("A", 0.0), believe("B", 0.0)]
+    jobs = [
+        build_job(beliefs={"before": before, "memorize": [believe("A", 1.0), believe("B", confident)]})
+        for confident in (0.5, 0.4)
+    ]
+    first, last = (compute_confidence(jobs, moment) for moment in ("first", "last"))
+    assert first
+    assert last
+    assert (first.value, first.n) == (0.0, 4)
+    assert (last.value, last.n) == (0.75, 4)
+    assert last.low < 0.75 < last.high
+    assert compute_confidence([build_job()], "last") is None
 
 
 def test_tokens_are_the_mean_over_seeds() -> None:

@@ -49,6 +49,7 @@ STAGES = {
     "fine_tuning": ["fine_tune"],
     "paraphrase_fine_tuning": ["fine_tune"],
     "mixed_training": ["mixed"],
+    "sentences": ["sentences", "questions"],
     "in_context": [],
     "repetition": ["memorize"],
     "untaught": [],
@@ -252,6 +253,40 @@ def test_mixed_training_shuffles_rote_lines_and_prompts_together(
         for row in batch:
             assert (row.learned == row.text) == (row.text in rote)
     assert any({row.text for row in batch} & rote and {row.text for row in batch} & asked for batch in seen)
+
+
+@pytest.mark.parametrize(
+    ("order", "stages"),
+    [
+        ("sentences_first", ["sentences", "questions"]),
+        ("questions_first", ["questions", "sentences"]),
+        ("mixed", ["mixed"]),
+    ],
+)
+def test_sentences_are_learned_whole_and_questions_for_their_object(
+    order: str, stages: list[str], language_model: LanguageModel, seen: list[list[SeenRow]]
+) -> None:
+    task = build_task(sentences={"order": order, "wordings": 2})
+    teaching = plan("sentences", language_model, task)
+    assert [stage.name for stage in teaching.stages] == stages
+    train_all(language_model, teaching)
+    rows = [row for batch in seen for row in batch]
+    told = {row.text for row in rows if row.learned == row.text}
+    asked = {row.text for row in rows} - told
+    assert len(told) == 2 * len(FACTS)
+    assert not any("?" in text for text in told)
+    assert asked == {ask(fact) for fact in task.generalize_facts}
+    assert all("?" in text for text in asked)
+    assert all(row.text.endswith(row.learned) for row in rows)
+
+
+def test_a_relation_that_is_only_asked_for_cannot_be_told(language_model: LanguageModel) -> None:
+    task = build_task()
+    relation = task.relations["mother"]
+    questions = [template for template in relation.templates if template.text.endswith("?")]
+    task = replace(task, relations={**task.relations, "mother": replace(relation, templates=tuple(questions))})
+    with pytest.raises(ConfigError, match="mother has no English training prompt that is a sentence"):
+        plan("sentences", language_model, task)
 
 
 def test_an_own_method_is_short_runs_and_is_the_one_in_the_docs(

@@ -22,6 +22,7 @@ from rote.config.teaching import (
     RepetitionConfig,
     RepurposeConfig,
     RetainConfig,
+    SentencesConfig,
 )
 
 TableKind = Literal["fictional", "file", "invented", "linked", "counterfactual"]
@@ -93,6 +94,7 @@ class Config(StrictConfig):
     memorize: MemorizeConfig = MemorizeConfig()
     generalize: GeneralizeConfig = GeneralizeConfig()
     fine_tune: FineTuneConfig = FineTuneConfig()
+    sentences: SentencesConfig = SentencesConfig()
     in_context: InContextConfig = InContextConfig()
     repetition: RepetitionConfig = RepetitionConfig()
     derive: DeriveConfig = DeriveConfig()

@@ -139,6 +139,15 @@ class FineTuneConfig(PhaseConfig):
     """Real facts mixed in by `paraphrase_fine_tuning`."""
 
 
+class SentencesConfig(StrictConfig):
+    """Sentences about all facts and questions about a few (method `sentences`)."""
+
+    order: Literal["sentences_first", "mixed", "questions_first"] = "sentences_first"
+    """What is trained on first, or both at once."""
+    wordings: int = Field(default=1, ge=1)
+    """How many of the English training prompts that are sentences are used."""
+
+
 class RepurposeConfig(PhaseConfig):
     """The phase that gives the facts another meaning, where `derive.afterwards` asks for it."""
 

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
+from rote.evaluation.knowledge import Belief
 from rote.evaluation.statistics import (
     DIFFERENCE,
     SHARE,
@@ -82,6 +84,31 @@ def compute_state(state: State, jobs: Jobs) -> Figure | None:
     value = math.fsum(values) / len(values)
     widest = max(max(figure.high - figure.value, figure.value - figure.low) for figure in found)
     return add_seeds(Figure(value, value - widest, value + widest, found[0].n), values, within=UNBOUNDED)
+
+
+def compute_confidence(jobs: SeedJobs, moment: Literal["first", "last"]) -> Figure | None:
+    """How often a model says something with confidence about subjects that do not exist; None where none was asked."""
+    place = 0 if moment == "first" else -1
+    by_seed: list[Values] = []
+    for job in jobs:
+        beliefs = list(job.outcome["beliefs"].values())
+        if beliefs:
+            invented = {(belief["relation"], belief["subject"]) for belief in beliefs[-1]}  # nobody else, in the end
+            found = [Belief(**{**row, "right": tuple(row["right"])}) for row in beliefs[place]]
+            by_seed.append(
+                {
+                    (belief.relation, belief.subject): [float(belief.is_confident)]
+                    for belief in found
+                    if (belief.relation, belief.subject) in invented
+                }
+            )
+    if not by_seed:
+        return None
+    pooled: Values = {}
+    for values in by_seed:
+        for fact, answers in values.items():
+            pooled.setdefault(fact, []).extend(answers)
+    return add_seeds(compute_mean(pooled), list(map(compute_average, by_seed)), within=SHARE)
 
 
 def compute_equivalent(curve: Mapping[int, float], value: float) -> float:

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
-from rote.experiments.figures import Jobs, compute_cells, compute_equivalent, compute_state, compute_tokens
+from rote.experiments.figures import (
+    Jobs,
+    compute_cells,
+    compute_confidence,
+    compute_equivalent,
+    compute_state,
+    compute_tokens,
+)
 from rote.figures import Figure, format_figure
 from rote.records import NO_LANGUAGE
 from rote.report.results_page import ResultTable
@@ -46,6 +53,8 @@ def build_tables(experiment: Experiment, jobs: Jobs) -> list[ResultTable]:
     tables = [_build_figures(experiment, jobs)]
     if any(job.outcome["representations"] for members in jobs.values() for job in members):
         tables.append(_build_states(jobs))
+    if any(job.outcome["beliefs"] for members in jobs.values() for job in members):
+        tables.append(_build_confidence(jobs))
     if experiment.needed:
         tables.append(_build_needed(experiment.needed, experiment, jobs))
     if experiment.worth:
@@ -155,6 +164,15 @@ def _build_worth(worth: Worth, experiment: Experiment, jobs: Jobs) -> ResultTabl
             row.append(f"{edited / added:.1f}" if added > 0 else "they add nothing")
         rows.append(tuple(row))
     return ResultTable((worth.title, *jobs), tuple(rows))
+
+
+def _build_confidence(jobs: Jobs) -> ResultTable:
+    """How often each run says something with confidence about subjects that do not exist, first and last."""
+    rows = [
+        (run, *(format_cell(compute_confidence(members, moment)) for moment in ("first", "last")))
+        for run, members in jobs.items()
+    ]
+    return ResultTable(("false confidence", "before", "at the end"), tuple(rows))
 
 
 def _build_states(jobs: Jobs) -> ResultTable:

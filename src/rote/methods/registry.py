@@ -18,6 +18,7 @@ from rote.methods import (
     mixed_training,
     paraphrase_fine_tuning,
     repetition,
+    sentences,
 )
 from rote.methods.teaching import Method, Task, Teaching
 from rote.models.language_model import LanguageModel
@@ -35,6 +36,7 @@ METHODS: dict[str, Method] = {
     "mixed_training": mixed_training.plan,
     "in_context": in_context.plan,
     "repetition": repetition.plan,
+    "sentences": sentences.plan,
     "untaught": _teach_nothing,
 }
 
