@@ -344,8 +344,27 @@ def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -
 def test_the_experiments_are_listed() -> None:
     outcome = call_rote("reproduce", "--list")
     assert outcome.code == 0
-    assert [line[1] for line in outcome.out.splitlines() if line.startswith("(")] == list("abcdefghijklmno")
+    assert [line[1] for line in outcome.out.splitlines() if line.startswith("(")] == list("abcdefghijklmnopqrs")
     assert call_rote("reproduce").out == outcome.out
+
+
+def test_the_commands_for_a_model_that_is_not_here_say_what_they_take() -> None:
+    lines = call_rote("reproduce", "--list", "--model", "Qwen/Qwen2.5-1.5B", "--seeds", "2").out.splitlines()
+    assert "1,500 M parameters" in lines[0]
+    assert "24.0 GB" in lines[0]
+    main = next(line for line in lines if line.startswith("rote reproduce main "))
+    assert main.startswith("rote reproduce main --model Qwen/Qwen2.5-1.5B --seeds 2  #")
+    other = call_rote("reproduce", "--list", "--model", "Qwen/Qwen2.5-3B", "--seeds", "2").out.splitlines()
+    hours, more = (
+        float(line.rsplit(" ", 2)[1])
+        for found in (lines, other)
+        for line in found
+        if line.startswith("rote reproduce main ")
+    )
+    assert more == pytest.approx(2 * hours, rel=0.01)
+    outcome = call_rote("reproduce", "--list", "--model", "nobody/knows")
+    assert outcome.code == 2
+    assert "nor does its name say its size" in outcome.err
 
 
 def test_a_table_is_validated_without_loading_torch(workplace: Path) -> None:

@@ -11,7 +11,9 @@ from rote.cli.options import QuietOption
 
 def reproduce(
     name: Annotated[str | None, typer.Argument(help="An experiment, by name or letter; `all` for every one.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Show which experiments there are, and leave.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Show the experiments (with --model: the commands, and what they take).")
+    ] = False,
     model: Annotated[str, typer.Option(help="Folder or hub name of a causal LM.")] = "rote-tiny",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
     store: Annotated[Path, typer.Option(help="Folder of the jobs; runs, experiments and sweeps share it.")] = Path(
@@ -31,7 +33,13 @@ def reproduce(
     Example: rote reproduce main --seeds 3
     """
     from rote.experiments.experiment import find_experiment, list_experiments
+    from rote.models.embedded import EMBEDDED_NAME
 
+    if list_ and model != EMBEDDED_NAME:
+        from rote.experiments.reproduce import describe_commands
+
+        typer.echo("\n".join(describe_commands(model, seeds=seeds)))
+        return
     if name is None or list_:
         for known, experiment in list_experiments().items():
             letter = f"({experiment.letter})" if experiment.letter else "   "

@@ -1,15 +1,52 @@
 """Doing an experiment: its jobs, one after the other, and what they show as text."""
 
+import re
 from collections.abc import Iterator
 
+from rote.errors import ModelError
 from rote.experiments.claims import format_ours, judge_claims
-from rote.experiments.experiment import Experiment, plan_runs
+from rote.experiments.experiment import Experiment, list_experiments, plan_runs
 from rote.experiments.figures import Jobs
 from rote.experiments.tables import format_table
+from rote.models.embedded import EMBEDDED_NAME
+from rote.models.loading import count_parameters
 from rote.pipeline.job import ROOMS, name_job, run_job
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Reporter
 from rote.runs.store import JobResult, Store
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([bm])(?![a-z])", re.IGNORECASE)
+"""The parameters in a model's name, as in `Qwen2.5-1.5B`."""
+_BYTES = 16
+"""A parameter in training: itself, its gradient and two moments of AdamW, in float32."""
+
+
+def describe_commands(model: str, *, seeds: int) -> Iterator[str]:
+    """The command of each experiment with a model, and about what it takes: the declared minutes are those of
+    `rote-tiny` on two CPU cores, and time grows with the parameters. Raises `ModelError` where these are not known."""
+    parameters = _count_or_read(model)
+    times = parameters / count_parameters(EMBEDDED_NAME)
+    yield (
+        f"# {model}: {parameters / 1e6:,.0f} M parameters. To train all of them takes about "
+        f"{_BYTES * parameters / 1e9:.1f} GB and what the activations need; --set tuning=layers or lora takes less."
+    )
+    yield "# Hours are for two CPU cores (those of rote-tiny times the parameters); a GPU takes a small part of them."
+    for name, experiment in list_experiments().items():
+        hours = experiment.minutes * seeds * times / 60
+        yield f"rote reproduce {name} --model {model} --seeds {seeds}  # {experiment.title}; about {hours:,.1f} h"
+    yield f"rote results --model {model} --out ."
+    yield "rote results --add FOLDER  # what was written so on another machine"
+
+
+def _count_or_read(model: str) -> int:
+    """The parameters of a model that is here, or those its name says."""
+    try:
+        return count_parameters(model)
+    except ModelError as error:
+        found = _SIZE.search(model.rsplit("/", 1)[-1])
+        if not found:
+            raise ModelError(f"{error}; nor does its name say its size, as Qwen2.5-1.5B does") from error
+        return round(float(found[1]) * (1e9 if found[2].lower() == "b" else 1e6))
 
 
 def run_experiment(
