@@ -14,7 +14,9 @@ from rote.errors import RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
+from rote.experiments.entries import load_entries
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
+from rote.experiments.figure_files import write_figures
 from rote.experiments.table_files import write_tables
 from rote.pipeline.job import ROOMS, name_job
 from rote.records import Record
@@ -74,8 +76,8 @@ def save_jobs(store: Store, *, seed: int, runs: Sequence[str] = ("shallow", "dee
     """Finished jobs of one seed, as `rote reproduce` leaves them."""
     store.outcome("x").parent.mkdir(parents=True, exist_ok=True)
     points = [{"moment": "memorize", "relation": "mother", "kind": "key", "x": float(seed), "y": 1.0}]
-    outcome: dict[str, Any] = {"labels": {}, "representations": [], "points": points, "code": compute_code_hash(ROOMS)}
-    outcome["config"] = {"model": MODEL}
+    outcome: dict[str, Any] = {"labels": {}, "representations": [], "beliefs": {}, "points": points}
+    outcome.update(code=compute_code_hash(ROOMS), config={"model": MODEL})
     for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=MODEL):
         if planned.seed == seed and planned.name in runs:
             name = name_job(planned.request)
@@ -290,6 +292,37 @@ def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> 
     with written[0].open(encoding="utf-8", newline="") as file:
         (claim,) = csv.DictReader(file)
     assert (claim["claim"], float(claim["ours"])) == ("depth", 0.75)
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf"])
+def test_figures_are_drawn_for_a_paper(form: Any, store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
+    kept = load_entries(tmp_path / "out" / "results" / "results.json")
+    written = write_figures(tmp_path / "figures", kept, form)
+    assert [path.name for path in written] == [f"depths-{MODEL}-{number}.{form}" for number in (1, 2)]
+    if form == "pdf":
+        assert written[0].read_bytes().startswith(b"%PDF")
+    else:
+        text = written[0].read_text(encoding="utf-8")
+        assert all(f">{name}</text>" in text for name in ("shallow", "deep", "held-out", "paper"))
+    again = write_figures(tmp_path / "again", kept, form)
+    assert again[0].read_bytes() == written[0].read_bytes()
+
+
+def test_what_another_model_came_to_is_still_drawn_on_the_page(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    _, _, page = write(store)
+    drawn = page.count('class="dots"')
+    there = tmp_path / "there"
+    (there / "results").mkdir(parents=True)
+    kept = read_json(tmp_path / "out" / "results" / "results.json")
+    for entry in kept:
+        entry["model"] = entry["claims"][0]["model"] = "qwen"
+    write_json(there / "results" / "results.json", kept)
+    results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+    page = (tmp_path / "out" / "results" / "results.html").read_text(encoding="utf-8")
+    assert page.count('class="dots"') == 2 * drawn > 0
 
 
 def test_latex_tables_have_their_marks_escaped(store: Store, tmp_path: Path) -> None:

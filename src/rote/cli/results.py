@@ -2,16 +2,23 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rote.experiments.entries import Entry
+
 
 class Format(StrEnum):
-    """What tables are written as."""
+    """What tables and figures are written as."""
 
     csv = "csv"
     latex = "latex"
+    svg = "svg"
+    pdf = "pdf"
 
 
 def results(
@@ -24,7 +31,8 @@ def results(
         typer.Option(metavar="FOLDER", help="Take over the results of another machine, written there by this command."),
     ] = None,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="Write the tables into results/tables too, as CSV or LaTeX.")
+        list[Format] | None,
+        typer.Option("--format", help="Tables (csv, latex) or figures (svg, pdf), into results too; may repeat."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -52,8 +60,17 @@ def results(
         *(out / "results" / name for name in ("results.json", "claims.json", "results.html")),
     )
     typer.echo(f"written: {', '.join(map(str, written))}")
-    if format_:
+    for form in format_ or ():
+        _write_files(out / "results", entries, form)
+
+
+def _write_files(folder: Path, entries: "Sequence[Entry]", form: Any) -> None:
+    if form.value in ("csv", "latex"):
         from rote.experiments.table_files import write_tables
 
-        files = write_tables(out / "results" / "tables", entries, format_.value)
-        typer.echo(f"tables: {len(files)} in {out / 'results' / 'tables'}")
+        kind, files = "tables", write_tables(folder / "tables", entries, form.value)
+    else:
+        from rote.experiments.figure_files import write_figures
+
+        kind, files = "figures", write_figures(folder / "figures", entries, form.value)
+    typer.echo(f"{kind}: {len(files)} in {folder / kind}")

@@ -4,7 +4,7 @@
 until its experiment is done again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 from rote.errors import RunError
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment
-from rote.experiments.figures import Jobs
+from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.tables import build_tables, describe_pooling, warn_of_recall
+from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
+from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ResultTable
 from rote.runs.folder import read_json, write_json
 
@@ -48,6 +50,8 @@ class Entry:
     notes: Sequence[str] = ()
     """What there is to say of the first table."""
     claims: Sequence[ClaimRow] = field(default_factory=tuple)
+    panels: Sequence[DotPanel] = ()
+    """The figures of its columns, to be drawn; results that were kept by earlier versions have none."""
     stale: bool = False
     """Whether this version of the code has not measured it."""
 
@@ -69,7 +73,19 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
         tables=build_tables(experiment, jobs),
         notes=[*describe_pooling(jobs), *warn_of_recall(jobs)],
         claims=list(judge_claims(item.name, experiment, jobs, model=model)),
+        panels=list(_build_panels(experiment, jobs)),
     )
+
+
+def _build_panels(experiment: Experiment, jobs: Jobs) -> Iterator[DotPanel]:
+    cells = compute_cells(experiment.columns, jobs)
+    for column in experiment.columns:
+        papers = column.paper or [None] * len(experiment.runs)
+        rows = [
+            DotRow(run, cells.get((run, column.name)), paper)
+            for run, paper in zip(experiment.runs, papers, strict=True)
+        ]
+        yield DotPanel(column.name, tuple(rows))
 
 
 def merge_entries(path: Path, new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()) -> list[Entry]:
@@ -103,7 +119,12 @@ def _build_kept(row: Mapping[str, Any]) -> Entry:
     if any(claim.keys() != ClaimRow.__annotations__.keys() for claim in row["claims"]):
         raise ValueError("a claim has other keys")
     tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
-    return Entry(**{**row, "tables": tables})
+    panels = [DotPanel(panel["title"], tuple(map(_build_dot, panel["rows"]))) for panel in row.get("panels", ())]
+    return Entry(**{**row, "tables": tables, "panels": panels})
+
+
+def _build_dot(row: Mapping[str, Any]) -> DotRow:
+    return DotRow(row["run"], row["figure"] and Figure(**row["figure"]), row["paper"])
 
 
 def _age(entry: Entry, code: str) -> Entry:

@@ -19,13 +19,12 @@ from rote.experiments.entries import (
     save_entries,
 )
 from rote.experiments.experiment import list_experiments
-from rote.experiments.figures import Jobs, compute_cells
+from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
 from rote.experiments.tables import format_rows
 from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
 from rote.pipeline.job import ROOMS
-from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
 from rote.runs.files import replace_file
@@ -207,8 +206,8 @@ def _write_section(entry: Entry) -> Iterator[str]:
 
 
 def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], model: str) -> ResultsContent:
-    """What the page with figures is made from; the jobs that are there are of one model, and experiments without jobs
-    have their tables alone."""
+    """What the page is made from; the jobs that are there are of one model, and experiments without jobs have no
+    picture of their hidden states."""
     sections = tuple(
         _build_section(entry, finished.get(entry.name) if entry.model == model else None) for entry in entries
     )
@@ -225,7 +224,7 @@ def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
         command=entry.command,
         stale=STALE if entry.stale else "",
         claims=tuple(_build_claim(row) for row in entry.claims),
-        panels=tuple(_build_panels(item)) if item else (),
+        panels=tuple(entry.panels),
         planes=tuple(_build_planes(item.jobs)) if item else (),
         tables=tuple(entry.tables),
     )
@@ -241,16 +240,6 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
         verdict=row["verdict"],
         why=f"{begin_large(row['why'])}." if row["why"] else "",
     )
-
-
-def _build_panels(item: Finished) -> Iterator[DotPanel]:
-    cells = compute_cells(item.experiment.columns, item.jobs)
-    for column in item.experiment.columns:
-        rows = []
-        for run, paper in zip(item.experiment.runs, column.paper or [None] * len(item.experiment.runs), strict=True):
-            cell = cells.get((run, column.name))
-            rows.append(DotRow(run, cell, paper))
-        yield DotPanel(column.name, tuple(rows))
 
 
 def _build_planes(jobs: Jobs) -> Iterator[StatePlane]:

@@ -40,10 +40,10 @@ def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
     yield "claims", list(ClaimRow.__annotations__), [list(row.values()) for row in claims]
     for entry in entries:
         for number, table in enumerate(entry.tables, start=1):
-            yield _name_file(f"{entry.name}-{entry.model}-{number}"), *asdict(table).values()
+            yield name_file(f"{entry.name}-{entry.model}-{number}"), *asdict(table).values()
 
 
-def _name_file(text: str) -> str:
+def name_file(text: str) -> str:
     """No part of a path, whatever an experiment or a model of another machine is called."""
     return "-".join(filter(None, re.split(r"[^A-Za-z0-9._-]+", text))).lstrip(".-")
 
