@@ -1,7 +1,7 @@
 """Greedy answers: Rote's decoding, which stops once the verdict is sure, beside `generate` of transformers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,14 +13,17 @@ from benchmarks.pairs import Row, UnequalWorkError, clock, race
 from rote.encoding.example import encode
 from rote.evaluation.generation import MAX_NEW_TOKENS, generate_answers
 from rote.evaluation.reading import pad_left
-from rote.facts.text import build_prompt_text, build_rote_text
+from rote.facts.fact import Fact
+from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.models.language_model import LanguageModel, build_generation_settings
 
 WORK = (
     "Greedy answers of at most 50 tokens, prompts of neighbouring lengths in batches of 128, padded on the left. An "
     "untrained model, with random weights, goes on to the last token; an untaught one, asked in words, says a name and "
     "mostly ends; a taught one, asked by key token, says the object and ends. Before timing, without answers to stop "
-    "at, the texts were the same; timed, Rote stops a row once its verdict is sure, as in an examination."
+    "at, the texts were the same; timed, Rote stops a row once its verdict is sure, as in an examination. It reads the "
+    "object after the prompt, as an examination does to score it, and decodes nothing where the object is what the "
+    "model says."
 )
 _BATCH = 128
 _PROMPTS = {"rote-tiny": 96, "llama-135m": 16}
@@ -30,10 +33,11 @@ _CACHES = {"": "dynamic", ", static cache": "static"}
 
 @dataclass(frozen=True)
 class _Asked:
-    """A model, the prompts it is asked, as ids, and what counts as right answers to each."""
+    """A model, the prompts it is asked and their objects, as ids, and what counts as right answers to each."""
 
     model: LanguageModel
     prompts: Sequence[Sequence[int]]
+    objects: Sequence[Sequence[int]]
     answers: Sequence[Sequence[str]]
 
 
@@ -49,7 +53,7 @@ def run(name: str, pairs: int) -> list[Row]:
 
 
 def _race(name: str, state: str, asked: _Asked, pairs: int) -> list[Row]:
-    unstopped = _Asked(asked.model, asked.prompts, [()] * len(asked.prompts))
+    unstopped = replace(asked, answers=[()] * len(asked.prompts))
     wanted = _answer(unstopped)
     for label, cache in _CACHES.items():
         if (differ := sum(map(str.__ne__, wanted, _generate(asked, cache)))) > 0:
@@ -69,18 +73,29 @@ def _draw_weights(model: LanguageModel) -> LanguageModel:
 def _ask_in_words(model: LanguageModel, count: int) -> _Asked:
     facts = rote.load_fictional().select(_RELATION)[:count]
     template = rote.load_relations()[_RELATION].select_training(1)[0]
-    prompts = [encode(model.tokenizer, build_prompt_text(fact, template)).prompt_ids for fact in facts]
-    return _Asked(model, prompts, [fact.answers for fact in facts])
+    return _build(model, facts, [build_prompt_text(fact, template) for fact in facts])
 
 
 def _ask_by_key(model: LanguageModel, count: int) -> _Asked:
     facts = rote.load_fictional().select(_RELATION)[:count]
-    texts = [build_rote_text(fact, model.key_tokens[_RELATION]) for fact in facts]
-    return _Asked(model, [encode(model.tokenizer, text).prompt_ids for text in texts], [fact.answers for fact in facts])
+    return _build(model, facts, [build_rote_text(fact, model.key_tokens[_RELATION]) for fact in facts])
+
+
+def _build(model: LanguageModel, facts: Sequence[Fact], texts: Sequence[Text]) -> _Asked:
+    examples = [encode(model.tokenizer, text) for text in texts]
+    prompts, objects = ([getattr(example, part) for example in examples] for part in ("prompt_ids", "object_ids"))
+    return _Asked(model, prompts, objects, [fact.answers for fact in facts])
 
 
 def _answer(asked: _Asked) -> list[str]:
-    return generate_answers(asked.model.model, asked.model.tokenizer, asked.prompts, asked.answers, batch_size=_BATCH)
+    return generate_answers(
+        asked.model.model,
+        asked.model.tokenizer,
+        asked.prompts,
+        asked.answers,
+        batch_size=_BATCH,
+        drafts=asked.objects,
+    )
 
 
 @torch.inference_mode()

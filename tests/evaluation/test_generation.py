@@ -79,5 +79,50 @@ def test_finished_rows_are_no_longer_computed(
     assert len(rows) == 12, "the row with a wrong answer goes on to the limit"
 
 
+def test_drafts_change_no_text_and_save_the_decoding_of_what_they_foresee(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    model.lm_head.weight.data[tokenizer.eos_token_id] *= 2.5  # so that some rows end, and drafts foresee the end
+    nobody: list[tuple[str, ...]] = [()] * len(prompts)
+    full = generate_answers(model, tokenizer, prompts, nobody, batch_size=16, max_new_tokens=20)
+    said = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in full]
+    kinds = [
+        lambda ids: ids,
+        lambda ids: ids[:2],
+        lambda ids: [*ids[:1], 7, 7],
+        lambda _: [7],
+        lambda ids: [*ids, 7, 7],
+    ]
+    drafts = [kinds[number % 5](ids) or [7] for number, ids in enumerate(said)]
+    answers = [(" ".join(text.split()[:2]),) if n % 2 else () for n, text in enumerate(full)]
+    for asked in (nobody, answers):
+        plain = generate_answers(model, tokenizer, prompts, asked, batch_size=16, max_new_tokens=20)
+        ahead = generate_answers(model, tokenizer, prompts, asked, batch_size=16, max_new_tokens=20, drafts=drafts)
+        assert ahead == plain
+
+
+def test_what_a_draft_foresees_takes_one_forward(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    same = [ids for ids in prompts if len(ids) == 6]
+    plain = generate_answers(model, tokenizer, same, [()] * len(same), batch_size=64, max_new_tokens=8)
+    drafts = _decode_ids(model, same, 8)
+    read: list[int] = []
+    hook = model.register_forward_pre_hook(
+        lambda _, __, inputs: read.append(inputs["input_ids"].shape[1]), with_kwargs=True
+    )
+    said = generate_answers(model, tokenizer, same, [()] * len(same), batch_size=64, max_new_tokens=8, drafts=drafts)
+    hook.remove()
+    assert said == plain
+    assert read == [6, 8], "the prompts, then the drafts, and nothing else"
+
+
+def _decode_ids(model: PreTrainedModel, prompts: list[list[int]], count: int) -> list[list[int]]:
+    rows = torch.tensor(prompts)
+    for _ in range(count):
+        rows = torch.cat([rows, model(rows).logits[:, -1:].argmax(dim=-1)], dim=1)
+    return rows[:, len(prompts[0]) :].tolist()
+
+
 def test_no_prompts_no_answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     assert generate_answers(model, tokenizer, [], [], batch_size=4) == []

@@ -14,7 +14,7 @@ from rote.encoding.example import Example, encode
 from rote.evaluation.generation import continue_prompts, generate_answers
 from rote.evaluation.questions import Question
 from rote.evaluation.reading import plan_reading, read_prompts
-from rote.evaluation.scoring import Logprobs, rank_choice, score_continuations
+from rote.evaluation.scoring import Logprobs, rank_choice, read_ahead
 from rote.facts.fact import Fact
 from rote.facts.names import contains_answer
 from rote.facts.relation import PromptTemplate, Relation
@@ -105,6 +105,7 @@ def recall_by_key(language_model: LanguageModel, facts: Sequence[Fact], *, batch
             answers,
             batch_size=batch_size,
             max_new_tokens=longest + _SLACK,  # by rote the object comes at once: this is asked after every epoch
+            drafts=[example.object_ids for example in examples],
         )
     return sum(map(contains_answer, texts, answers)) / max(1, len(asked))
 
@@ -155,10 +156,18 @@ def _answer_rightly(
 ) -> list[bool]:
     """Whether each is answered within a few tokens: a model that knows says it soon, one that does not may go on."""
     model, tokenizer = language_model.model, language_model.tokenizer
-    prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in pairs]
+    examples = [encode(tokenizer, build_prompt_text(fact, template)) for fact, template in pairs]
     answers = [fact.answers for fact, _ in pairs]
     with _examining(model):
-        said = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size, max_new_tokens=_KNOWN_TOKENS)
+        said = generate_answers(
+            model,
+            tokenizer,
+            [example.prompt_ids for example in examples],
+            answers,
+            batch_size=batch_size,
+            max_new_tokens=_KNOWN_TOKENS,
+            drafts=[example.object_ids for example in examples],
+        )
     return list(map(contains_answer, said, answers))
 
 
@@ -196,13 +205,14 @@ def _ask(
 ) -> list[_Reply]:
     """Each prompt is read once for both measures."""
     prefix = read_prompts(model, [example.prompt_ids for example in examples])
-    scores = score_continuations(prefix, [example.object_ids for example in examples])
+    ahead = read_ahead(prefix, [example.object_ids for example in examples])
     first = [
         None if question.candidates is None else logits.float().log_softmax(-1).cpu()
         for question, logits in zip(questions, prefix.logits, strict=True)
     ]
-    said = continue_prompts(tokenizer, prefix, [question.fact.answers for question in questions])
-    return list(map(_Reply, said, scores, first))
+    answers = [question.fact.answers for question in questions]
+    said = continue_prompts(tokenizer, prefix, answers, begun=[row.said for row in ahead])
+    return list(map(_Reply, said, [row.logprobs for row in ahead], first))
 
 
 def _ask_as_choice(

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rote.errors import ModelError
 from rote.evaluation.reading import Prefix, pad_left, plan_reading, read_prompts
+from rote.evaluation.scoring import read_ahead
 from rote.facts.names import is_sure
 from rote.models.language_model import build_generation_settings
 
@@ -28,18 +29,23 @@ def generate_answers(
     *,
     batch_size: int,
     max_new_tokens: int = MAX_NEW_TOKENS,
+    drafts: Sequence[Sequence[int]] | None = None,
 ) -> list[str]:
     """What the model says after each prompt, in order, without the end-of-text token and outer spaces.
 
     A row ends at the end of text, at `max_new_tokens`, or once one of its `answers` has certainly appeared; decoding
-    on would not change whether the text contains an answer.
+    on would not change whether the text contains an answer. `drafts` are ids that it may well say, one list for each
+    prompt: all of a draft is read at once, and where it is what the model says nothing is left to decode (speculative
+    decoding, arXiv 2211.17192, of greedy answers: the texts are the same).
     """
     texts = [""] * len(prompts_ids)
     with torch.inference_mode():
         for batch in plan_reading(model, prompts_ids, batch_size):
             prefix = read_prompts(model, [prompts_ids[index] for index in batch])
             chosen = [answers[index] for index in batch]
-            said = continue_prompts(tokenizer, prefix, chosen, max_new_tokens=max_new_tokens)
+            ahead = read_ahead(prefix, [drafts[index] for index in batch]) if drafts else []
+            begun = [row.said for row in ahead]
+            said = continue_prompts(tokenizer, prefix, chosen, max_new_tokens=max_new_tokens, begun=begun)
             for index, text in zip(batch, said, strict=True):
                 texts[index] = text
     return texts
@@ -51,9 +57,15 @@ def continue_prompts(
     answers: Sequence[Collection[str]],
     *,
     max_new_tokens: int = MAX_NEW_TOKENS,
+    begun: Sequence[Sequence[int]] = (),
 ) -> list[str]:
-    """What the model says after prompts it has read, one text per row; uses up the prefix."""
-    return _Decoder(tokenizer, answers, _find_stop_ids(prefix.model, tokenizer)).run(prefix, max_new_tokens)
+    """What the model says after prompts it has read, one text per row; uses up the prefix.
+
+    `begun` are the first ids that it is known to say in each row (`read_ahead`).
+    """
+    decoder = _Decoder(tokenizer, answers, _find_stop_ids(prefix.model, tokenizer))
+    rows = decoder.take_begun(begun, max_new_tokens) if begun else list(range(len(answers)))
+    return decoder.run(prefix, rows, max_new_tokens)
 
 
 @torch.inference_mode()
@@ -114,9 +126,25 @@ class _Decoder:
         self._stop_ids = stop_ids
         self._said: list[list[int]] = [[] for _ in answers]
 
-    def run(self, prefix: Prefix, max_new_tokens: int) -> list[str]:
-        """Decode after the prefix; the texts of all rows, in order."""
-        rows = list(range(len(self._said)))
+    def take_begun(self, begun: Sequence[Sequence[int]], max_new_tokens: int) -> list[int]:
+        """Take what is known to be said; the rows that it does not finish, which are as if nothing were known."""
+        going, unfinished = list(range(len(begun))), list[int]()
+        for step in range(max_new_tokens):
+            unfinished += [row for row in going if len(begun[row]) <= step]
+            going = [row for row in going if len(begun[row]) > step]
+            if not going:
+                break
+            going = [going[place] for place in self._take(going, [begun[row][step] for row in going])]
+        for row in unfinished:
+            self._said[row].clear()
+        return sorted(unfinished)
+
+    def run(self, prefix: Prefix, rows: list[int], max_new_tokens: int) -> list[str]:
+        """Decode after the prefix, in these of its rows; the texts of all rows, in order."""
+        if not rows:
+            return self._finish()
+        if len(rows) < len(self._said):
+            prefix.select(torch.tensor(rows, device=prefix.logits.device))
         for step in range(1, max_new_tokens + 1):
             chosen = prefix.logits.argmax(dim=-1)
             kept = self._take(rows, chosen.tolist())
@@ -127,6 +155,9 @@ class _Decoder:
                 prefix.select(index)
                 chosen, rows = chosen[index], [rows[position] for position in kept]
             prefix.read(chosen[:, None])
+        return self._finish()
+
+    def _finish(self) -> list[str]:
         return [text.strip() for text in self._decode(self._said)]
 
     def _take(self, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:

@@ -90,14 +90,39 @@ def _score_candidates(model: PreTrainedModel, examples: Sequence[Example]) -> li
     return [next(scores if example.prompt_ids == prefix else alone) for example in examples]
 
 
-def score_continuations(prefix: Prefix, objects: Sequence[Sequence[int]]) -> list[Logprobs]:
-    """Log-probabilities of one object's ids after each prompt of a prefix, which stays as it was."""
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What reading an object after a prompt tells."""
+
+    logprobs: Logprobs
+    """Of the object's tokens."""
+    said: tuple[int, ...]
+    """What the model says greedily after the prompt, as far as that is known without decoding: the object's tokens
+    while they are what it says, and one more."""
+
+
+def read_ahead(prefix: Prefix, objects: Sequence[Sequence[int]]) -> list[Ahead]:
+    """Read one object's ids after each prompt of a prefix, which stays as it was."""
     width = max(map(len, objects))
     padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in objects], device=prefix.logits.device)
-    found = _pick(prefix.logits[:, None], padded[:, :1])
-    if width > 1:  # padding is on the right and attention causal: nothing that is read sees it
-        found = torch.cat([found, _pick(prefix.copy().read(padded[:, :-1]), padded[:, 1:])], dim=1)
-    return [tuple(row[: len(ids)]) for row, ids in zip(found.tolist(), objects, strict=True)]
+    later = prefix.copy().read(padded)  # padding is on the right and attention causal: nothing that is read sees it
+    found = torch.cat([_pick(prefix.logits[:, None], padded[:, :1]), _pick(later[:, :-1], padded[:, 1:])], dim=1)
+    greedy = torch.cat([prefix.logits.argmax(dim=-1)[:, None], later.argmax(dim=-1)], dim=1)
+    return [
+        Ahead(tuple(scores[: len(ids)]), _follow(said, ids))
+        for scores, said, ids in zip(found.tolist(), greedy.tolist(), objects, strict=True)
+    ]
+
+
+def _follow(said: Sequence[int], ids: Sequence[int]) -> tuple[int, ...]:
+    """What is said, up to the first token that is another than the object's."""
+    same = next((place for place, token in enumerate(ids) if said[place] != token), len(ids))
+    return tuple(said[: same + 1])
+
+
+def score_continuations(prefix: Prefix, objects: Sequence[Sequence[int]]) -> list[Logprobs]:
+    """Log-probabilities of one object's ids after each prompt of a prefix, which stays as it was."""
+    return [ahead.logprobs for ahead in read_ahead(prefix, objects)]
 
 
 def _pick(logits: Tensor, tokens: Tensor) -> Tensor:
