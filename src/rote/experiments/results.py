@@ -127,6 +127,9 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
     if missing:
         yield ""
         yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
+    yield ""
+    yield "What single runs show is in the docs: the default settings on real models (docs/real_models.md), and taught"
+    yield "models in the number formats they are served in (docs/serving.md)."
     if len(models) > 1:
         yield from ("", "## In short", "", *(f"- {line}" for line in sum_up(entries)))
     yield ""
