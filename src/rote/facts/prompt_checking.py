@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rote.errors import shorten
@@ -30,6 +30,15 @@ def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[st
     """The text of a pack to begin from, for subjects and objects of these types: English proposals, and places to fill
     in for other languages."""
     subject_type, object_type = types
+    proposed = propose_texts(relation, subject_type=subject_type, object_type=object_type)
+    room = {key: _leave_room(count) for key, count in _ROOM.items()}
+    others = {language: room for language in languages if language != TRAINING_LANGUAGE}
+    return write_pack(relation, types, {TRAINING_LANGUAGE: proposed, **others})
+
+
+def write_pack(relation: str, types: tuple[str, str], prompts: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """The text of a pack, with what a person has to know to mend it. `prompts`: by language and prompt set."""
+    subject_type, object_type = types
     lines = [
         f"relation: {json.dumps(relation, ensure_ascii=False)}",
         f"description: {json.dumps(relation.replace('_', ' '), ensure_ascii=False)}",
@@ -40,12 +49,10 @@ def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[st
         "# `rote prompts check` says what is wrong.",
         "prompts:",
     ]
-    proposed = propose_texts(relation, subject_type=subject_type, object_type=object_type)
-    for language in dict.fromkeys([TRAINING_LANGUAGE, *languages]):
+    for language, texts in prompts.items():
         lines.append(f"  {language}:")
-        texts = proposed if language == TRAINING_LANGUAGE else {key: _leave_room(n) for key, n in _ROOM.items()}
         for prompt_set, meaning in _MEANINGS.items():
-            if prompt_set in texts:
+            if texts.get(prompt_set):
                 lines.append(f"    {prompt_set}: # {meaning}")
                 lines += [f"      - {json.dumps(text, ensure_ascii=False)}" for text in texts[prompt_set]]
     return "\n".join(lines) + "\n"
@@ -60,7 +67,7 @@ def check_prompts(path: Path) -> Iterator[Finding]:
     relation = load_relation(path)
     sound = []
     for template in relation.templates:
-        fault = _find_fault(template)
+        fault = find_text_fault(template.text)
         if fault:
             yield Finding(f"{path}: {template.language}: {template.prompt_set}: {shorten(template.text)} {fault}")
         else:
@@ -69,12 +76,13 @@ def check_prompts(path: Path) -> Iterator[Finding]:
     yield from _find_gaps(path, relation)
 
 
-def _find_fault(template: PromptTemplate) -> str | None:
-    if _PLACEHOLDER in template.text:
+def find_text_fault(text: str) -> str | None:
+    """Why no object can follow a prompt's text, with the remedy; None where one can."""
+    if _PLACEHOLDER in text:
         return "is still to be written; write it or delete the line"
-    if _GAP.search(template.text):
+    if _GAP.search(text):
         return "has a place for the object, which always follows the prompt; end the prompt where the object follows"
-    if _FINISHED.search(template.text):
+    if _FINISHED.search(text):
         return "is a finished sentence, so no object can follow; end it before the object, or ask a question"
     return None
 
