@@ -73,7 +73,7 @@ def _write_packs(files: Mapping[Path, str]) -> None:
         with replace_file(path) as draft:
             draft.write_text(text, encoding="utf-8")
     if files:
-        typer.echo(f"{next(iter(files)).parent}: {len(files)} relation packs; rote prompts check says what they lack")
+        typer.echo(f"{next(iter(files)).parent}: relation packs: {len(files)}; rote prompts check says what they lack")
 
 
 def _say_what_is_missing(converted: "Converted") -> None:
