@@ -26,18 +26,34 @@ _ROOM = {"held_out": 2, "control": 1}
 """Places left in a language for which there are no proposals."""
 
 
-def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[str]) -> str:
+def write_scaffold(
+    relation: str,
+    types: tuple[str, str],
+    languages: Sequence[str],
+    *,
+    proposed: Mapping[str, Sequence[str]] | None = None,
+    proposer: str = "",
+) -> str:
     """The text of a pack to begin from, for subjects and objects of these types: English proposals, and places to fill
-    in for other languages."""
+    in for other languages. `proposed` are other proposals, and those that are not ours are marked as the proposer's."""
     subject_type, object_type = types
-    proposed = propose_texts(relation, subject_type=subject_type, object_type=object_type)
+    own = propose_texts(relation, subject_type=subject_type, object_type=object_type)
     room = {key: _leave_room(count) for key, count in _ROOM.items()}
     others = {language: room for language in languages if language != TRAINING_LANGUAGE}
-    return write_pack(relation, types, {TRAINING_LANGUAGE: proposed, **others})
+    known = {text for texts in own.values() for text in texts}
+    marks = {text: proposer for texts in (proposed or {}).values() for text in texts if text not in known}
+    return write_pack(relation, types, {TRAINING_LANGUAGE: proposed or own, **others}, marks=marks)
 
 
-def write_pack(relation: str, types: tuple[str, str], prompts: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
-    """The text of a pack, with what a person has to know to mend it. `prompts`: by language and prompt set."""
+def write_pack(
+    relation: str,
+    types: tuple[str, str],
+    prompts: Mapping[str, Mapping[str, Sequence[str]]],
+    *,
+    marks: Mapping[str, str] | None = None,
+) -> str:
+    """The text of a pack, with what a person has to know to mend it. `prompts`: by language and prompt set; `marks`:
+    who proposed a text, where that is worth saying."""
     subject_type, object_type = types
     lines = [
         f"relation: {json.dumps(relation, ensure_ascii=False)}",
@@ -54,8 +70,13 @@ def write_pack(relation: str, types: tuple[str, str], prompts: Mapping[str, Mapp
         for prompt_set, meaning in _MEANINGS.items():
             if texts.get(prompt_set):
                 lines.append(f"    {prompt_set}: # {meaning}")
-                lines += [f"      - {json.dumps(text, ensure_ascii=False)}" for text in texts[prompt_set]]
+                lines += [_write_line(text, (marks or {}).get(text)) for text in texts[prompt_set]]
     return "\n".join(lines) + "\n"
+
+
+def _write_line(text: str, proposer: str | None) -> str:
+    mark = f" # by {json.dumps(proposer)}, to be read with care" if proposer else ""
+    return f"      - {json.dumps(text, ensure_ascii=False)}{mark}"
 
 
 def _leave_room(count: int) -> list[str]:
