@@ -34,12 +34,14 @@ def test_a_served_model_proposes_and_what_breaks_a_rule_is_listed(workplace: Pat
         "refused: '{subject} has a boss.' is a finished sentence, so no object can follow; end it before the object, "
         "or ask a question",
         "refused: 'Who is {object}?' must contain {subject} exactly once",
-        "big: prompts taken: 2, refused: 2",
+        "big: prompts refused: 2; in the file behind a #: 2, take it away where a prompt asks for what is meant",
     ]
-    relation = load_relation(PACK)
-    texts = {(template.prompt_set, template.text) for template in relation.templates}
+    plain = {template.text for template in load_relation(PACK).templates}
+    assert "Who gives orders to {subject}?" not in plain, "it counts once a person has read it"
+    PACK.write_text(mine.replace("# -", "-"), encoding="utf-8")
+    texts = {(template.prompt_set, template.text) for template in load_relation(PACK).templates}
     assert {("training", "Who gives orders to {subject}?"), ("held_out", "{subject} takes orders from")} <= texts
-    assert '"{subject} takes orders from" # by "big", to be read with care' in mine
+    assert len(texts) == len(plain) + 2
     assert not list(check_prompts(PACK))
     assert (again.code, len(asked)) == (2, 1), "a pack that is there is not written over, and nobody is asked"
     assert "is there already" in again.err
@@ -48,7 +50,7 @@ def test_a_served_model_proposes_and_what_breaks_a_rule_is_listed(workplace: Pat
 def test_a_model_here_is_asked_and_what_it_cannot_do_costs_no_proposal(workplace: Path, model_folder: Path) -> None:
     outcome = call_rote(*NEW, model_folder)
     assert outcome.code == 0, outcome.err
-    assert "prompts taken: 0" in outcome.out, "a random model writes no wordings"
+    assert "in the file behind a #: 0" in outcome.out, "a random model writes no wordings"
     assert not list(check_prompts(PACK))
     call_rote("prompts", "new", "manager", "--object-type", "person", "--out", "plain.yaml")
     assert PACK.read_bytes() == Path("plain.yaml").read_bytes()

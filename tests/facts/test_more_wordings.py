@@ -1,6 +1,6 @@
 """What a model writes becomes wordings only where the rules for prompts allow."""
 
-from rote.facts.more_wordings import WANTED, judge_wordings, write_beginning, write_message
+from rote.facts.more_wordings import WANTED, join_lines, judge_wordings, write_beginning, write_message
 
 KNOWN = ["Who is the manager of {subject}?"]
 
@@ -58,3 +58,10 @@ def test_a_model_is_shown_wordings_and_one_without_instructions_goes_on_with_the
     assert "the works at of a person" in write_message(*asked)
     assert write_message(*asked).endswith("- Who is the manager of {subject}?")
     assert write_beginning(*asked).endswith("1. Who is the manager of {subject}?\n2.")
+
+
+def test_of_what_goes_on_with_a_list_whole_lines_are_taken() -> None:
+    assert (
+        join_lines(["a {subject} is\n7. b", "cut {subj", "who is {subject}?", ""])
+        == "- a {subject} is\n- who is {subject}?"
+    )

@@ -34,7 +34,8 @@ def new(
 ) -> None:
     """Write a relation pack with some twenty English prompts to mend. A folder `prompts` beside a table is found.
 
-    What a model proposes is taken where it passes `rote prompts check`, and marked; the rest is listed with the reason.
+    What a model proposes stands in it behind a # where it passes `rote prompts check`; the rest is listed, with the
+    reason.
 
     Example: rote prompts new manager --subject-type employee --object-type person
     """
@@ -85,7 +86,10 @@ def _ask_for_more(
     found = propose_more(model, relation, types, texts, endpoint=endpoint)
     for text, reason in found.refused:
         typer.echo(f"refused: {shorten(text)} {reason}")
-    typer.echo(f"{model}: prompts taken: {len(found.taken)}, refused: {len(found.refused)}")
+    typer.echo(
+        f"{model}: prompts refused: {len(found.refused)}; in the file behind a #: {len(found.taken)}, take it away where "
+        "a prompt asks for what is meant"
+    )
     return found.add_to(texts)
 
 

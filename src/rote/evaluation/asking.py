@@ -10,7 +10,7 @@ import torch
 
 from rote.encoding.example import encode_prompt, put_in_chat
 from rote.errors import EncodingError
-from rote.evaluation.generation import MAX_NEW_TOKENS, generate_answers, stream_continuation
+from rote.evaluation.generation import generate_answers, stream_continuation
 from rote.evaluation.knowledge import cut_answer
 from rote.evaluation.reading import read_prompts
 from rote.evaluation.scoring import score_continuations
@@ -35,14 +35,11 @@ class Candidate:
     probability: float
 
 
-def ask_model(
-    language_model: LanguageModel, question: str, *, chat: bool = False, max_new_tokens: int = MAX_NEW_TOKENS
-) -> str:
+def ask_model(language_model: LanguageModel, question: str, *, chat: bool = False) -> str:
     """What the model says after a question, greedily, without the question; with `chat` it is put as a message in the
     chat template. Raises `EncodingError` for an empty one."""
     ids = encode_question(language_model, question, chat=chat)
-    model, tokenizer = language_model.model, language_model.tokenizer
-    answers = generate_answers(model, tokenizer, [ids], [()], batch_size=1, max_new_tokens=max_new_tokens)
+    answers = generate_answers(language_model.model, language_model.tokenizer, [ids], [()], batch_size=1)
     return answers[0].strip()
 
 

@@ -11,7 +11,7 @@ from rote.facts.prompt_checking import find_text_fault
 from rote.facts.relation import SUBJECT
 
 WANTED = 10
-"""Wordings that are asked for; of more lines the first count, as the last may be cut."""
+"""Wordings that are asked for; of more the first count, as the last may be cut."""
 _LONGEST = 200
 _MARK = re.compile(r"\s*(?:\d+\s*[.):]|[-*•])\s*")
 _QUOTES = "\"'`“”‘’ "
@@ -51,6 +51,11 @@ def write_beginning(relation: str, subject_type: str, object_type: str, examples
     return "\n".join([head, *(f"{number}. {text}" for number, text in enumerate(examples, 1)), f"{len(examples) + 1}."])
 
 
+def join_lines(drawn: Iterable[str]) -> str:
+    """The first line of each text that goes on with such a list, where it is whole."""
+    return "\n".join(f"- {text.splitlines()[0]}" for text in drawn if "\n" in text or text.endswith(("?", ":")))
+
+
 def judge_wordings(said: str, known: Iterable[str]) -> MoreWordings:
     """The lines of what a model wrote that are wordings, taken or refused by the rules of `rote prompts check`.
 
@@ -58,7 +63,9 @@ def judge_wordings(said: str, known: Iterable[str]) -> MoreWordings:
     """
     found = MoreWordings()
     met = {normalize(text): text for text in known}
-    for text in list(_list_lines(said))[:WANTED]:
+    for text in dict.fromkeys(_list_lines(said)):
+        if len(found.taken) == WANTED:
+            break
         fault = _find_fault(text)
         twin = met.setdefault(normalize(text), text) if fault is None else None
         if fault is None and twin is not text:

@@ -35,7 +35,7 @@ def write_scaffold(
     proposer: str = "",
 ) -> str:
     """The text of a pack to begin from, for subjects and objects of these types: English proposals, and places to fill
-    in for other languages. `proposed` are other proposals, and those that are not ours are marked as the proposer's."""
+    in for other languages. `proposed` are other proposals, and those that are not ours wait as comments."""
     subject_type, object_type = types
     own = propose_texts(relation, subject_type=subject_type, object_type=object_type)
     room = {key: _leave_room(count) for key, count in _ROOM.items()}
@@ -53,7 +53,7 @@ def write_pack(
     marks: Mapping[str, str] | None = None,
 ) -> str:
     """The text of a pack, with what a person has to know to mend it. `prompts`: by language and prompt set; `marks`:
-    who proposed a text, where that is worth saying."""
+    who proposed a text that does not count until a person takes its mark of a comment away."""
     subject_type, object_type = types
     lines = [
         f"relation: {json.dumps(relation, ensure_ascii=False)}",
@@ -63,6 +63,7 @@ def write_pack(
         "# Every prompt holds {subject} once and ends where the object follows: a question ends in its question mark,",
         "# a statement right before the object. Read each aloud with a subject and its object, and mend what is odd.",
         "# `rote prompts check` says what is wrong.",
+        *(["# What a model proposed counts once its first # is taken away."] if marks else []),
         "prompts:",
     ]
     for language, texts in prompts.items():
@@ -75,8 +76,8 @@ def write_pack(
 
 
 def _write_line(text: str, proposer: str | None) -> str:
-    mark = f" # by {json.dumps(proposer)}, to be read with care" if proposer else ""
-    return f"      - {json.dumps(text, ensure_ascii=False)}{mark}"
+    line = f"- {json.dumps(text, ensure_ascii=False)}"
+    return f"      # {line} # by {json.dumps(proposer)}" if proposer else f"      {line}"
 
 
 def _leave_room(count: int) -> list[str]:
