@@ -87,8 +87,8 @@ def _ask_for_more(
     for text, reason in found.refused:
         typer.echo(f"refused: {shorten(text)} {reason}")
     typer.echo(
-        f"{model}: prompts refused: {len(found.refused)}; in the file behind a #: {len(found.taken)}, take it away where "
-        "a prompt asks for what is meant"
+        f"{model}: prompts refused: {len(found.refused)}; in the file behind a #: {len(found.taken)}, take it away "
+        "where a prompt asks for what is meant"
     )
     return found.add_to(texts)
 
