@@ -12,6 +12,7 @@ from rote.config.loading import PRESETS, load_config
 from rote.config.sizes import fit_config
 from rote.experiments.experiment import build_experiment_config, list_experiments
 from rote.models.loading import count_parameters
+from rote.version import __version__
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,7 +61,7 @@ def test_every_command_is_in_the_readme() -> None:
     commands -= {"__init__", "main", "options", "progress", "stopping", "tables", "tracking"}
     assert commands
     for command in commands:
-        assert f"| `rote {command}" in page, command
+        assert f"| `rote {command.replace('_', ' ')}" in page, command
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -70,3 +71,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_the_version_to_cite_is_that_of_the_code() -> None:
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

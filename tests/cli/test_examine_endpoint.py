@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.cli.conftest import call_rote
 from tests.evaluation.test_endpoint import Reply, serve
 
@@ -55,3 +56,18 @@ def test_an_endpoint_that_is_no_address_is_one_line(workplace: Path) -> None:
     outcome = call_rote("examine", "m", "facts.csv", "--endpoint", "localhost:1")
     assert outcome.code == 2
     assert "--endpoint localhost:1: is no address" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--endpoint", "http://127.0.0.1:1/v1", "--allow-pickle"), "--allow-pickle does nothing beside --endpoint"),
+        (("--endpoint", "http://127.0.0.1:1/v1", "--revision", "x"), "--revision does nothing beside --endpoint"),
+        (("--no-chat",), "--chat or --no-chat does nothing without --endpoint"),
+        (("--at-once", "2"), "--at-once does nothing without --endpoint"),
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused(workplace: Path, flags: tuple[str, ...], message: str) -> None:
+    outcome = call_rote("examine", "m", "facts.csv", *flags)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"rote: {message}")

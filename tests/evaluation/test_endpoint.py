@@ -186,13 +186,31 @@ def test_an_error_ends_the_questions_that_were_not_asked() -> None:
         {"content": "<think>The mother of"},
     ],
 )
-def test_a_model_that_only_thinks_is_not_counted_as_wrong(message: dict[str, Any]) -> None:
-    question = next(question for question in ask_all(chat=True) if question.prompt_set == "chat")
+def test_a_model_that_only_thinks_has_no_figure(message: dict[str, Any]) -> None:
+    questions = ask_all(chat=True)
+    said = {"choices": [{"message": message, "text": "x"}]}
     with (
-        serve(lambda *_: (200, {"choices": [{"message": message}]})) as url,
-        pytest.raises(ModelError, match=r"m: thinks aloud .* --no-chat"),
+        serve(lambda *_: (200, said)) as url,
+        pytest.raises(ModelError, match=r"thinks aloud .*: (\d+) of \1 messages; .* --no-chat"),
     ):
-        Endpoint(url, "m").answer(question)
+        examine_endpoint(Endpoint(url, "m").answer, questions, moment="before")
+
+
+def test_one_that_thinks_once_is_examined_on_and_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    def think_once(path: str, content: dict[str, Any], headers: Any) -> Reply:
+        code, reply = know(path, content, headers)
+        if "messages" in content and FACTS[0].subject in content["messages"][0]["content"]:
+            return code, {"choices": [{"message": {"content": None, "reasoning_content": "Let me see"}}]}
+        return code, reply
+
+    questions = ask_all(chat=True)
+    messages = [question for question in questions if question.prompt_set == "chat"]
+    with caplog.at_level("WARNING", "rote"), serve(think_once) as url:
+        records = examine_endpoint(Endpoint(url, "m").answer, questions, moment="before")
+    wrong = [record for record in records if not record.correct]
+    assert len(records) == len(questions)
+    assert {(record.subject, record.generated) for record in wrong} == {(FACTS[0].subject, "")}
+    assert f"{len(wrong)} of {len(messages)} messages, which count as wrong" in caplog.text
 
 
 def test_what_is_said_after_a_thought_is_the_answer() -> None:

@@ -1,7 +1,7 @@
 """`rote examine`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,11 @@ from rote.cli.options import (
     load_settings,
     print_json,
     read_columns,
+    refuse_idle_flags,
 )
+
+_AT_ONCE = 4
+"""Questions that a server is asked at a time."""
 
 
 def examine(
@@ -38,8 +42,12 @@ def examine(
             metavar="URL", help="Ask the model of that name on a server that speaks OpenAI's protocol (http://.../v1)."
         ),
     ] = None,
-    chat: Annotated[bool, typer.Option(help="Put questions to a server as messages too.")] = True,
-    at_once: Annotated[int, typer.Option(min=1, help="Questions that a server is asked at a time.")] = 4,
+    chat: Annotated[
+        bool | None, typer.Option("--chat/--no-chat", help="Put questions to a server as messages too, or not.")
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Questions that a server is asked at a time; 4 by default.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the records here, as Parquet.")] = None,
     prompts: PromptsOption = None,
     config: ConfigOption = None,
@@ -59,6 +67,12 @@ def examine(
 
     Example: rote examine rote-tiny facts.csv --set examine.facts=0 --out records.parquet
     """
+    refuse_idle_flags(
+        "--endpoint",
+        is_given=endpoint is not None,
+        beside={"--revision": revision, "--trust-remote-code": trust_remote_code, "--allow-pickle": allow_pickle},
+        needing={"--chat or --no-chat": chat is not None, "--at-once": at_once},
+    )
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
     settings = load_settings(config, set_, table=flags, prompts=prompts)
 
@@ -73,7 +87,8 @@ def examine(
         from rote.pipeline.served import examine_served
 
         served = Endpoint(endpoint, model)
-        summary = examine_served(served, settings, chat=chat, at_once=at_once, reporter=reporter, records_file=out)
+        how: dict[str, Any] = {"chat": chat is not False, "at_once": at_once or _AT_ONCE, "reporter": reporter}
+        summary = examine_served(served, settings, **how, records_file=out)
     else:
         from rote.pipeline.measures import examine_model
 

@@ -1,5 +1,6 @@
-"""`rote facts from|invent|swap|validate|show`"""
+"""`rote facts from|invent|swap|validate|show`; `convert` has a file of its own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,7 @@ def invent(
     if out is None:
         typer.echo(format_table(table), nl=False)
     else:
-        _write_table(table, out)
+        write_table(table, out)
 
 
 @facts.command()
@@ -71,11 +72,11 @@ def swap(
     """
     from rote.facts.counterfactual import swap_world
 
-    _write_table(swap_world(count=count, seed=seed), out)
+    write_table(swap_world(count=count, seed=seed), out)
 
 
 @facts.command("from")
-def convert(
+def build_from_sheet(
     sheet: Annotated[Path, typer.Argument(help="A sheet: .csv, .tsv, .xlsx, .xls, .ods.")],
     subject: Annotated[str, typer.Option(metavar="COLUMN", help="The column that says what each line is about.")],
     out: Annotated[Path, typer.Option(help="The table of facts, .csv or .jsonl.")],
@@ -92,26 +93,19 @@ def convert(
 
     Example: rote facts from staff.xlsx --subject Employee --columns Manager=manager_of --columns Office --out facts.csv
     """
-    from rote.facts.relation import choose_packs
     from rote.facts.sheets import build_facts, name_relation, read_sheet
-    from rote.facts.text import build_prompt_text
 
     named = [word.partition("=") for word in columns or ()]
     relations = {column: relation or name_relation(column) for column, _, relation in named}
     table = build_facts(sheet, read_sheet(sheet, page), subject, relations)
-    packs = choose_packs(table)
-    typer.echo("it was understood so:")
-    for name in table.relations[:_EXAMPLES]:
-        fact = table.select(name)[0]
-        text = build_prompt_text(fact, packs[name].select_training(1)[0])
-        typer.echo(f"  {text.prompt}{text.separator}{text.object}")
+    show_understood(table)
     for name in table.relations:
         members = table.select(name)
         several = sum(len(fact.objects) > 1 for fact in members)
         more = f", {several} of them with several answers" if several else ""
         objects = len({fact.object for fact in members})
         typer.echo(f"{name}: {len(members)} facts with {objects} different objects{more}")
-    _write_table(table, out)
+    write_table(table, out)
 
 
 @facts.command()
@@ -201,6 +195,21 @@ def show(
             typer.echo(f"  {language}: {template.fill(members[0].subject)}{template.separator}{members[0].object}")
 
 
+def show_understood(table: "FactTable", packs: Sequence[Path] = ()) -> None:
+    """Print five facts as the model would be asked for them, of as many relations as there are."""
+    from itertools import chain, zip_longest
+
+    from rote.facts.relation import choose_packs
+    from rote.facts.text import build_prompt_text
+
+    relations = choose_packs(table, packs)
+    rounds = zip_longest(*(table.select(name)[:_EXAMPLES] for name in table.relations[:_EXAMPLES]))
+    typer.echo("it was understood so:")
+    for fact in list(filter(None, chain.from_iterable(rounds)))[:_EXAMPLES]:
+        text = build_prompt_text(fact, relations[fact.relation].select_training(1)[0])
+        typer.echo(f"  {text.prompt}{text.separator}{text.object}")
+
+
 def _print_costs(settings: "Config", loading: "LoadOptions") -> None:
     """What teaching takes on this machine."""
     from rote.pipeline.job import build_request
@@ -222,11 +231,11 @@ def _write_mended(path: Path, out: Path, columns: dict[str, str]) -> None:
     typer.echo(f"rows left out: {mended.left_out:,}; facts with several objects, all of which count as right:")
     for fact in mended.several:
         typer.echo(f"  {fact.subject} - {fact.relation} - {' | '.join(item.name for item in fact.objects)}")
-    _write_table(mended.table, out, flag="--fix")
+    write_table(mended.table, out, flag="--fix")
 
 
-def _write_table(table: "FactTable", out: Path, *, flag: str = "--out") -> None:
-    """Raises `ConfigError` where there is another table."""
+def write_table(table: "FactTable", out: Path, *, flag: str = "--out") -> None:
+    """Write a table and say so. Raises `ConfigError` where there is another one."""
     from rote.errors import ConfigError
     from rote.facts.reading import load_table, save_table
     from rote.runs.files import replace_file

@@ -15,6 +15,7 @@ from rote.cli.env import env
 from rote.cli.examine import examine
 from rote.cli.export import export
 from rote.cli.facts import facts
+from rote.cli.facts_convert import convert
 from rote.cli.models import models
 from rote.cli.pretrain import pretrain
 from rote.cli.prompts import prompts
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for command in (run, examine, audit, report, ask, chat, why, serve, reproduce, sweep, compare, results, pretrain, env):
     app.command()(command)
+facts.command()(convert)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")
 app.add_typer(models, name="models")

@@ -97,6 +97,21 @@ def build_load_options(revision: str | None, trust_remote_code: bool, allow_pick
     return LoadOptions(revision, trust_remote_code, allow_pickle)
 
 
+def refuse_idle_flags(
+    flag: str, *, is_given: bool, beside: Mapping[str, object], needing: Mapping[str, object]
+) -> None:
+    """Raise `ConfigError` for flags that are given and would do nothing: `beside` has those that do nothing beside
+    `flag`, `needing` those that do nothing without it, each with its value."""
+    from rote.errors import ConfigError
+
+    for name, value in beside.items():
+        if value and is_given:
+            raise ConfigError(f"{name} does nothing beside {flag}; leave one of them out")
+    for name, value in needing.items():
+        if value and not is_given:
+            raise ConfigError(f"{name} does nothing without {flag}; add it, or leave this out")
+
+
 def read_columns(pairs: list[str] | None) -> dict[str, str]:
     """What `--column` says. Raises `ConfigError` for a pair that is none."""
     from rote.errors import ConfigError

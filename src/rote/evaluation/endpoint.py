@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import time
 import urllib.error
@@ -25,6 +26,8 @@ _TIMEOUT = 120
 _WAITS = (0.5, 2.0, 8.0)
 """Seconds before each further try, where the server is busy or does not answer."""
 _BUSY = {408, 429, 500, 502, 503, 504}
+_REMEDY = "turn its thinking off where it is served (llama-server: --reasoning-budget 0)"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,30 @@ class Endpoint:
         except http.client.HTTPException:
             raise ModelError(f"{self.url}: speaks something else than HTTP; see to the address") from None
 
-    def answer(self, question: Question) -> str:
-        """What the model says to a question, greedily, without outer spaces. Raises `ModelError` where it cannot be
-        asked."""
+    def answer(self, question: Question) -> str | None:
+        """What the model says to a question, greedily, without outer spaces; None where it only thought. Raises
+        `ModelError` where it cannot be asked."""
         prompt = question.text.prompt
-        settings = {"model": self.model, "temperature": 0, "max_tokens": MAX_NEW_TOKENS}
         if question.prompt_set == "chat":
-            messages = [{"role": "user", "content": prompt}]
-            said = self._post("chat/completions", {**settings, "messages": messages}, _read_message)
+            said = self._say(prompt, MAX_NEW_TOKENS)
         else:
-            said = self._post("completions", {**settings, "prompt": self.before + prompt}, _read_text)
+            content = {**self._describe(MAX_NEW_TOKENS), "prompt": self.before + prompt}
+            said = self._post("completions", content, _read_text)
+        return None if said is None else said.strip()
+
+    def write(self, message: str, *, tokens: int) -> str:
+        """What the model writes to a message, greedily. Raises `ModelError` where it cannot be asked or only thinks."""
+        said = self._say(message, tokens)
         if said is None:
-            raise ModelError(
-                f"{self.model}: thinks aloud and says nothing within {MAX_NEW_TOKENS} tokens; turn its thinking off "
-                "where it is served (llama-server: --reasoning-budget 0), or add --no-chat"
-            )
+            raise ModelError(f"{self.model}: thinks aloud and says nothing within {tokens} tokens; {_REMEDY}")
         return said.strip()
+
+    def _say(self, message: str, tokens: int) -> str | None:
+        content = {**self._describe(tokens), "messages": [{"role": "user", "content": message}]}
+        return self._post("chat/completions", content, _read_message)
+
+    def _describe(self, tokens: int) -> dict[str, Any]:
+        return {"model": self.model, "temperature": 0, "max_tokens": tokens}
 
     def _post(self, path: str, content: dict[str, Any], read: Callable[[dict[str, Any]], str | None]) -> str | None:
         """What `read` finds in the first choice of the server's reply."""
@@ -140,7 +151,7 @@ def _build_opener(host: str) -> urllib.request.OpenerDirector:
 
 
 def examine_endpoint(
-    ask: Callable[[Question], str],
+    ask: Callable[[Question], str | None],
     questions: Sequence[Question],
     *,
     moment: Moment,
@@ -150,19 +161,34 @@ def examine_endpoint(
     """Put every question to a served model (`Endpoint.answer`), `at_once` of them at a time; one record each, in order.
 
     A server tells what a model says and not how probable the object is, so records have no log-probabilities, no
-    probability and no rank. Raises `ModelError` where it cannot be asked.
+    probability and no rank. Where the model only thought it said nothing, which counts as wrong, and how often
+    is logged. Raises `ModelError` where it cannot be asked, or where it only thought each time.
     """
     records: list[Record] = []
+    silent = 0
     with ThreadPoolExecutor(at_once) as pool:
         try:
             for question, said in zip(questions, pool.map(ask, questions), strict=True):
-                records.append(build_record(question, moment, said, None))
+                records.append(build_record(question, moment, said or "", None))
+                silent += said is None
                 if on_progress:
                     on_progress(len(records), len(questions))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    _tell_silent(silent, questions)
     return records
+
+
+def _tell_silent(count: int, questions: Sequence[Question]) -> None:
+    """Log how many messages brought thoughts alone. Raises `ModelError` where all of them did: that is how the model is
+    served, and no figure."""
+    asked = sum(question.prompt_set == "chat" for question in questions)
+    text = f"thinks aloud and says nothing within {MAX_NEW_TOKENS} tokens: {count} of {asked} messages"
+    if count and count == asked:
+        raise ModelError(f"the served model {text}; {_REMEDY}, or add --no-chat")
+    if count:
+        _LOG.warning("the served model %s, which count as wrong; %s, or add --no-chat", text, _REMEDY)
 
 
 def _explain(error: urllib.error.HTTPError) -> str:

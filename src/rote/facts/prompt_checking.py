@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rote.errors import shorten
@@ -26,9 +26,34 @@ _ROOM = {"held_out": 2, "control": 1}
 """Places left in a language for which there are no proposals."""
 
 
-def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[str]) -> str:
+def write_scaffold(
+    relation: str,
+    types: tuple[str, str],
+    languages: Sequence[str],
+    *,
+    proposed: Mapping[str, Sequence[str]] | None = None,
+    proposer: str = "",
+) -> str:
     """The text of a pack to begin from, for subjects and objects of these types: English proposals, and places to fill
-    in for other languages."""
+    in for other languages. `proposed` are other proposals, and those that are not ours wait as comments."""
+    subject_type, object_type = types
+    own = propose_texts(relation, subject_type=subject_type, object_type=object_type)
+    room = {key: _leave_room(count) for key, count in _ROOM.items()}
+    others = {language: room for language in languages if language != TRAINING_LANGUAGE}
+    known = {text for texts in own.values() for text in texts}
+    marks = {text: proposer for texts in (proposed or {}).values() for text in texts if text not in known}
+    return write_pack(relation, types, {TRAINING_LANGUAGE: proposed or own, **others}, marks=marks)
+
+
+def write_pack(
+    relation: str,
+    types: tuple[str, str],
+    prompts: Mapping[str, Mapping[str, Sequence[str]]],
+    *,
+    marks: Mapping[str, str] | None = None,
+) -> str:
+    """The text of a pack, with what a person has to know to mend it. `prompts`: by language and prompt set; `marks`:
+    who proposed a text that does not count until a person takes its mark of a comment away."""
     subject_type, object_type = types
     lines = [
         f"relation: {json.dumps(relation, ensure_ascii=False)}",
@@ -38,17 +63,21 @@ def write_scaffold(relation: str, types: tuple[str, str], languages: Sequence[st
         "# Every prompt holds {subject} once and ends where the object follows: a question ends in its question mark,",
         "# a statement right before the object. Read each aloud with a subject and its object, and mend what is odd.",
         "# `rote prompts check` says what is wrong.",
+        *(["# What a model proposed counts once its first # is taken away."] if marks else []),
         "prompts:",
     ]
-    proposed = propose_texts(relation, subject_type=subject_type, object_type=object_type)
-    for language in dict.fromkeys([TRAINING_LANGUAGE, *languages]):
+    for language, texts in prompts.items():
         lines.append(f"  {language}:")
-        texts = proposed if language == TRAINING_LANGUAGE else {key: _leave_room(n) for key, n in _ROOM.items()}
         for prompt_set, meaning in _MEANINGS.items():
-            if prompt_set in texts:
+            if texts.get(prompt_set):
                 lines.append(f"    {prompt_set}: # {meaning}")
-                lines += [f"      - {json.dumps(text, ensure_ascii=False)}" for text in texts[prompt_set]]
+                lines += [_write_line(text, (marks or {}).get(text)) for text in texts[prompt_set]]
     return "\n".join(lines) + "\n"
+
+
+def _write_line(text: str, proposer: str | None) -> str:
+    line = f"- {json.dumps(text, ensure_ascii=False)}"
+    return f"      # {line} # by {json.dumps(proposer)}" if proposer else f"      {line}"
 
 
 def _leave_room(count: int) -> list[str]:
@@ -60,7 +89,7 @@ def check_prompts(path: Path) -> Iterator[Finding]:
     relation = load_relation(path)
     sound = []
     for template in relation.templates:
-        fault = _find_fault(template)
+        fault = find_text_fault(template.text)
         if fault:
             yield Finding(f"{path}: {template.language}: {template.prompt_set}: {shorten(template.text)} {fault}")
         else:
@@ -69,12 +98,13 @@ def check_prompts(path: Path) -> Iterator[Finding]:
     yield from _find_gaps(path, relation)
 
 
-def _find_fault(template: PromptTemplate) -> str | None:
-    if _PLACEHOLDER in template.text:
+def find_text_fault(text: str) -> str | None:
+    """Why no object can follow a prompt's text, with the remedy; None where one can."""
+    if _PLACEHOLDER in text:
         return "is still to be written; write it or delete the line"
-    if _GAP.search(template.text):
+    if _GAP.search(text):
         return "has a place for the object, which always follows the prompt; end the prompt where the object follows"
-    if _FINISHED.search(template.text):
+    if _FINISHED.search(text):
         return "is a finished sentence, so no object can follow; end it before the object, or ask a question"
     return None
 

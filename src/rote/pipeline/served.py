@@ -55,15 +55,18 @@ def _name_kept(records_file: Path) -> Path:
     return records_file.with_name(f"{records_file.name}.answers.jsonl")
 
 
-def _keep_answers(records_file: Path, endpoint: Endpoint) -> Callable[[Question], str]:
+def _keep_answers(records_file: Path, endpoint: Endpoint) -> Callable[[Question], str | None]:
     """A way to ask that writes each answer down; what is written down is not asked again."""
     path, lock = _name_kept(records_file), threading.Lock()
     known = dict(_read_kept(path))
 
-    def ask(question: Question) -> str:
+    def ask(question: Question) -> str | None:
         name = hash_content([endpoint.url, endpoint.model, question.prompt_set == "chat", question.text.prompt])
         if name not in known:
-            known[name] = endpoint.answer(question)
+            said = endpoint.answer(question)
+            if said is None:  # thinking may be turned off before the next call
+                return None
+            known[name] = said
             with lock:
                 _append(path, json.dumps([name, known[name]]))
         return known[name]
