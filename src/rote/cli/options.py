@@ -186,12 +186,10 @@ def _check_files(settings: "Config") -> None:
 
 def fit_to_model(settings: "Config", loading: "LoadOptions") -> "Config":
     """The settings, where what they leave open is what fits their model: its size, and what it was taught before."""
-    from rote.config.sizes import fit_config
     from rote.models.loading import count_parameters
-    from rote.pipeline.earlier import fit_to_ledger
+    from rote.pipeline import earlier
 
-    parameters = count_parameters(settings.model, loading)
-    return fit_config(fit_to_ledger(settings), parameters)
+    return earlier.fit_to_model(settings, count_parameters(settings.model, loading))
 
 
 def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:

@@ -158,17 +158,17 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     return Teaching(stages)
 
 
-def count_memorize_examples(task: Task) -> int:
-    """The examples of one epoch of memorize, those of earlier facts among them."""
+def count_memorize_examples(task: Task) -> tuple[int, int]:
+    """The examples of one epoch of memorize: of the table, and of earlier facts."""
     own = len(task.facts) + len(task.derived_facts) * task.config.derive.memorize
-    return own + count_rehearsed(own, len(task.earlier_facts), task.config.rehearse.share)
+    return own, count_rehearsed(own, len(task.earlier_facts), task.config.rehearse.share)
 
 
-def count_generalize_examples(task: Task) -> int:
-    """The examples of one epoch of generalize, rote lines and those of earlier facts among them."""
+def count_generalize_examples(task: Task) -> tuple[int, int]:
+    """The examples of one epoch of generalize: of the table, its rote lines among them, and of earlier facts."""
     texts = len(_build_shown_texts(task))
     own = texts + _count_rote_lines(task.config.generalize, texts)
-    return own + count_rehearsed(own, len(_build_earlier_texts(task)), task.config.rehearse.share)
+    return own, count_rehearsed(own, len(_build_earlier_texts(task)), task.config.rehearse.share)
 
 
 def _count_rote_lines(config: GeneralizeConfig, texts: int) -> int:

@@ -90,8 +90,8 @@ class Stage:
 
     @property
     def epochs(self) -> int:
-        """How often every example of the table is seen."""
-        return self.settings.count_epochs(self.seen_per_epoch)
+        """How often every example of the table is seen, as often as if nothing were rehearsed beside it."""
+        return self.settings.count_epochs(self.own)
 
 
 @dataclass(frozen=True)

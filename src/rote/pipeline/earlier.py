@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rote.config.job import Config
-from rote.config.loading import merge_settings, read_preset
+from rote.config.sizes import fill_in_updates, fit_config
 from rote.errors import shorten
 from rote.facts.fact import Fact, FactTable
 from rote.facts.names import normalize_name, touch
@@ -91,17 +91,23 @@ def load_model_ledger(config: Config) -> Ledger:
     return load_ledger(find_model_folder(config.model))
 
 
-def fit_to_ledger(config: Config) -> Config:
-    """The configuration for a table that mostly corrects what its model was taught: the preset `update` in all that was
-    left open. Any other configuration as it is."""
+def fit_to_model(config: Config, parameters: int) -> Config:
+    """The configuration for a model with so many parameters, what was left open filled in: for its size, and for a
+    table that mostly corrects what it was taught as by the preset `update`."""
+    said = config.model_dump(exclude_unset=True)
+    return (
+        Config.model_validate(fill_in_updates(said, parameters))
+        if _is_of_updates(config)
+        else fit_config(config, parameters)
+    )
+
+
+def _is_of_updates(config: Config) -> bool:
     ledger = load_model_ledger(config)
     if not ledger.tables:
-        return config
+        return False
     table = read_table(config).table
-    if len(find_earlier(ledger, table).updates) <= _MOSTLY * len(table):
-        return config
-    said = config.model_dump(exclude_unset=True)
-    return Config.model_validate(merge_settings(read_preset("update"), said))
+    return len(find_earlier(ledger, table).updates) > _MOSTLY * len(table)
 
 
 def describe_earlier(earlier: Earlier, config: Config) -> Iterator[str]:

@@ -222,8 +222,8 @@ def _count_steps(plan: Plan) -> dict[str, _Length]:
         "generalize": (plan.config.generalize, count_generalize_examples(task)),
     }
     return {
-        name: _Length(epochs := phase.count_epochs(count), epochs * phase.count_steps(count))
-        for name, (phase, count) in examples.items()
+        name: _Length(epochs := phase.count_epochs(own), epochs * phase.count_steps(own + earlier))
+        for name, (phase, (own, earlier)) in examples.items()
     }
 
 

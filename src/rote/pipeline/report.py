@@ -26,7 +26,7 @@ from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.ledger import Ledger, save_ledger
 from rote.runs.moments import load_all_records
-from rote.runs.shapes import Comparison, Identity, Manifest, Served, build_shape, read_shaped
+from rote.runs.shapes import Comparison, Identity, Manifest, Retained, Served, build_shape, read_shaped
 from rote.runs.store import JobResult, Store
 
 _BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "representations", "points", "seconds")
@@ -181,6 +181,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         history={name: read_shaped(folder.history(name), list[dict[str, Any]]) for name in stages},
         knowledge=read_shaped(folder.knowledge, build_shape(KnowledgeRow)),
         side_effects=read_shaped(folder.side_effects, build_shape(LossRow)),
+        retention=read_shaped(folder.retention, Retained) if folder.retention.is_file() else None,
         comparison=read_shaped(folder.comparison, Comparison) if folder.comparison.is_file() else None,
         served=read_shaped(folder.served, Served) if folder.served.is_file() else None,
         manifest=manifest,

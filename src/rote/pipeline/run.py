@@ -29,7 +29,7 @@ from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, count_parameters
 from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
-from rote.pipeline.earlier import describe_earlier, fit_to_ledger
+from rote.pipeline.earlier import describe_earlier, fit_to_model
 from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
 from rote.pipeline.plan import Plan, build_plan
 from rote.pipeline.preview import describe_expected, estimate, list_warnings
@@ -146,7 +146,7 @@ def run(
     `out` is by default a folder under `runs/` that is named after the table, the model and all that decides the result.
     """
     parameters = count_parameters(config.model, loading)
-    request = build_request(fit_config(fit_to_ledger(config), parameters), loading)
+    request = build_request(fit_to_model(config, parameters), loading)
     place = choose_place(request, out, resume=resume)
     return do_run(request, place, reporter=reporter or SilentReporter(), command=command)
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rote.errors import ModelError, first_line, shorten
 from rote.facts.fact import Fact, FactObject, find_name_fault, find_relation_fault
@@ -130,9 +130,8 @@ def _write_table(table: TaughtTable) -> dict[str, Any]:
     return {**plain, "found": list(table.found), "facts": rows}
 
 
-@dataclass(frozen=True)
-class _Row:
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     subject: str
     relation: str
@@ -141,23 +140,31 @@ class _Row:
     asked: bool
 
 
-@dataclass(frozen=True)
-class _Table:
-    __pydantic_config__ = ConfigDict(extra="forbid")
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Figure(BaseModel):
+    mean: _Share
+    low: _Share
+    high: _Share
+    n: Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
     name: str
     hash: str
     count: int
     keys: dict[str, str]
-    found: list[FigureRow | None]
+    found: list[_Figure | None]
     facts: list[_Row]
 
 
-@dataclass(frozen=True)
-class _Content:
+class _Content(BaseModel):
     """The file as it stands."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     version: Literal[1]
     tables: list[_Table]
@@ -165,13 +172,13 @@ class _Content:
 
 
 def _read(content: Any) -> Ledger:
-    read = TypeAdapter(_Content).validate_python(content)
+    read = _Content.model_validate(content)
     relations = {relation.name: relation for relation in read.relations}
     ledger = Ledger(tuple(_build_table(table) for table in read.tables), relations)
-    for number, table in enumerate(ledger.tables, start=1):
-        _check_table(table, number, relations)
     for relation in relations.values():
         _check_relation(relation)
+    for number, table in enumerate(ledger.tables, start=1):
+        _check_table(table, number, relations)
     return ledger
 
 
@@ -185,8 +192,12 @@ def _build_table(table: _Table) -> TaughtTable:
         keys=table.keys,
         shown=frozenset(fact.id for row, fact in facts if row.shown),
         asked=frozenset(fact.id for row, fact in facts if row.asked),
-        found=tuple(table.found),
+        found=tuple(figure and _read_figure(figure) for figure in table.found),
     )
+
+
+def _read_figure(figure: _Figure) -> FigureRow:
+    return {"mean": figure.mean, "low": figure.low, "high": figure.high, "n": figure.n}
 
 
 def _build_fact(row: _Row) -> Fact:
