@@ -192,7 +192,7 @@ def _build_table(table: _Table) -> TaughtTable:
         keys=table.keys,
         shown=frozenset(fact.id for row, fact in facts if row.shown),
         asked=frozenset(fact.id for row, fact in facts if row.asked),
-        found=tuple(figure and _read_figure(figure) for figure in table.found),
+        found=tuple(_read_figure(figure) if figure else None for figure in table.found),
     )
 
 
