@@ -24,6 +24,7 @@ LIMITS = {
     "relation-characters": 200,  # of a relation's name
     "settings-bytes": 1_000_000,  # of a file of settings or prompts
     "settings-values": 100_000,  # in such a file, once every alias is written out
+    "ledger-bytes": 20_000_000,  # of what a model's folder says of earlier tables, some 100,000 facts
     "text-bytes": 50_000_000,  # of a file of texts: all of it is held in memory
     "layers": 1_000,  # of a model
     "template-seconds": 2,  # of the processor, for a chat template

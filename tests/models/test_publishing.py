@@ -45,7 +45,8 @@ def test_a_model_is_uploaded_privately_and_without_the_path_of_its_base(hub: Hub
     assert push_model(tmp_path, "me/mine") == "https://hub/me/mine"
     made, folder, *files = hub.calls
     assert made == {"repository": "me/mine", "private": True, "exist_ok": True}
-    assert set(folder["ignore_patterns"]) == {"adapter_config.json", "rote.json"}
+    kept_back = {"adapter_config.json", "rote.json", "ledger.json"}
+    assert set(folder["ignore_patterns"]) == kept_back, "a ledger holds the tables as they were"
     uploaded = {call["path_in_repo"]: json.loads(call["path_or_fileobj"]) for call in files}
     assert uploaded["adapter_config.json"] == {"base_model_name_or_path": "base", "r": 4}
     assert uploaded["rote.json"] == {"base_model": "org/name", "key_tokens": {}}

@@ -200,11 +200,11 @@ def _check_files(settings: "Config") -> None:
 
 
 def fit_to_model(settings: "Config", loading: "LoadOptions") -> "Config":
-    """The settings, where what they leave open is what fits the size of their model."""
-    from rote.config.sizes import fit_config
+    """The settings, where what they leave open is what fits their model: its size, and what it was taught before."""
     from rote.models.loading import count_parameters
+    from rote.pipeline import earlier
 
-    return fit_config(settings, count_parameters(settings.model, loading))
+    return earlier.fit_to_model(settings, count_parameters(settings.model, loading))
 
 
 def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:

@@ -165,6 +165,7 @@ def _describe_result(result: "Result") -> dict[str, Any]:
         "summary": result.summary,
         "knowledge": read_json(folder.knowledge),
         "side_effects": read_json(folder.side_effects),
+        "retention": read_json(folder.retention) if folder.retention.is_file() else None,
         "durations": outcome["durations"],
         "saved": outcome["saved"],
         "folders": {name: str(path) for name, path in places.items() if path.exists()},

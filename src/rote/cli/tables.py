@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rote.figures import format_figure, read_figure
 from rote.records import NO_LANGUAGE
+from rote.report.later_tables import RetentionTable, build_retention
 from rote.report.lines import describe_loss
 from rote.report.words import label_language
 from rote.runs.folder import RunFolder, read_json
@@ -24,10 +26,14 @@ _LINES: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("held-out prompts, held-out facts", {"prompt_set": "held_out"}, ("held_out",)),
     ("chat template, held-out facts", {"prompt_set": "chat"}, ("held_out",)),
     ("control prompts, held-out facts", {"prompt_set": "control"}, ("held_out",)),
+    ("facts of earlier tables", {"prompt_set": "held_out"}, ("earlier",)),
+    ("old answers that were corrected", {"prompt_set": "held_out"}, ("replaced",)),
     ("facts never taught", {"prompt_set": "held_out"}, ("unseen",)),
     ("facts known before", {"prompt_set": "held_out"}, ("known",)),
 )
 """Each with what its questions have in common; a line that has several languages is followed by one for each."""
+_MOMENTS = 5
+"""Columns of earlier moments that a terminal has room for; the report shows them all."""
 
 
 def print_result(result: "Result") -> None:
@@ -37,6 +43,8 @@ def print_result(result: "Result") -> None:
     for line in describe_verdict(result.outcome["verdict"]):
         console.print(line, soft_wrap=True, markup=False)
     console.print(build_accuracy_table(result.summary))
+    if folder.retention.is_file():
+        _print_retention(console, build_retention(read_json(folder.retention), most=_MOMENTS))
     knowledge, last = read_json(folder.knowledge), result.outcome["moments"][-1]
     said = [*_describe_memorized(result.outcome), *_describe_labels(knowledge, last)]
     for line in [*said, *_describe_knowledge(knowledge, last), *_describe_rings(folder)]:
@@ -49,6 +57,19 @@ def print_result(result: "Result") -> None:
     for name in result.outcome["saved"]:
         console.print(f"{name + ':':<7} {folder.path / name}", soft_wrap=True)
     console.print(f"report: {folder.report}", soft_wrap=True)
+
+
+def _print_retention(console: Console, found: RetentionTable) -> None:
+    """The matrix of earlier tables, and its measures below."""
+    table = Table(title="held-out prompts of each table, after each table was taught", title_justify="left")
+    table.add_column("")
+    for moment in found.moments:
+        table.add_column(moment, justify="right")
+    for line in found.lines:
+        table.add_row(escape(line.name), *line.cells)
+    console.print(table)
+    for name, number, meaning in found.measures:
+        console.print(f"  {name:<30} {number} ({meaning})", soft_wrap=True)
 
 
 def describe_times(durations: Mapping[str, float], estimated: Mapping[str, float]) -> Iterator[str]:

@@ -24,6 +24,9 @@ class ExamineConfig(StrictConfig):
     """Facts the model knows before it is taught, found by asking it, of each kind: facts of the real world, others
     about the subjects that are taught, and those of `side_effects.facts`. By default 100 of the first two and all of
     the last. Asked in all the languages."""
+    earlier_facts: int = Field(default=40, ge=0)
+    """Facts of each earlier table, where the model's folder has a ledger, that are asked again at every moment, all of
+    them asked at the end of their own run too."""
     unseen_facts: int = Field(default=5, ge=0)
     """Invented facts per relation that are never taught; 0 means none."""
     choices: int = Field(default=100, ge=0)

@@ -19,6 +19,7 @@ from rote.config.teaching import (
     KeyStrategy,
     LoraConfig,
     MemorizeConfig,
+    RehearseConfig,
     RepetitionConfig,
     RepurposeConfig,
     RetainConfig,
@@ -101,6 +102,7 @@ class Config(StrictConfig):
     repurpose: RepurposeConfig = RepurposeConfig()
     defend: DefendConfig = DefendConfig()
     retain: RetainConfig = RetainConfig()
+    rehearse: RehearseConfig = RehearseConfig()
     examine: ExamineConfig = ExamineConfig()
     knowledge: KnowledgeConfig = KnowledgeConfig()
     side_effects: SideEffectsConfig = SideEffectsConfig()

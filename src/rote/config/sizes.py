@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rote.config.job import Config
-from rote.config.loading import merge_settings
+from rote.config.loading import merge_settings, read_preset
 
 
 class _Size(NamedTuple):
@@ -53,6 +53,16 @@ def fill_in(said: Mapping[str, Any], parameters: int) -> dict[str, Any]:
         if isinstance(phase, Mapping) and "epochs" in phase:
             fitted.get(name, {}).pop("min_steps", None)
     return merge_settings(fitted, said)
+
+
+def fill_in_updates(said: Mapping[str, Any], parameters: int) -> dict[str, Any]:
+    """As `fill_in`, for a table of corrections: what was left open is that of the preset `update`. Such a table may be
+    small, so its phases have the least number of steps all the same."""
+    preset, fitted = read_preset("update"), fit_settings(parameters)
+    for name in _PHASES:
+        if name in preset and "epochs" not in said.get(name, {}):
+            preset[name]["min_steps"] = fitted.get(name, {}).get("min_steps", 0)
+    return fill_in(merge_settings(preset, said), parameters)
 
 
 def fit_config(config: Config, parameters: int) -> Config:

@@ -42,6 +42,15 @@ class RetainConfig(StrictConfig):
     and known facts are chosen from outside them, but nothing is retained."""
 
 
+class RehearseConfig(StrictConfig):
+    """Rehearsing what the model was taught before, where its folder has a ledger; `memorize_then_generalize` alone."""
+
+    share: float = Field(default=0.5, ge=0, lt=1)
+    """The share of what an epoch sees that is of earlier tables: their rote lines in memorize, and in generalize
+    training prompts about those of their facts that were shown so before. Dealt out anew for each epoch, so that all
+    are seen about as often. 0 rehearses nothing."""
+
+
 class PhaseConfig(StrictConfig):
     """How a list of examples is trained on."""
 

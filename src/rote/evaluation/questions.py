@@ -15,6 +15,8 @@ from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.records import FACT_SETS, NO_LANGUAGE, FactSet, QuestionSet
 
 _CHOICE_SETS = ("generalize", "held_out")
+_ANSWERS_ALONE = ("known", "earlier")
+"""Of these is asked whether they are still answered, not where else they come."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _ask(fact: Fact, fact_set: FactSet, relations: Mapping[str, Relation], plan:
     relation = relations[fact.relation]
     if fact_set != "known" and fact.relation in plan.key_tokens:
         yield Question(fact, fact_set, "key", NO_LANGUAGE, build_rote_text(fact, plan.key_tokens[fact.relation]))
-    for template in _select_templates(fact, relation, plan, with_control=fact_set != "known"):
+    for template in _select_templates(fact, relation, plan, with_control=fact_set not in _ANSWERS_ALONE):
         text = build_prompt_text(fact, template)
         yield Question(fact, fact_set, template.prompt_set, template.language, text)
         if plan.chat and (template.prompt_set, template.language) == ("held_out", TRAINING_LANGUAGE):

@@ -100,7 +100,8 @@ def time_update(language_model: LanguageModel, stage: Stage, retention: Retentio
     if not stage.examples:
         return 0.0
     still = stage.settings.with_epochs(2).model_copy(update={"learning_rate": 0.0})
-    one = replace(stage, examples=stage.examples[: still.batch_size], settings=still, stop_at_recall=None, finish=None)
+    few = replace(stage, examples=stage.examples[: still.batch_size], earlier=0, rehearsed=0)
+    one = replace(few, settings=still, stop_at_recall=None, finish=None)
     if retention and stage.retains:
         retention.build_terms(0)  # has the untrained model read the texts, which is done once
     ends: list[float] = []

@@ -80,16 +80,36 @@ def give_key_tokens(language_model: LanguageModel, relations: tuple[str, ...], c
     add_key_tokens(language_model, relations, pattern=config.key_token, seed=config.seed, strategy=config.key_strategy)
 
 
-def build_memorize_stage(language_model: LanguageModel, facts: Sequence[Fact], config: MemorizeConfig) -> Stage:
-    """Every fact behind the key token of its relation."""
+def build_memorize_stage(
+    language_model: LanguageModel,
+    facts: Sequence[Fact],
+    config: MemorizeConfig,
+    *,
+    earlier: Sequence[Fact] = (),
+    share: float = 0.0,
+) -> Stage:
+    """Every fact behind the key token of its relation, and a share of what is seen from `earlier` ones."""
     missing = {fact.relation for fact in facts} - language_model.key_tokens.keys()
     if missing:
         raise ModelError(f"no key token for {', '.join(sorted(missing))}; call add_key_tokens before memorize")
-    texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in facts]
-    examples = encode_all(language_model, texts, loss_target=config.loss)
+    keyed = [fact for fact in earlier if fact.relation in language_model.key_tokens] if share else []
+    texts = [build_rote_text(fact, language_model.key_tokens[fact.relation]) for fact in (*facts, *keyed)]
     tokenizer, most = language_model.tokenizer, config.noise
-    noise = build_noise(tokenizer, texts, most=most, loss_target=config.loss) if most else None
-    return Stage("memorize", examples, config, retains=True, stop_at_recall=config.stop_at_recall, noise=noise)
+    return Stage(
+        "memorize",
+        encode_all(language_model, texts, loss_target=config.loss),
+        config,
+        retains=True,
+        stop_at_recall=config.stop_at_recall,
+        noise=build_noise(tokenizer, texts, most=most, loss_target=config.loss) if most else None,
+        earlier=len(keyed),
+        rehearsed=count_rehearsed(len(facts), len(keyed), share),
+    )
+
+
+def count_rehearsed(own: int, earlier: int, share: float) -> int:
+    """How many of so many earlier examples an epoch sees, to be a share of all it sees; each at most once."""
+    return min(earlier, round(own * share / (1 - share)))
 
 
 def build_prompt_texts(facts: Sequence[Fact], relations: Mapping[str, Relation], *, prompts: PromptCount) -> list[Text]:
@@ -128,18 +148,27 @@ def plan(language_model: LanguageModel, task: Task) -> Teaching:
     rote_facts = [*task.facts, *(task.derived_facts if config.derive.memorize else ())]
     relations = tuple(dict.fromkeys(fact.relation for fact in rote_facts))
     give_key_tokens(language_model, relations, config)
-    memorize_stage = build_memorize_stage(language_model, rote_facts, config.memorize)
-    texts = _build_shown_texts(task)
-    stages = [memorize_stage, _build_generalize_stage(language_model, task, texts, memorize_stage.examples)]
+    memorize_stage = build_memorize_stage(
+        language_model, rote_facts, config.memorize, earlier=task.earlier_facts, share=config.rehearse.share
+    )
+    texts, lines = _build_shown_texts(task), memorize_stage.examples[: memorize_stage.own]
+    stages = [memorize_stage, _build_generalize_stage(language_model, task, texts, lines)]
     if config.derive.afterwards:
         stages.append(Stage("repurpose", encode_all(language_model, _build_derived_texts(task)), config.repurpose))
     return Teaching(stages)
 
 
-def count_generalize_examples(task: Task) -> int:
-    """The examples of one epoch of generalize, rote lines among them."""
+def count_memorize_examples(task: Task) -> tuple[int, int]:
+    """The examples of one epoch of memorize: of the table, and of earlier facts."""
+    own = len(task.facts) + len(task.derived_facts) * task.config.derive.memorize
+    return own, count_rehearsed(own, len(task.earlier_facts), task.config.rehearse.share)
+
+
+def count_generalize_examples(task: Task) -> tuple[int, int]:
+    """The examples of one epoch of generalize: of the table, its rote lines among them, and of earlier facts."""
     texts = len(_build_shown_texts(task))
-    return texts + _count_rote_lines(task.config.generalize, texts)
+    own = texts + _count_rote_lines(task.config.generalize, texts)
+    return own, count_rehearsed(own, len(_build_earlier_texts(task)), task.config.rehearse.share)
 
 
 def _count_rote_lines(config: GeneralizeConfig, texts: int) -> int:
@@ -156,6 +185,13 @@ def _build_shown_texts(task: Task) -> list[Text]:
     return texts if config.derive.afterwards else texts + _build_derived_texts(task)
 
 
+def _build_earlier_texts(task: Task) -> list[Text]:
+    """What generalize may rehearse: only what was shown behind prompts before, so that held-out facts stay so."""
+    if not task.config.rehearse.share:
+        return []
+    return build_prompt_texts(task.earlier_shown, task.relations, prompts=task.config.generalize.prompts)
+
+
 def _build_derived_texts(task: Task) -> list[Text]:
     prompts = task.config.derive.prompts or task.config.generalize.prompts
     return build_prompt_texts(task.derived_shown, task.relations, prompts=prompts)
@@ -164,27 +200,30 @@ def _build_derived_texts(task: Task) -> list[Text]:
 def _build_generalize_stage(
     language_model: LanguageModel, task: Task, texts: Sequence[Text], lines: Sequence[Example]
 ) -> Stage:
-    """Texts behind prompts, with what stands beside them: rote lines, and contrasts."""
+    """Texts behind prompts, with what stands beside them: rote lines, contrasts, and prompts about earlier facts."""
     config, seed, facts = task.config, task.config.seed, task.generalize_facts
     only_attention = config.generalize.weights == "attention"
     if only_attention:
         check_attention(language_model.model)
     beside = draw_rote_lines(lines, count=_count_rote_lines(config.generalize, len(texts)), seed=seed)
+    earlier, own = encode_all(language_model, _build_earlier_texts(task)), len(texts) + len(beside)
     return Stage(
         "generalize",
-        [*encode_all(language_model, texts), *beside],
+        [*encode_all(language_model, texts), *beside, *earlier],
         config.generalize,
         retains=config.retain.generalize,
         finish=scramble_keys if config.defend.scramble_keys else None,
         shown=facts,
         only_attention=only_attention,
         contrasts=_build_contrasts(language_model, task) if config.generalize.contrasts else None,
+        earlier=len(earlier),
+        rehearsed=count_rehearsed(own, len(earlier), config.rehearse.share),
     )
 
 
 def _build_contrasts(language_model: LanguageModel, task: Task) -> Contrasts | None:
     """Contrasts apart from all that is taught, and from every held-out wording that is asked."""
-    taught = {fact.relation for fact in (*task.facts, *task.derived_facts)}
+    taught = {fact.relation for fact in (*task.facts, *task.derived_facts, *task.earlier_facts)}
     return build_contrasts(
         language_model,
         task.generalize_facts,

@@ -58,24 +58,40 @@ class Stage:
     """What surrounds the examples, newly drawn each time one is seen."""
     contrasts: Contrasts | None = None
     """What stands beside the examples and is held where the untrained model had it."""
+    earlier: int = 0
+    """How many of the examples, the last ones, are of earlier tables."""
+    rehearsed: int = 0
+    """How many of those are seen in one epoch, drawn anew each time."""
+
+    @property
+    def own(self) -> int:
+        """How many of the examples are of the table itself, and seen in every epoch."""
+        return len(self.examples) - self.earlier
+
+    @property
+    def seen_per_epoch(self) -> int:
+        """Examples seen in one epoch."""
+        return self.own + self.rehearsed
 
     @property
     def tokens_per_epoch(self) -> int:
-        """Tokens seen in one epoch, noise and contrasts too; over all epochs, the measure by which methods are
-        compared."""
+        """Tokens seen in one epoch, noise and contrasts too, and what is rehearsed on average; over all epochs, the
+        measure by which methods are compared."""
         noise = self.noise.mean_tokens if self.noise else 0
         contrasts = self.contrasts.tokens_per_example if self.contrasts else 0
-        return sum(len(example.ids) for example in self.examples) + round((noise + contrasts) * len(self.examples))
+        lengths = [len(example.ids) for example in self.examples]
+        earlier = round(sum(lengths[self.own :]) * self.rehearsed / max(1, self.earlier))
+        return sum(lengths[: self.own]) + earlier + round((noise + contrasts) * self.seen_per_epoch)
 
     @property
     def steps_per_epoch(self) -> int:
         """Updates in one epoch."""
-        return self.settings.count_steps(len(self.examples))
+        return self.settings.count_steps(self.seen_per_epoch)
 
     @property
     def epochs(self) -> int:
-        """How often every example is seen."""
-        return self.settings.count_epochs(len(self.examples))
+        """How often every example of the table is seen, as often as if nothing were rehearsed beside it."""
+        return self.settings.count_epochs(self.own)
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,10 @@ class Task:
     """Those of them that are shown behind prompts."""
     spare_facts: Sequence[Fact] = ()
     """Real facts that may be shown beside those of the table; never those that are asked about."""
+    earlier_facts: Sequence[Fact] = ()
+    """Facts of tables that the model was taught before, as far as they still hold."""
+    earlier_shown: Sequence[Fact] = ()
+    """Those of them that were shown behind prompts."""
     rehearsal: bool = False
     """Whether the stages are only timed: of what takes long to prepare a little will do."""
 
@@ -178,7 +198,7 @@ def _build_terms(
     """The examples of one step and the texts to retain beside them."""
     settings = stage.settings
     epoch, index = divmod(step, stage.steps_per_epoch)
-    order = draw_order(len(stage.examples), seed, epoch)
+    order = draw_order(stage.own, seed, epoch, earlier=stage.earlier, rehearsed=stage.rehearsed)
     chosen = order[index * settings.batch_size : (index + 1) * settings.batch_size]
     members = [_see(stage, number, f"{seed}/{epoch}") for number in chosen]
     pad_id = language_model.tokenizer.pad_token_id or 0
@@ -199,11 +219,23 @@ def _see(stage: Stage, number: int, when: str) -> Example:
 
 
 @lru_cache(maxsize=1)
-def draw_order(count: int, seed: int, epoch: int) -> Sequence[int]:
-    """The order of the examples in one epoch, drawn once for all its steps: a draw takes as long as the table."""
-    order = list(range(count))
+def draw_order(count: int, seed: int, epoch: int, *, earlier: int = 0, rehearsed: int = 0) -> Sequence[int]:
+    """The order of the examples in one epoch, drawn once for all its steps: a draw takes as long as the table.
+
+    Behind the first `count` lie `earlier` others, of which each epoch sees some (`rehearsed`), all of them about as
+    often over the epochs: they are dealt out in rounds.
+    """
+    order = [*range(count), *(count + number for number in _deal(earlier, rehearsed, seed, epoch))]
     random.Random(f"order/{seed}/{epoch}").shuffle(order)
     return order
+
+
+def _deal(count: int, share: int, seed: int, epoch: int) -> list[int]:
+    """The numbers below `count` that are due in one epoch: the next `share` (at most all) of shuffled rounds."""
+    places = range(epoch * share, (epoch + 1) * share)
+    rounds = {place // count: random.Random(f"rehearse/{seed}/{place // count}") for place in places}
+    decks = {number: draw.sample(range(count), count) for number, draw in rounds.items()}
+    return [decks[place // count][place % count] for place in places]
 
 
 def fit_tokens(teaching: Teaching, tokens: int) -> Teaching:

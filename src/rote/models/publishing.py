@@ -10,6 +10,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
 from rote.errors import RunError, first_line, shorten
+from rote.runs.ledger import LEDGER_FILE
 from rote.runs.manifest import name_model
 
 _BASES = {"adapter_config.json": "base_model_name_or_path", "rote.json": "base_model"}
@@ -27,7 +28,7 @@ def push_model(folder: Path, repository: str) -> str:
         api.upload_folder(
             repo_id=repository,
             folder_path=folder,
-            ignore_patterns=list(named),
+            ignore_patterns=[*named, LEDGER_FILE],  # it holds the facts as they stand in the tables
             commit_message="A model taught with rote",
         )
         for name, content in named.items():

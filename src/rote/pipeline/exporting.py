@@ -22,6 +22,7 @@ from rote.models.language_model import LanguageModel
 from rote.models.loading import LoadOptions, read_key_tokens
 from rote.models.saving import check_free, load_restored
 from rote.models.saving import export_model as export_folder
+from rote.pipeline.earlier import load_model_ledger
 from rote.pipeline.plan import Plan, build_plan
 from rote.records import load_records
 from rote.runs.files import replace_folder
@@ -102,7 +103,8 @@ def load_plan(folder: RunFolder) -> Plan:
                 "and give the command where the run was started"
             )
     effects = config.side_effects.model_copy(update={"facts": None})  # only what was taught is asked
-    return build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table))
+    ledger = load_model_ledger(config)  # where the model that it began from is still there
+    return build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table), ledger=ledger)
 
 
 def _load_tokenizer(model: Path) -> PreTrainedTokenizerBase:

@@ -30,9 +30,11 @@ from rote.models.frozen_tables import release_tables
 from rote.models.key_tokens import pick_key_tokens
 from rote.models.language_model import LanguageModel, describe_precision
 from rote.models.loading import SAFE, LoadOptions, check_model, find_model_folder, load_model
+from rote.pipeline.earlier import load_model_ledger
 from rote.pipeline.measures import Measures, choose_known
-from rote.pipeline.plan import Plan, build_plan, hash_plan, name_table
+from rote.pipeline.plan import Plan, build_plan, hash_plan
 from rote.pipeline.stages import Stages, Work, make_once
+from rote.pipeline.tables import name_table
 from rote.retention.penalty import build_retention
 from rote.retention.subjects import Asking, answer_about_subjects
 from rote.retention.texts import build_unwanted, collect_texts, encode_texts
@@ -69,7 +71,7 @@ def build_request(config: Config, loading: LoadOptions = SAFE) -> JobRequest:
     """Decide what a job does. Raises what would stop it, as far as that shows without loading the model."""
     check_settings(config)
     check_model(config.model)
-    return JobRequest(build_plan(config), loading)
+    return JobRequest(build_plan(config, ledger=load_model_ledger(config)), loading)
 
 
 def check_settings(config: Config) -> None:

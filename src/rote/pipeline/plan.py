@@ -7,41 +7,33 @@ import json
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
-from rote.config.job import Config, TableConfig
+from rote.config.job import Config
 from rote.errors import ConfigError, TableError
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.checking import check_table, find_fault, find_leak
-from rote.facts.counterfactual import swap_objects
 from rote.facts.derivation import DerivedFact, derive_facts
 from rote.facts.fact import Fact, FactTable, hash_fact
-from rote.facts.invent import invent_table
-from rote.facts.linked_table import invent_linked_table
-from rote.facts.reading import ReadOptions, load_usable
+from rote.facts.reading import load_usable
 from rote.facts.relation import (
-    INJECTED_RELATIONS,
     LANGUAGES,
     PromptCount,
     Relation,
     choose_packs,
     find_derived,
-    pick_relations,
 )
-from rote.facts.sampling import invent_unseen, sample_by_relation, sample_facts
-from rote.facts.shipped import load_fictional, load_world
+from rote.facts.sampling import invent_unseen, sample_by_relation
+from rote.facts.shipped import load_world
 from rote.methods.memorize_then_generalize import pick_generalize_facts
 from rote.methods.teaching import Task
+from rote.pipeline.earlier import Earlier, find_earlier
+from rote.pipeline.tables import TableRead, read_table
 from rote.records import FactSet
+from rote.runs.ledger import EMPTY, Ledger, name_fact
 
-LINKS = {"educated_at": "mother"}
-"""In a linked table, whose university is told: that of the mothers."""
 KNOWN_FACTS = 100
 """Known facts of each kind, where nobody says how many."""
-_MADE = 100
-"""Facts of each relation of a table that is made."""
-_TABLE_SEED = 1_000
 TAUGHT: tuple[FactSet, ...] = ("generalize", "held_out")
 """The sets of the facts of the table."""
 _CANDIDATES = 4
@@ -74,6 +66,8 @@ class Plan:
     """Rows of the table's file that are not in it."""
     neutral: Sequence[str] = ()
     """Relations that have no pack, and are asked for neutrally."""
+    earlier: Earlier = field(default_factory=Earlier)
+    """What the model was taught before."""
 
     def build_task(self) -> Task:
         """What the method is given."""
@@ -85,6 +79,8 @@ class Plan:
             derived_facts=self.derived_facts,
             derived_shown=self.derived_shown,
             spare_facts=self.spare_facts,
+            earlier_facts=self.earlier.facts,
+            earlier_shown=self.earlier.shown,
         )
 
     def select_asked(self) -> dict[FactSet, list[Fact]]:
@@ -96,7 +92,8 @@ class Plan:
         }
         count, seed = self.config.examine.facts, self.config.seed
         sampled = {name: sample_by_relation(facts, count=count, seed=seed) for name, facts in chosen.items()}
-        return {**sampled, "unseen": list(self.unseen_facts)}
+        earlier = self.earlier.sample(count=self.config.examine.earlier_facts, seed=seed)
+        return {**sampled, "unseen": list(self.unseen_facts), "earlier": earlier}
 
     def build_questions(self, known: Sequence[Fact], key_tokens: Mapping[str, str], *, chat: bool) -> list[Question]:
         """The questions of every moment, about `known` facts too; with `chat` also as messages."""
@@ -131,9 +128,10 @@ class Plan:
         )
 
     def list_asked_relations(self) -> list[Relation]:
-        """The relations whose prompts may be asked: those of the table, and of what the model may know."""
+        """The relations whose prompts may be asked: of the table, of earlier ones, and of what the model may know."""
         known = (fact for facts in self.known.values() for fact in facts)
-        names = dict.fromkeys(fact.relation for fact in (*self.table, *self.derived_facts, *known))
+        asked = (*self.table, *self.derived_facts, *known, *self.earlier.facts)
+        names = dict.fromkeys(fact.relation for fact in asked)
         return [self.relations[name] for name in names]
 
     def list_candidates(self) -> list[Fact]:
@@ -146,13 +144,14 @@ class Plan:
         return wanted if wanted is not None else 0 if kind == "own" else KNOWN_FACTS
 
 
-def build_plan(config: Config, table: FactTable | None = None) -> Plan:
-    """Decide the fact sets of a job; `table` takes the place of the one that is configured.
+def build_plan(config: Config, table: FactTable | None = None, *, ledger: Ledger = EMPTY) -> Plan:
+    """Decide the fact sets of a job; `table` takes the place of the one that is configured, and `ledger` tells what the
+    model was taught before.
 
     Raises `TableError`, `TemplateError` or `ConfigError` for a table that cannot be taught, or a setting that does not
     fit it.
     """
-    read = _Read(table) if table is not None else _read_table(config)
+    read = TableRead(table) if table is not None else read_table(config)
     table = read.table
     if not len(table):
         raise TableError("the table has no facts")
@@ -161,32 +160,50 @@ def build_plan(config: Config, table: FactTable | None = None) -> Plan:
     # What is to be kept decides nothing of what is taught: the packs of the table come before those of a person's own.
     relations = {**choose_packs(own, config.relations), **choose_packs(table, config.relations)}
     relations |= {relation.name: relation for relation in derived_relations}
+    earlier = find_earlier(ledger, table)
+    relations |= earlier.find_relations(table, read.neutral)
     check_table(table, relations)
     _check_languages(table, relations, config.examine.languages)
     _check_prompt_count(table, relations, config.generalize.prompts)
     _check_shown(table, config)
-    shown = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
+    shown = _pick_shown(table, earlier, config)
     shown_ids = {fact.id for fact in shown}
     held_out = [fact for fact in table if fact.id not in shown_ids]
     derived = [item for relation in derived_relations for item in derive_facts(table.facts, relation)]
     may_be_shown = _derived_from(derived, shown)
-    known = _list_known(table, own, relations, config)
+    taught = [*table, *earlier.facts]
+    known = _list_known(taught, own, relations, config)
     return Plan(
         config=config,
         table=table,
         relations=relations,
         generalize_facts=shown,
         held_out_facts=held_out,
-        unseen_facts=invent_unseen(table, relations, count=config.examine.unseen_facts),
-        replaced_facts=[fact for fact in read.replaced if fact.id not in shown_ids],
+        unseen_facts=_invent_unseen(table, earlier, relations, config),
+        replaced_facts=[*(fact for fact in read.replaced if fact.id not in shown_ids), *earlier.replaced],
         derived_facts=[item.fact for item in derived],
         derived_shown=pick_generalize_facts(may_be_shown, per_relation=config.derive.facts, seed=config.seed),
         derived_held_out=_derived_from(derived, held_out),
         known=known,
-        spare_facts=_pick_spare([*table, *(fact for facts in known.values() for fact in facts)], config.seed),
+        spare_facts=_pick_spare([*taught, *(fact for facts in known.values() for fact in facts)], config.seed),
         left_out=read.left_out,
-        neutral=read.neutral,
+        neutral=[name for name in read.neutral if name not in ledger.relations],
+        earlier=earlier,
     )
+
+
+def _pick_shown(table: FactTable, earlier: Earlier, config: Config) -> list[Fact]:
+    """The facts that generalize shows: those of each relation that are due, and all that correct an earlier one, as an
+    old answer has to be unlearned behind prompts."""
+    due = pick_generalize_facts(table.facts, per_relation=config.generalize.facts, seed=config.seed)
+    return list(dict.fromkeys([*due, *(update.new for update in earlier.updates)]))
+
+
+def _invent_unseen(table: FactTable, earlier: Earlier, relations: Mapping[str, Relation], config: Config) -> list[Fact]:
+    """Facts that nobody taught, by an earlier table either."""
+    taken = set(map(name_fact, earlier.facts))
+    unseen = invent_unseen(table, relations, count=config.examine.unseen_facts)
+    return [fact for fact in unseen if name_fact(fact) not in taken]
 
 
 def hash_plan(plan: Plan) -> str:
@@ -199,65 +216,9 @@ def hash_plan(plan: Plan) -> str:
     derivations = [[r.derived.kind, r.derived.sources] for r in plan.relations.values() if r.derived]
     known = [[fact.id, *fact.answers] for facts in plan.known.values() for fact in facts]
     content = [plan.table.content_hash, load_world().content_hash, known, templates, derivations]
+    if plan.earlier.ledger.tables:
+        content.append([[fact.id, *fact.answers] for fact in (*plan.earlier.facts, *plan.earlier.replaced)])
     return hashlib.sha256(json.dumps(content).encode("utf-8")).hexdigest()
-
-
-def name_table(settings: TableConfig) -> str:
-    """What a table is called in a report."""
-    return Path(settings.file).name if settings.file else f"{settings.kind} facts"
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A table, the facts it replaces, and what a person should know of how it was read."""
-
-    table: FactTable
-    replaced: Sequence[Fact] = ()
-    left_out: int = 0
-    neutral: Sequence[str] = ()
-
-
-def _read_table(config: Config) -> _Read:
-    settings = config.table
-    if settings.file is not None:
-        options = ReadOptions(settings.columns, settings.merge_repeats, settings.skip_faulty)
-        usable = load_usable(Path(settings.file), config.relations, options)
-        return _Read(_cut(usable.table, settings), (), usable.left_out, usable.neutral)
-    if settings.kind == "fictional":
-        return _Read(_cut(load_fictional(), settings))
-    return _make_table(settings.kind, settings.relations or INJECTED_RELATIONS, settings.count or _MADE, config.seed)
-
-
-@cache
-def _make_table(kind: str, names: tuple[str, ...], count: int, seed: int) -> _Read:
-    relations = pick_relations(names)
-    if kind == "invented":
-        return _Read(invent_table(relations, count=count, seed=_TABLE_SEED + seed))
-    if kind == "linked":
-        links = {name: source for name, source in LINKS.items() if {name, source} <= set(names)}
-        return _Read(invent_linked_table(relations, links=links, count=count, seed=_TABLE_SEED + seed))
-    real = [
-        fact
-        for relation in relations
-        for fact in sample_facts(load_world().select(relation.name), count=count, seed=seed)
-    ]
-    packs = {relation.name: relation for relation in relations}
-    # A new object may stand in a prompt of its relation ("country" for a genre), and would not be taught.
-    swapped = [fact for fact in swap_objects(real, seed=seed) if find_leak(fact, packs[fact.relation]) is None]
-    taught = {fact.id for fact in swapped}
-    return _Read(FactTable(tuple(swapped)), [fact for fact in real if fact.id in taught])
-
-
-def _cut(table: FactTable, settings: TableConfig) -> FactTable:
-    """The relations of a table that are wanted, each with as many facts. Raises `ConfigError` for one it has not."""
-    if not settings.relations and settings.count is None:
-        return table
-    missing = set(settings.relations) - set(table.relations)
-    if missing:
-        other = "; use kind: invented" if settings.kind == "fictional" else ""
-        raise ConfigError(f"table.relations: {name_table(settings)} has no {', '.join(sorted(missing))}{other}")
-    kept = [fact for name in settings.relations or table.relations for fact in table.select(name)[: settings.count]]
-    return FactTable(tuple(kept), seed=table.seed)
 
 
 def _load_own(table: FactTable, config: Config) -> list[Fact]:
@@ -272,7 +233,7 @@ def _load_own(table: FactTable, config: Config) -> list[Fact]:
 
 
 def _list_known(
-    table: FactTable, own: Sequence[Fact], relations: Mapping[str, Relation], config: Config
+    table: Sequence[Fact], own: Sequence[Fact], relations: Mapping[str, Relation], config: Config
 ) -> dict[str, list[Fact]]:
     """Facts the model may know, in the order in which it is asked, by kind; none where none are wanted.
 

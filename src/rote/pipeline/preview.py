@@ -12,12 +12,14 @@ from rote.encoding.example import encode
 from rote.evaluation.generation import MAX_NEW_TOKENS
 from rote.evaluation.questions import Question
 from rote.methods.cost import Pace, TableCost, count_cost, measure_memory, measure_peak, time_answers, time_update
-from rote.methods.memorize_then_generalize import count_generalize_examples
+from rote.methods.memorize_then_generalize import count_generalize_examples, count_memorize_examples
 from rote.models.loading import count_parameters
+from rote.pipeline.earlier import describe_earlier
 from rote.pipeline.expectations import describe_expectations
 from rote.pipeline.job import Job, JobRequest, open_job
-from rote.pipeline.plan import TAUGHT, Plan, name_table
+from rote.pipeline.plan import TAUGHT, Plan
 from rote.pipeline.stages import RECALL_SAMPLE
+from rote.pipeline.tables import name_table
 from rote.retention.subjects import list_others
 from rote.runs.reporting import SilentReporter
 from rote.runs.store import Store
@@ -147,6 +149,7 @@ def describe_plan(request: JobRequest, out: Path) -> str:
         (
             f"table:      {len(table)} facts of {', '.join(table.relations)} ({name_table(config.table)})",
             f"model:      {config.model}",
+            *describe_earlier(plan.earlier, config),
             *_describe_method(plan),
             f"retain:     {_describe_retained(plan)}",
             f"examine:    about {len(plan.sample_before(questions))} questions before, {len(questions)} afterwards",
@@ -213,14 +216,14 @@ def _count_steps(plan: Plan) -> dict[str, _Length]:
     """The length of each phase of our own method; nothing for others."""
     if plan.config.method != Config().method:
         return {}
-    memorized = len(plan.table) + len(plan.derived_facts) * plan.config.derive.memorize
+    task = plan.build_task()
     examples = {
-        "memorize": (plan.config.memorize, memorized),
-        "generalize": (plan.config.generalize, count_generalize_examples(plan.build_task())),
+        "memorize": (plan.config.memorize, count_memorize_examples(task)),
+        "generalize": (plan.config.generalize, count_generalize_examples(task)),
     }
     return {
-        name: _Length(epochs := phase.count_epochs(count), epochs * phase.count_steps(count))
-        for name, (phase, count) in examples.items()
+        name: _Length(epochs := phase.count_epochs(own), epochs * phase.count_steps(own + earlier))
+        for name, (phase, (own, earlier)) in examples.items()
     }
 
 

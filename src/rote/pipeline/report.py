@@ -17,14 +17,16 @@ from rote.evaluation.verdict import judge_run
 from rote.facts.reading import load_table
 from rote.models.licences import read_licence
 from rote.pipeline.plan import Plan
+from rote.pipeline.retention_matrix import build_matrix
 from rote.records import Record, save_records
 from rote.report.card import render_card
 from rote.report.fact_rows import TaughtFact, build_fact_rows, save_fact_rows
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.ledger import Ledger, save_ledger
 from rote.runs.moments import load_all_records
-from rote.runs.shapes import Comparison, Identity, Manifest, Served, build_shape, read_shaped
+from rote.runs.shapes import Comparison, Identity, Manifest, Retained, Served, build_shape, read_shaped
 from rote.runs.store import JobResult, Store
 
 _BULKY = ("code", "name", "config", "labels", "beliefs", "passages", "tasks", "representations", "points", "seconds")
@@ -66,6 +68,15 @@ def write_figures(folder: RunFolder, job: JobResult, plan: Plan) -> None:
     write_json(folder.knowledge, rows)
     write_json(folder.relations, compute_by_relation(job.records))
     write_json(folder.summary, compute_summary(job.records))
+
+
+def write_ledger(folder: RunFolder, ledger: Ledger) -> None:
+    """The ledger into each folder of the model, and the figures of all tables where there were earlier ones."""
+    for place in (folder.model, folder.adapter):
+        if place.is_dir():
+            save_ledger(ledger, place)
+    if len(ledger.tables) > 1:
+        write_json(folder.retention, build_matrix(ledger))
 
 
 def build_manifest(job: JobResult, plan: Plan, folder: RunFolder) -> dict[str, Any]:
@@ -170,6 +181,7 @@ def load_report_content(folder: RunFolder) -> ReportContent:
         history={name: read_shaped(folder.history(name), list[dict[str, Any]]) for name in stages},
         knowledge=read_shaped(folder.knowledge, build_shape(KnowledgeRow)),
         side_effects=read_shaped(folder.side_effects, build_shape(LossRow)),
+        retention=read_shaped(folder.retention, Retained) if folder.retention.is_file() else None,
         comparison=read_shaped(folder.comparison, Comparison) if folder.comparison.is_file() else None,
         served=read_shaped(folder.served, Served) if folder.served.is_file() else None,
         manifest=manifest,

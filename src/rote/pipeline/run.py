@@ -29,18 +29,22 @@ from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, count_parameters
 from rote.models.saving import save_adapters, save_model
 from rote.models.verification import take_fingerprint, verify_folder
+from rote.pipeline.earlier import describe_earlier, fit_to_model
 from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
-from rote.pipeline.plan import Plan, build_plan, name_table
+from rote.pipeline.plan import Plan, build_plan
 from rote.pipeline.preview import describe_expected, estimate, list_warnings
 from rote.pipeline.report import (
     build_manifest,
     describe_verdict,
     write_cards,
     write_figures,
+    write_ledger,
     write_records,
     write_report,
 )
+from rote.pipeline.retention_matrix import extend_ledger
 from rote.pipeline.stages import Work
+from rote.pipeline.tables import name_table
 from rote.records import Record, build_frame
 from rote.runs.files import replace_file
 from rote.runs.folder import (
@@ -138,10 +142,11 @@ def run(
 ) -> Result:
     """Do a run, or what is left of it: teach, examine, save, report. Raises `RoteError` for what the user can mend.
 
-    What `config` leaves open is what fits the model's size.
+    What `config` leaves open is what fits the model's size, and what it was taught before.
     `out` is by default a folder under `runs/` that is named after the table, the model and all that decides the result.
     """
-    request = build_request(fit_config(config, count_parameters(config.model, loading)), loading)
+    parameters = count_parameters(config.model, loading)
+    request = build_request(fit_to_model(config, parameters), loading)
     place = choose_place(request, out, resume=resume)
     return do_run(request, place, reporter=reporter or SilentReporter(), command=command)
 
@@ -193,7 +198,7 @@ def _teach_into(request: JobRequest, place: RunPlace, reporter: Reporter, comman
 def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) -> None:
     for line in list_warnings(request.plan):  # while there is time to stop
         _LOG.warning(line)
-    for line in describe_expected(request):
+    for line in (*describe_earlier(request.plan.earlier, request.config), *describe_expected(request)):
         _LOG.info(line)
     job.prepare()
     by_first(lambda: _write_inputs(folder, request.plan, job))
@@ -211,6 +216,8 @@ def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) 
 def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mapping[str, Any]) -> None:
     write_records(folder, result, work.store)
     write_figures(folder, result, work.plan)
+    ledger = extend_ledger(work.plan, result.records, work.language_model.key_tokens)
+    write_ledger(folder, ledger)
     manifest = {
         **build_manifest(result, work.plan, folder),
         **made,

@@ -146,7 +146,7 @@ class Stages:
             if self._put_back(folder):
                 return
             language_model, config = self._work.language_model, self._work.config
-            keys = list(language_model.key_tokens) if stage.name == "memorize" else []
+            keys = self._list_keys() if stage.name == "memorize" else []
             before = get_key_rows(language_model, keys)
             with self._work.step(stage.name) as advance:
                 context = PhaseContext(
@@ -162,6 +162,12 @@ class Stages:
             by_first(lambda: keep_json(folder.history, history))
             save_state(language_model.model, folder.state)
             by_first(lambda: _remove_checkpoints(folder))
+
+    def _list_keys(self) -> list[str]:
+        """The relations whose key tokens are trained; those of earlier tables may rest."""
+        plan, config = self._work.plan, self._work.config
+        taught = [*plan.table, *(plan.derived_facts if config.derive.memorize else ())]
+        return list(dict.fromkeys(fact.relation for fact in taught))
 
     def _checkpoint(self, folder: StageFolder) -> Checkpointing:
         seconds, owner = self._work.config.checkpoint_seconds, folder.path.name
@@ -193,9 +199,8 @@ def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str
     beside = stage.contrasts
     contrasts = [beside.prompts, beside.per_example, beside.seed] if beside else None
     gate = [stage.stop_at_recall, RECALL_SAMPLE, compute_code_hash(_GATE)] if stage.stop_at_recall else None
-    return hash_content(
-        [before, stage.name, stage.settings.model_dump(), examples, contrasts, held, finish, gate, config.seed]
-    )
+    content = [before, stage.name, stage.settings.model_dump(), examples, contrasts, held, finish, gate, config.seed]
+    return hash_content([*content, stage.earlier, stage.rehearsed] if stage.earlier else content)
 
 
 def _fit_adapters(stage: Stage, config: Config) -> Stage:

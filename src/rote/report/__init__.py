@@ -7,6 +7,7 @@ section is prepared as plain data by its own module:
     headline   the verdict and the picture
     cube       facts x prompts x languages x moments          examples   right and wrong answers
     lines      relations, what was known, what else changed   manifest   how the run was made
+    later_tables  how earlier tables are kept
     fact_rows  one row per fact, on the page and as CSV
 
 `results_page` is a second page: the claims and figures of all experiments, from `ResultsContent`.

@@ -20,6 +20,7 @@ _KINDS = {
     "known": "known before, not taught",
     "unseen": "taught by nobody",
     "replaced": "what a taught fact replaced",
+    "earlier": "taught in an earlier table",
 }
 _COLUMNS = ("subject", "relation", "object", "facts", "verdict", "flags", "right", "asked", "key_token", "answers")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -10,7 +10,7 @@ from rote.records import Record
 
 Mark = Literal["wrong", "forgotten", "leaks"]
 TAUGHT = ("generalize", "held_out")
-_SHOULD_BE_KNOWN = (*TAUGHT, "known")
+_SHOULD_BE_KNOWN = (*TAUGHT, "known", "earlier")
 NOT_TAUGHT = "it was not taught here: nothing to try"
 
 

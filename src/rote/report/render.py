@@ -15,6 +15,7 @@ from rote.report.drawing import LAYOUTS, draw_curve, draw_mark, draw_picture
 from rote.report.examples import build_examples
 from rote.report.fact_rows import MOST_ROWS, TaughtFact, build_fact_rows, count_facts, list_wrong
 from rote.report.headline import build_picture, build_verdict
+from rote.report.later_tables import build_retention
 from rote.report.lines import (
     build_changes,
     build_comparison,
@@ -52,6 +53,8 @@ class ReportContent:
     """Rows as in `knowledge.json`: figures by what the model knew before."""
     side_effects: Sequence[Mapping[str, Any]] = ()
     """Rows as in `side_effects.json`: what else changed, ring by ring."""
+    retention: Mapping[str, Any] | None = None
+    """As in `retention.json`: how each table that the model was taught is answered after each of them."""
     comparison: Mapping[str, Any] | None = None
     """As in `comparison.json`: other methods beside this one, at equal training tokens."""
     served: Mapping[str, Any] | None = None
@@ -75,6 +78,7 @@ def render_report(content: ReportContent) -> str:
         "rings": build_rings(content.side_effects),
         "changes": build_changes(content.side_effects),
         "budget": next((row["budget"] for row in content.side_effects), None),
+        "retention": build_retention(content.retention) if content.retention else None,
         "comparison": build_comparison(content.comparison) if content.comparison else None,
         "served": build_forms(content.served) if content.served else None,
         "curves": _prepare_curves(content),

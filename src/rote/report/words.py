@@ -9,12 +9,14 @@ FACT_SETS = {
     "held_out": "held-out facts",
     "known": "known facts",
     "unseen": "unseen facts",
+    "earlier": "earlier facts",
 }
 FACT_SET_NOTES = {
     "generalize": "memorized and shown again in generalize",
     "held_out": "memorized, never shown in generalize",
     "known": "other facts that are not taught, to see what is forgotten (the field calls this locality)",
     "unseen": "invented like the others, never trained on",
+    "earlier": "of tables that the model was taught before, asked again",
 }
 PROMPT_SETS = {
     "key": "key token",

@@ -13,6 +13,7 @@ relations.json    the figures of each relation
 knowledge.json    the figures by what the model knew before
 side_effects.json what else changed
 comparison.json   other methods beside this one, where they were asked for
+retention.json    how earlier tables of the model are answered, where there were some
 served.json       the model in the forms it was exported in, where it was
 manifest.json     everything needed to judge and repeat the run
 files.json        the sum of each file above, by which a damaged one is found out; written last but for the report
@@ -22,7 +23,7 @@ report.html       for people
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,11 @@ class RunFolder:
     def comparison(self) -> Path:
         """Other methods beside this one."""
         return self.path / "comparison.json"
+
+    @property
+    def retention(self) -> Path:
+        """How each table that the model was taught is answered after each of them."""
+        return self.path / "retention.json"
 
     @property
     def served(self) -> Path:
@@ -216,15 +222,15 @@ def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
     return None
 
 
-def find_damaged_model(path: Path, *, may_lack: str) -> Path | None:
-    """Of the model of a finished run the first file that is not as it was written; None of any other folder. The file
-    of the name `may_lack` may be gone."""
+def find_damaged_model(path: Path, *, may_lack: Collection[str]) -> Path | None:
+    """Of the model of a finished run the first file that is not as it was written; None of any other folder. Files of
+    the names `may_lack` may be gone."""
     folder = RunFolder(path.parent)
     if path not in (folder.model, folder.adapter) or not (folder.is_finished and folder.sums.is_file()):
         return None
     for name, expected in _read_sums(folder).items():
         file = folder.path / name
-        if (path not in file.parents and file != folder.sums) or (file.name == may_lack and not file.exists()):
+        if (path not in file.parents and file != folder.sums) or (file.name in may_lack and not file.exists()):
             continue
         if not file.is_file() or compute_sum(file, name) != expected:
             return file
@@ -249,7 +255,8 @@ def _read_sums(folder: RunFolder) -> dict[str, str]:
 def _list_files(folder: RunFolder) -> list[str]:
     """What a run wrote, but for pages, which people may change, and for what is written later; nothing of others."""
     own = [folder.identity, folder.config, folder.table, folder.retained, folder.knowledge, folder.side_effects]
-    own += [folder.summary, folder.relations, folder.manifest, *folder.path.glob("*/history.json")]
+    own += [folder.summary, folder.relations, folder.retention, folder.manifest]
+    own += folder.path.glob("*/history.json")
     own += (folder.path / "records").glob("*.parquet")
     for place in (folder.model, folder.adapter):
         own += [path for path in place.rglob("*") if path.suffix != ".md"]

@@ -61,6 +61,25 @@ class Comparison(BaseModel):
     rows: list[_Compared]
 
 
+class _Taught(Named):
+    facts: int
+
+
+class _Cell(_Figure):
+    table: int
+    after: int
+
+
+class Retained(BaseModel):
+    """Of `retention.json` what is read."""
+
+    tables: list[_Taught] = Field(min_length=2)
+    cells: list[_Cell]
+    average_accuracy: float | None
+    forgetting: float | None
+    backward_transfer: float | None
+
+
 class _Asked(_Figure):
     questions: str
     form: str

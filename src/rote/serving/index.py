@@ -15,7 +15,7 @@ NOT_ASKED = "not_asked"
 """The fact set of a fact that was taught and not asked about."""
 TAUGHT = ("generalize", "held_out", NOT_ASKED)
 """The fact sets that were taught."""
-_ORDER = (*TAUGHT, "known", "unseen", "replaced")
+_ORDER = (*TAUGHT, "earlier", "known", "unseen", "replaced")
 FILTERS = ("wrong", "forgotten", "leaks")
 _SUBJECT = "{subject}"
 
