@@ -15,6 +15,7 @@ from rote.cli.env import env
 from rote.cli.examine import examine
 from rote.cli.export import export
 from rote.cli.facts import facts
+from rote.cli.forget import forget
 from rote.cli.models import models
 from rote.cli.pretrain import pretrain
 from rote.cli.prompts import prompts
@@ -41,7 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, audit, report, ask, chat, why, serve, reproduce, sweep, compare, results, pretrain, env):
+_COMMANDS = (
+    *(run, examine, audit, forget, report, ask, chat, why, serve),
+    *(reproduce, sweep, compare, results, pretrain, env),
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(facts, name="facts")
 app.add_typer(prompts, name="prompts")

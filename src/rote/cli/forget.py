@@ -1,0 +1,155 @@
+"""`rote forget`"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rote.cli.options import (
+    ColumnOption,
+    ConfigOption,
+    JsonOption,
+    MergeOption,
+    PickleOption,
+    PromptsOption,
+    QuietOption,
+    RemoteCodeOption,
+    SetOption,
+    SkipOption,
+    build_load_options,
+    build_read_options,
+    choose_prompts,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SETS = {
+    "forgotten": "forgotten facts",
+    "neighbours": "other facts of the relation",
+    "other_relations": "other relations",
+    "known": "known facts",
+    "unseen": "facts never taught",
+}
+_TAUGHT = {"relearn": "taught again", "teach_unseen": "others taught"}
+_ASKED = (
+    ("forgotten", "training", "other forgotten,\ntraining prompts"),
+    ("forgotten", "held_out", "other forgotten,\nheld-out prompts"),
+    ("relearned", "training", "those taught,\ntraining prompts"),
+    ("relearned", "held_out", "those taught,\nheld-out prompts"),
+)
+
+
+def forget(
+    model: Annotated[Path, typer.Argument(help="The model of a finished run: RUN/model.")],
+    rows: Annotated[Path, typer.Argument(help="A table of the facts to forget, each as it was taught.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model and of what was measured.")],
+    prompts: PromptsOption = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    column: ColumnOption = None,
+    merge_repeats: MergeOption = False,
+    skip_faulty: SkipOption = False,
+    trust_remote_code: RemoteCodeOption = False,
+    allow_pickle: PickleOption = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what was begun in --out.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make a taught model unlearn facts. Measures what that cost, and how fast they come back.
+
+    Forgetting is not erasure (docs/forgetting.md). `--set method=gradient_difference` takes the other method.
+
+    Example: rote forget runs/mine/model gone.csv --out runs/forgot
+    """
+    from rote.config.forgetting import ForgetConfig
+    from rote.config.loading import load_config
+
+    settings = load_config(ForgetConfig, config, set_)
+    options = build_read_options(column, merge_repeats, skip_faulty)
+    packs = choose_prompts(prompts, None)
+
+    from rote.cli.progress import build_reporter
+    from rote.cli.stopping import stoppable
+    from rote.pipeline.forget_plan import build_forget_plan
+    from rote.pipeline.forgetting import forget as do_forget
+
+    plan = build_forget_plan(model, rows, settings, options=options, prompts=packs)
+    words = ["rote", *sys.argv[1:]]
+    again = words if resume else [*words, "--resume"]
+    loading = build_load_options(None, trust_remote_code, allow_pickle)
+    with stoppable(build_reporter(quiet=quiet), again) as reporter:
+        result = do_forget(plan, out, resume=resume, loading=loading, reporter=reporter, command=shlex.join(words))
+    if json:
+        print_json({**result.outcome, "folder": str(result.folder.path)})
+    else:
+        _print(result.outcome, result.folder.path)
+
+
+def _print(outcome: Mapping[str, Any], folder: Path) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for line in describe_forgetting(outcome):
+        console.print(line, soft_wrap=True, markup=False)
+    console.print(build_change_table(outcome["rows"]))
+    if outcome["relearning"]:
+        console.print(build_relearn_table(outcome["relearning"]))
+    console.print(outcome["note"], soft_wrap=True)
+    console.print(f"model:  {folder / 'model'}", soft_wrap=True)
+
+
+def describe_forgetting(outcome: Mapping[str, Any]) -> Iterator[str]:
+    """What was done, and its price, a line each."""
+    rest = outcome["answered"][-1] if outcome["answered"] else 1.0
+    yield (
+        f"{outcome['forgotten_facts']} facts, {outcome['method']}: {outcome['updates']} updates, {outcome['epochs']:g} "
+        f"epochs; of their rote lines and training prompts {rest:.1%} still bring the object"
+    )
+    for name, row in outcome["pooled"].items():
+        kept = f"; {row['kept']['mean']:.3f} of {row['kept']['n']} right answers kept" if row["kept"] else ""
+        before, after = row["before"], row["after"]
+        yield f"  {_SETS[name]:<28} {before['mean']:.3f} -> {after['mean']:.3f} ({after['n']}){kept}"
+
+
+def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """Generation accuracy before and after, by kind of question; languages apart."""
+    from rich.table import Table
+
+    from rote.report.words import label_prompts
+
+    table = Table(title="generation accuracy, with the median rank among the candidates", title_justify="left")
+    for heading in ("facts", "asked by", "before", "after", "kept of right", "rank"):
+        table.add_column(heading)
+    for row in rows:
+        rank = "" if row["rank_after"] is None else f"{row['rank_before']:g} -> {row['rank_after']:g}"
+        kept = f"{row['kept']['mean']:.2f}" if row["kept"] else ""
+        after = (
+            f"{row['after']['mean']:.2f} [{row['after']['low']:.2f}, {row['after']['high']:.2f}] ({row['after']['n']})"
+        )
+        asked = label_prompts(row["prompt_set"], row["language"])
+        table.add_row(_SETS[row["fact_set"]], asked, f"{row['before']['mean']:.2f}", after, kept, rank)
+    return table
+
+
+def build_relearn_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """What comes back of the facts that were not taught again, beside what came of those that were."""
+    from rich.table import Table
+
+    table = Table(title="relearning: generation accuracy after some facts were taught again", title_justify="left")
+    for heading in ("facts", "", *(heading for _, _, heading in _ASKED)):
+        table.add_column(heading)
+    for moment, count in dict.fromkeys((row["moment"], row["count"]) for row in rows):
+        found = {
+            (row["fact_set"], row["prompt_set"]): row["figure"]
+            for row in rows
+            if (row["moment"], row["count"]) == (moment, count)
+        }
+        cells = [found.get((fact_set, prompt_set)) for fact_set, prompt_set, _ in _ASKED]
+        shown = [f"{cell['mean']:.2f} ({cell['n']})" if cell else "" for cell in cells]
+        table.add_row(str(count), _TAUGHT[moment], *shown)
+    return table
