@@ -28,13 +28,6 @@ from rote.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SETS = {
-    "forgotten": "forgotten facts",
-    "neighbours": "other facts of the relation",
-    "other_relations": "other relations",
-    "known": "known facts",
-    "unseen": "facts never taught",
-}
 _TAUGHT = {"relearn": "taught again", "teach_unseen": "others taught"}
 _ASKED = (
     ("forgotten", "training", "other forgotten,\ntraining prompts"),
@@ -105,6 +98,8 @@ def _print(outcome: Mapping[str, Any], folder: Path) -> None:
 
 def describe_forgetting(outcome: Mapping[str, Any]) -> Iterator[str]:
     """What was done, and its price, a line each."""
+    from rote.report.words import FACT_SETS
+
     rest = outcome["answered"][-1] if outcome["answered"] else 1.0
     yield (
         f"{outcome['forgotten_facts']} facts, {outcome['method']}: {outcome['updates']} updates, {outcome['epochs']:g} "
@@ -113,14 +108,14 @@ def describe_forgetting(outcome: Mapping[str, Any]) -> Iterator[str]:
     for name, row in outcome["pooled"].items():
         kept = f"; {row['kept']['mean']:.3f} of {row['kept']['n']} right answers kept" if row["kept"] else ""
         before, after = row["before"], row["after"]
-        yield f"  {_SETS[name]:<28} {before['mean']:.3f} -> {after['mean']:.3f} ({after['n']}){kept}"
+        yield f"  {FACT_SETS[name]:<28} {before['mean']:.3f} -> {after['mean']:.3f} ({after['n']}){kept}"
 
 
 def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     """Generation accuracy before and after, by kind of question; languages apart."""
     from rich.table import Table
 
-    from rote.report.words import label_prompts
+    from rote.report.words import FACT_SETS, label_prompts
 
     table = Table(title="generation accuracy, with the median rank among the candidates", title_justify="left")
     for heading in ("facts", "asked by", "before", "after", "kept of right", "rank"):
@@ -132,7 +127,7 @@ def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
             f"{row['after']['mean']:.2f} [{row['after']['low']:.2f}, {row['after']['high']:.2f}] ({row['after']['n']})"
         )
         asked = label_prompts(row["prompt_set"], row["language"])
-        table.add_row(_SETS[row["fact_set"]], asked, f"{row['before']['mean']:.2f}", after, kept, rank)
+        table.add_row(FACT_SETS[row["fact_set"]], asked, f"{row['before']['mean']:.2f}", after, kept, rank)
     return table
 
 

@@ -19,6 +19,8 @@ class RelearnConfig(PhaseConfig):
     """How often every example is seen."""
     min_steps: int = Field(default=20, ge=0)
     """Steps at least, so that few facts are taught as long as many."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Its highest value; by default that of the run's generalize."""
     batch_size: int = Field(default=8, ge=1)
     """Examples in one step."""
 
@@ -33,8 +35,10 @@ class ForgetConfig(PhaseConfig):
     negative preference optimization, which stops by itself where the object has become unlikely."""
     epochs: int = Field(default=30, ge=1)
     """How often every example of a forgotten fact is seen, at most."""
-    beta: float = Field(default=0.1, gt=0)
-    """Of `npo`: the larger, the sooner it stops pushing."""
+    learning_rate: float = Field(default=5e-5, gt=0)
+    """Its highest value; by default half of what the run taught generalize with, which follows the model's size."""
+    beta: float = Field(default=1.0, gt=0)
+    """Of `npo`: the larger, the sooner it stops pushing, and the less the neighbours are pushed with it."""
     prompts: Annotated[int, Field(ge=1)] | Literal["all"] = "all"
     """How many of the English training prompts of each fact are unlearned and kept, beside the rote line."""
     stop_at: float = Field(default=0.0, ge=0, le=1)
@@ -51,4 +55,6 @@ class ForgetConfig(PhaseConfig):
     held_out_prompts: int = Field(default=3, ge=0)
     """Held-out prompts of each forgotten fact and language that are asked, and as many training prompts; 0 means all.
     Of all other facts as many are asked as the run did."""
+    facts: int = Field(default=20, ge=0)
+    """Other taught facts of each relation that are asked about; 0 means all."""
     relearn: RelearnConfig = RelearnConfig()

@@ -91,7 +91,7 @@ class ForgetPlan:
         return [question for question in questions if question.prompt_set != "control"]
 
     def _sample(self, facts: Sequence[Fact]) -> list[Fact]:
-        return sample_by_relation(facts, count=self.plan.config.examine.facts, seed=self.settings.seed)
+        return sample_by_relation(facts, count=self.settings.facts, seed=self.settings.seed)
 
 
 def build_forget_plan(
@@ -108,6 +108,7 @@ def build_forget_plan(
     config = load_config(Config, run.config, None)
     seeded = {"seed": settings.seed, "model": str(run.model), "representations": False}
     config = config.model_copy(update={**seeded, **({"relations": tuple(prompts)} if prompts else {})})
+    settings = _fit(settings, config.generalize.learning_rate)
     table = load_table(run.table)
     wanted = load_usable(rows, config.relations, options).table
     forgotten = _match(rows, wanted, table)
@@ -133,6 +134,15 @@ def find_taught(model: Path) -> RunFolder:
         f"{model}: does not lie in the folder of a run, which has the table that was taught; name RUN/model of a "
         "finished run"
     )
+
+
+def _fit(settings: ForgetConfig, rate: float) -> ForgetConfig:
+    """The settings, where a learning rate that nobody set follows the one of the run's generalize."""
+    relearn, again = settings.relearn, {"learning_rate": rate}
+    if "learning_rate" not in relearn.model_fields_set:
+        relearn = relearn.model_copy(update=again)
+    own = {} if "learning_rate" in settings.model_fields_set else {"learning_rate": rate / 2}
+    return settings.model_copy(update={"relearn": relearn, **own})
 
 
 def _match(rows: Path, wanted: FactTable, taught: FactTable) -> list[Fact]:

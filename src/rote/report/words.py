@@ -9,6 +9,10 @@ FACT_SETS = {
     "held_out": "held-out facts",
     "known": "known facts",
     "unseen": "unseen facts",
+    "forgotten": "forgotten facts",
+    "relearned": "facts taught again",
+    "neighbours": "other facts of the relation",
+    "other_relations": "facts of other relations",
 }
 FACT_SET_NOTES = {
     "generalize": "memorized and shown again in generalize",
