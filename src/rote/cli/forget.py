@@ -28,13 +28,14 @@ from rote.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-_TAUGHT = {"relearn": "taught again", "teach_unseen": "others taught"}
+_TAUGHT = {"relearn": "taught again", "teach_unseen": "new ones taught"}
 _ASKED = (
-    ("forgotten", "training", "other forgotten,\ntraining prompts"),
-    ("forgotten", "held_out", "other forgotten,\nheld-out prompts"),
-    ("relearned", "training", "those taught,\ntraining prompts"),
-    ("relearned", "held_out", "those taught,\nheld-out prompts"),
+    ("forgotten", "training", "others,\ntraining"),
+    ("forgotten", "held_out", "others,\nheld-out"),
+    ("relearned", "training", "those taught,\ntraining"),
+    ("relearned", "held_out", "those taught,\nheld-out"),
 )
+"""What is asked after relearning: the forgotten facts that were not shown, and what was."""
 
 
 def forget(
@@ -112,32 +113,40 @@ def describe_forgetting(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 
 def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    """Generation accuracy before and after, by kind of question; languages apart."""
+    """Generation accuracy before and after, by kind of question; `forgetting.json` has every language apart."""
     from rich.table import Table
 
-    from rote.report.words import FACT_SETS, label_prompts
+    from rote.report.words import FACT_SETS, PROMPT_SETS
 
-    table = Table(title="generation accuracy, with the median rank among the candidates", title_justify="left")
-    for heading in ("facts", "asked by", "before", "after", "kept of right", "rank"):
-        table.add_column(heading)
-    for row in rows:
-        rank = "" if row["rank_after"] is None else f"{row['rank_before']:g} -> {row['rank_after']:g}"
-        kept = f"{row['kept']['mean']:.2f}" if row["kept"] else ""
-        after = (
-            f"{row['after']['mean']:.2f} [{row['after']['low']:.2f}, {row['after']['high']:.2f}] ({row['after']['n']})"
-        )
-        asked = label_prompts(row["prompt_set"], row["language"])
-        table.add_row(FACT_SETS[row["fact_set"]], asked, f"{row['before']['mean']:.2f}", after, kept, rank)
+    table = Table(title="generation accuracy (questions), rank among candidates", title_justify="left")
+    for heading in ("", "before", "after", "highest\nlanguage", "rank"):
+        table.add_column(heading, no_wrap=True)
+    for fact_set in dict.fromkeys(row["fact_set"] for row in rows):
+        table.add_row(FACT_SETS[fact_set])
+        own = [row for row in rows if row["fact_set"] == fact_set]
+        for prompt_set in dict.fromkeys(row["prompt_set"] for row in own):
+            asked = [row for row in own if row["prompt_set"] == prompt_set]
+            table.add_row(f"  {PROMPT_SETS[prompt_set]}", *_show_change(asked))
     return table
+
+
+def _show_change(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """All languages of one kind of question together, and the one that is answered most often afterwards."""
+    count = sum(row["after"]["n"] for row in rows)
+    before, after = (sum(row[when]["mean"] * row[when]["n"] for row in rows) / count for when in ("before", "after"))
+    worst = max(rows, key=lambda row: row["after"]["mean"])
+    highest = f"{worst['after']['mean']:.2f} {worst['language']}" if len(rows) > 1 else ""
+    ranks = [f"{row['rank_before']:g} -> {row['rank_after']:g}" for row in rows if row["rank_after"] is not None]
+    return [f"{before:.2f}", f"{after:.2f} ({count})", highest, ranks[0] if ranks else ""]
 
 
 def build_relearn_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     """What comes back of the facts that were not taught again, beside what came of those that were."""
     from rich.table import Table
 
-    table = Table(title="relearning: generation accuracy after some facts were taught again", title_justify="left")
-    for heading in ("facts", "", *(heading for _, _, heading in _ASKED)):
-        table.add_column(heading)
+    table = Table(title="relearning: generation accuracy (questions)", title_justify="left")
+    for heading in ("", *(heading for _, _, heading in _ASKED)):
+        table.add_column(heading, no_wrap=True)
     for moment, count in dict.fromkeys((row["moment"], row["count"]) for row in rows):
         found = {
             (row["fact_set"], row["prompt_set"]): row["figure"]
@@ -146,5 +155,5 @@ def build_relearn_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
         }
         cells = [found.get((fact_set, prompt_set)) for fact_set, prompt_set, _ in _ASKED]
         shown = [f"{cell['mean']:.2f} ({cell['n']})" if cell else "" for cell in cells]
-        table.add_row(str(count), _TAUGHT[moment], *shown)
+        table.add_row(f"{count} {_TAUGHT[moment]}", *shown)
     return table

@@ -36,7 +36,8 @@ class ForgetConfig(PhaseConfig):
     epochs: int = Field(default=30, ge=1)
     """How often every example of a forgotten fact is seen, at most."""
     learning_rate: float = Field(default=5e-5, gt=0)
-    """Its highest value; by default half of what the run taught generalize with, which follows the model's size."""
+    """Its highest value; by default half of what the run taught generalize with, which follows the model's size, and a
+    fifth for `gradient_difference`."""
     beta: float = Field(default=1.0, gt=0)
     """Of `npo`: the larger, the sooner it stops pushing, and the less the neighbours are pushed with it."""
     prompts: Annotated[int, Field(ge=1)] | Literal["all"] = "all"

@@ -69,12 +69,6 @@ def compute_relearning(records: Sequence[Record]) -> list[RelearnRow]:
     ]
 
 
-def find_worst(rows: Sequence[ChangeRow], fact_set: FactSet) -> ChangeRow | None:
-    """Of what is asked about some facts, control prompts too, that which is answered most often afterwards."""
-    found = [row for row in rows if row["fact_set"] == fact_set]
-    return max(found, key=lambda row: row["after"]["mean"]) if found else None
-
-
 def pool_changes(before: Sequence[Record], after: Sequence[Record], fact_set: FactSet) -> Mapping[str, Any] | None:
     """One row for all that asks for the facts of a set, control prompts apart; None where nothing was asked."""
     pairs = [

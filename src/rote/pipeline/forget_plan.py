@@ -19,6 +19,9 @@ from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet
 from rote.runs.folder import RunFolder, find_run_folder
 
+_RATES = {"npo": 0.5, "gradient_difference": 0.2}
+"""Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference
+does not slow down by itself."""
 _UNSEEN = 5
 """Facts of each relation that nobody is taught, which are asked beside the others."""
 
@@ -141,7 +144,7 @@ def _fit(settings: ForgetConfig, rate: float) -> ForgetConfig:
     relearn, again = settings.relearn, {"learning_rate": rate}
     if "learning_rate" not in relearn.model_fields_set:
         relearn = relearn.model_copy(update=again)
-    own = {} if "learning_rate" in settings.model_fields_set else {"learning_rate": rate / 2}
+    own = {} if "learning_rate" in settings.model_fields_set else {"learning_rate": rate * _RATES[settings.method]}
     return settings.model_copy(update={"relearn": relearn, **own})
 
 
