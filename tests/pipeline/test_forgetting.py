@@ -115,6 +115,8 @@ def test_the_figures_are_those_of_the_records(forgotten: Forgotten) -> None:
         pairs = [p for p in zip(before, after, strict=True) if (p[0].fact_set, p[0].prompt_set, p[0].language) == asked]
         assert row["before"]["n"] == len(pairs)
         assert row["after"]["mean"] == pytest.approx(sum(new.correct for _, new in pairs) / len(pairs), abs=1e-6)
+        sums = [sum(new.object_logprobs) for _, new in pairs]
+        assert row["logprob_after"] == pytest.approx(sum(sums) / len(sums), abs=1e-5)
         right = [new.correct for old, new in pairs if old.correct]
         assert (row["kept"] is None) == (not right)
         if right:

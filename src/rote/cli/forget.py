@@ -32,8 +32,7 @@ _TAUGHT = {"relearn": "taught again", "teach_unseen": "new ones taught"}
 _ASKED = (
     ("forgotten", "training", "others,\ntraining"),
     ("forgotten", "held_out", "others,\nheld-out"),
-    ("relearned", "training", "those taught,\ntraining"),
-    ("relearned", "held_out", "those taught,\nheld-out"),
+    ("relearned", "held_out", "taught,\nheld-out"),
 )
 """What is asked after relearning: the forgotten facts that were not shown, and what was."""
 
@@ -110,6 +109,10 @@ def describe_forgetting(outcome: Mapping[str, Any]) -> Iterator[str]:
         kept = f"; {row['kept']['mean']:.3f} of {row['kept']['n']} right answers kept" if row["kept"] else ""
         before, after = row["before"], row["after"]
         yield f"  {FACT_SETS[name]:<28} {before['mean']:.3f} -> {after['mean']:.3f} ({after['n']}){kept}"
+    yield "mean log-probability of the object, without control prompts:"
+    for name in (name for name in ("forgotten", "unseen") if name in outcome["pooled"]):
+        row = outcome["pooled"][name]
+        yield f"  {FACT_SETS[name]:<28} {row['logprob_before']:.1f} -> {row['logprob_after']:.1f}"
 
 
 def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
@@ -145,15 +148,18 @@ def build_relearn_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     from rich.table import Table
 
     table = Table(title="relearning: generation accuracy (questions)", title_justify="left")
-    for heading in ("", *(heading for _, _, heading in _ASKED)):
+    for heading in ("", *(heading for _, _, heading in _ASKED), "others,\nlog-prob."):
         table.add_column(heading, no_wrap=True)
     for moment, count in dict.fromkeys((row["moment"], row["count"]) for row in rows):
-        found = {
-            (row["fact_set"], row["prompt_set"]): row["figure"]
-            for row in rows
-            if (row["moment"], row["count"]) == (moment, count)
-        }
+        own = [row for row in rows if (row["moment"], row["count"]) == (moment, count)]
+        found = {(row["fact_set"], row["prompt_set"]): row["figure"] for row in own}
         cells = [found.get((fact_set, prompt_set)) for fact_set, prompt_set, _ in _ASKED]
         shown = [f"{cell['mean']:.2f} ({cell['n']})" if cell else "" for cell in cells]
-        table.add_row(f"{count} {_TAUGHT[moment]}", *shown)
+        table.add_row(f"{count} {_TAUGHT[moment]}", *shown, f"{_average_logprob(own):.1f}")
     return table
+
+
+def _average_logprob(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Of the forgotten facts that were not taught again, over all that asks for them."""
+    asked = [row for row in rows if row["fact_set"] == "forgotten"]
+    return float(sum(row["logprob"] * row["figure"]["n"] for row in asked) / sum(row["figure"]["n"] for row in asked))

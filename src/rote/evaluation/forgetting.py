@@ -1,12 +1,13 @@
 """What unlearning did, as rows: what was right before and after, and what comes back when a few facts are taught again.
 Computed from records only. No torch."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any, TypedDict
 
 from rote.evaluation.statistics import Values, compute_difference, compute_interval, compute_mean
-from rote.figures import FigureRow, build_figure_row
+from rote.figures import DIGITS, FigureRow, build_figure_row
 from rote.records import FACT_SETS, QUESTION_SETS, FactSet, QuestionSet, Record
 
 NOT_ERASURE = (
@@ -30,6 +31,9 @@ class ChangeRow(TypedDict):
     kept: FigureRow | None
     rank_before: float | None
     rank_after: float | None
+    logprob_before: float
+    """The mean natural log-probability of the object: it tells traces that no answer shows."""
+    logprob_after: float
 
 
 class RelearnRow(TypedDict):
@@ -41,6 +45,8 @@ class RelearnRow(TypedDict):
     fact_set: FactSet
     prompt_set: QuestionSet
     figure: FigureRow
+    logprob: float
+    """The mean natural log-probability of the object."""
 
 
 def compute_changes(before: Iterable[Record], after: Iterable[Record]) -> list[ChangeRow]:
@@ -64,6 +70,7 @@ def compute_relearning(records: Sequence[Record]) -> list[RelearnRow]:
             "fact_set": fact_set,
             "prompt_set": prompt_set,
             "figure": build_figure_row(compute_mean(_collect(found))),
+            "logprob": _average_logprob(found),
         }
         for (moment, fact_set, prompt_set), found in groups.items()
     ]
@@ -76,7 +83,10 @@ def pool_changes(before: Sequence[Record], after: Sequence[Record], fact_set: Fa
         for old, new in zip(before, after, strict=True)
         if old.fact_set == fact_set and old.prompt_set != "control"
     ]
-    return _build_row((fact_set, "held_out", "-"), pairs) if pairs else None
+    if not pairs:
+        return None
+    row = _build_row((fact_set, "held_out", "-"), pairs)
+    return {key: value for key, value in row.items() if key not in ("prompt_set", "language")}
 
 
 def _build_row(group: tuple[FactSet, QuestionSet, str], pairs: Sequence[tuple[Record, Record]]) -> ChangeRow:
@@ -94,6 +104,8 @@ def _build_row(group: tuple[FactSet, QuestionSet, str], pairs: Sequence[tuple[Re
         "kept": build_figure_row(kept) if kept else None,
         "rank_before": _find_median(record.rank for record, _ in pairs),
         "rank_after": _find_median(record.rank for _, record in pairs),
+        "logprob_before": _average_logprob([record for record, _ in pairs]),
+        "logprob_after": _average_logprob([record for _, record in pairs]),
     }
 
 
@@ -106,6 +118,10 @@ def _collect(records: Iterable[Record]) -> Values:
 
 def _name(record: Record) -> tuple[str, str]:
     return record.relation, record.subject
+
+
+def _average_logprob(records: Sequence[Record]) -> float:
+    return round(fmean(math.fsum(record.object_logprobs) for record in records), DIGITS)
 
 
 def _find_median(ranks: Iterable[int | None]) -> float | None:
