@@ -131,7 +131,7 @@ def test_relearning_asks_about_the_facts_that_were_not_shown(forgotten: Forgotte
     asked = {record.subject for record in again if record.fact_set == "forgotten"}
     assert len(shown) == len(asked) == 1
     assert shown | asked == {fact.subject for fact in GONE}
-    assert {record.subject for record in others if record.fact_set == "forgotten"} == {fact.subject for fact in GONE}
+    assert {record.subject for record in others if record.fact_set == "forgotten"} == asked, "the same ones"
     taught = {record.subject for record in others if record.fact_set == "relearned"}
     assert taught.isdisjoint({fact.subject for fact in build_table()})
     counts = {row["count"] for row in forgotten.outcome["relearning"]}

@@ -22,7 +22,6 @@ from rote.evaluation.forgetting import (
     compute_relearning,
     pool_changes,
 )
-from rote.evaluation.questions import Question
 from rote.evaluation.summary import compute_summary
 from rote.facts.fact import Fact, FactTable, hash_fact
 from rote.facts.reading import save_table
@@ -136,14 +135,15 @@ class _Forgetting:
         self._stages.reach(1)
 
     def _relearn(self) -> None:
-        """Teach some of the forgotten facts again, or as many that nobody was taught, and ask about the others."""
+        """Teach some of the forgotten facts again, or as many that nobody was taught, and ask both times about those
+        forgotten ones that are never among them."""
         order, spare = self._plan.draw_relearned(), self._plan.spare
         for count in self._plan.counts:
             for name, facts in ((RELEARN, order[:count]), (TEACH_UNSEEN, spare[:count])):
                 if len(facts) == count:
-                    self._teach_again(f"{name}_{count}", facts)
+                    self._teach_again(f"{name}_{count}", facts, order[count:])
 
-    def _teach_again(self, moment: str, facts: Sequence[Fact]) -> None:
+    def _teach_again(self, moment: str, facts: Sequence[Fact], others: Sequence[Fact]) -> None:
         model, settings = self._work.language_model, self._settings
         stage = build_relearn_stage(
             model, facts, self._plan.facts.relations, settings.relearn, prompts=settings.prompts
@@ -153,15 +153,9 @@ class _Forgetting:
         def teach() -> None:
             train_stage(model, stage, PhaseContext(seed=settings.seed))
 
+        questions = self._plan.build_relearn_questions(others, facts, model.key_tokens)
         with keep_weights(model.model):
-            self._measures.examine(moment, name, teach, self._list_relearn_questions(facts))
-
-    def _list_relearn_questions(self, taught: Sequence[Fact]) -> list[Question]:
-        """What asks for the forgotten facts and for those that are taught now, which are kept apart."""
-        keys, ids = self._work.language_model.key_tokens, {fact.id for fact in taught}
-        return self._plan.build_relearn_questions(
-            [fact for fact in self._plan.facts.forgotten if fact.id not in ids], taught, keys
-        )
+            self._measures.examine(moment, name, teach, questions)
 
     def _save(self, folder: RunFolder) -> dict[str, Any]:
         """Write the model and prove that a fresh process answers as this one does."""
