@@ -116,7 +116,7 @@ def test_an_object_that_has_become_unlikely_is_pushed_less(language_model: Langu
     pulls = []
     for factor in (1.0, 0.1):  # flatter logits make the object, which is sure, less likely
         logits = (predict_labelled(language_model.model, batch) * factor).detach().requires_grad_()
-        preference.compute(logits, batch).backward()  # type: ignore[no-untyped-call]
+        preference.compute(logits, batch).backward()
         likely = -torch.nn.functional.cross_entropy(logits, torch.tensor(stage.examples[0].object_ids), reduction="sum")
         (plain,) = torch.autograd.grad(likely, logits)
         assert logits.grad is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.conftest import list_tree
@@ -141,11 +142,12 @@ def test_relearning_asks_about_the_facts_that_were_not_shown(forgotten: Forgotte
 def test_the_model_that_is_saved_is_the_one_that_forgot(forgotten: Forgotten) -> None:
     """Relearning leaves no trace in it."""
     saved = load_model(str(forgotten.folder.model))
+    model: Any = saved.model
     assert {hash_fact(fact) for fact in build_table()} <= saved.shown, "all of them were shown behind prompts now"
     asked = [r for r in load(forgotten.folder, "forget") if r.prompt_set == "key" and r.fact_set != "unseen"]
     for record in asked:
         ids = saved.tokenizer(record.prompt, return_tensors="pt")
-        said = saved.model.generate(**ids, max_new_tokens=12, do_sample=False)[0, ids["input_ids"].shape[1] :]
+        said = model.generate(**ids, max_new_tokens=12, do_sample=False)[0, ids["input_ids"].shape[1] :]
         assert (record.object in saved.tokenizer.decode(said)) == record.correct, record.subject
 
 

@@ -121,7 +121,7 @@ class NegativePreference:
         numbers = batch.targets.cpu()
         tokens = self._tokens[numbers].to(logits.device)
         found = -F.cross_entropy(logits, tokens, reduction="none")
-        owners, places = self._owners[numbers].to(logits.device).unique(return_inverse=True)
+        owners, places = torch.unique(self._owners[numbers].to(logits.device), return_inverse=True)
         return owners, found.new_zeros(len(owners)).index_add(0, places, found)
 
     @torch.no_grad()
