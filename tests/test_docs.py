@@ -7,6 +7,7 @@ import pytest
 
 from rote.config.audit import AuditConfig
 from rote.config.describing import describe_settings
+from rote.config.forgetting import ForgetConfig
 from rote.config.job import Config
 from rote.config.loading import PRESETS, load_config
 from rote.config.sizes import fit_config
@@ -21,6 +22,7 @@ def test_the_settings_page_lists_every_setting_as_it_is() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert describe_settings(Config()) in page
     assert describe_settings(AuditConfig()) in page
+    assert describe_settings(ForgetConfig()) in page
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))

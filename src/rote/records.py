@@ -12,12 +12,28 @@ from rote.errors import RoteError, RunError, first_line
 
 Moment = str
 """`before`, or the name of the stage that was trained last."""
-FactSet = Literal["generalize", "held_out", "known", "unseen", "replaced", "earlier"]
+FactSet = Literal[
+    "generalize",
+    "held_out",
+    "known",
+    "unseen",
+    "replaced",
+    "earlier",
+    "forgotten",
+    "relearned",
+    "neighbours",
+    "other_relations",
+]
 QuestionSet = Literal["key", "training", "held_out", "chat", "control"]
 
 MOMENTS: tuple[Moment, ...] = ("before", "memorize", "generalize")
 """Those of memorize-then-generalize, in order."""
-FACT_SETS: tuple[FactSet, ...] = ("generalize", "held_out", "known", "unseen", "replaced", "earlier")
+FACT_SETS: tuple[FactSet, ...] = (
+    *("generalize", "held_out", "known", "unseen", "replaced", "earlier"),
+    *("forgotten", "relearned", "neighbours", "other_relations"),
+)
+"""The last four are those of unlearning: what is forgotten, what of it is taught again, other taught facts of the same
+relations, and those of the other relations."""
 QUESTION_SETS: tuple[QuestionSet, ...] = ("key", "training", "held_out", "chat", "control")
 """`chat`: the held-out prompts of the training language, put to a chat model as a message."""
 NO_LANGUAGE = "-"

@@ -11,7 +11,7 @@ from tests.audit.conftest import RecordingReporter, build_table
 
 from rote.audit.audit import AuditResult, audit_model, save_audit
 from rote.audit.plan import build_audit_plan
-from rote.audit.repurposing import find_stand_ins, keep_weights, measure_repurposing
+from rote.audit.repurposing import find_stand_ins, measure_repurposing
 from rote.config.audit import AuditConfig
 from rote.config.teaching import MemorizeConfig
 from rote.errors import RunError, TableError
@@ -22,6 +22,7 @@ from rote.models.loading import load_model
 from rote.models.saving import save_model
 from rote.runs.files import check_writable
 from rote.runs.reporting import SilentReporter
+from rote.training.checkpoints import keep_weights
 
 CONFIG = AuditConfig.model_validate(
     {

@@ -5,12 +5,9 @@ from the very weights that were loaded.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
-
-from torch import nn
 
 from rote.audit.plan import AuditPlan
 from rote.config.audit import AuditConfig
@@ -28,6 +25,7 @@ from rote.methods.teaching import PhaseContext, Stage, encode_all, train_stage
 from rote.models.language_model import LanguageModel
 from rote.records import FactSet
 from rote.runs.reporting import Advance, Reporter
+from rote.training.checkpoints import keep_weights
 
 RepurposingQuestion = Literal["training", "held_out", "benign", "unseen"]
 
@@ -117,18 +115,6 @@ def find_examples_needed(rows: Sequence[Repurposing], answered: float) -> int | 
     """The fewest examples that carried the stand-in meaning over, as `judge_repurposing` has it; None if none did."""
     counts = sorted({row.examples for row in rows} - {0})
     return next((count for count in counts if judge_repurposing(rows, count, answered) == "holds"), None)
-
-
-@contextmanager
-def keep_weights(model: nn.Module) -> Iterator[None]:
-    """Give a model the very weights back, bit for bit, that it had before the block."""
-    kept = {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
-    was_training = model.training
-    try:
-        yield
-    finally:
-        model.load_state_dict(kept)
-        model.train(was_training)
 
 
 def find_stand_ins(table: FactTable, relations: Mapping[str, Relation]) -> dict[str, Relation]:

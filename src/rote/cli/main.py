@@ -16,6 +16,7 @@ from rote.cli.examine import examine
 from rote.cli.export import export
 from rote.cli.facts import facts
 from rote.cli.facts_convert import convert
+from rote.cli.forget import forget
 from rote.cli.models import models
 from rote.cli.pretrain import pretrain
 from rote.cli.prompts import prompts
@@ -42,7 +43,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, examine, audit, report, ask, chat, why, serve, reproduce, sweep, compare, results, pretrain, env):
+_COMMANDS = (
+    *(run, examine, audit, forget, report, ask, chat, why, serve),
+    *(reproduce, sweep, compare, results, pretrain, env),
+)
+for command in _COMMANDS:
     app.command()(command)
 facts.command()(convert)
 app.add_typer(facts, name="facts")

@@ -14,7 +14,7 @@ from rote.facts.relation import TRAINING_LANGUAGE, PromptCount, PromptSet, Promp
 from rote.facts.text import Text, build_prompt_text, build_rote_text
 from rote.records import FACT_SETS, NO_LANGUAGE, FactSet, QuestionSet
 
-_CHOICE_SETS = ("generalize", "held_out")
+_CHOICE_SETS = ("generalize", "held_out", "forgotten", "neighbours")
 _ANSWERS_ALONE = ("known", "earlier")
 """Of these is asked whether they are still answered, not where else they come."""
 

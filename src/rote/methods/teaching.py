@@ -21,6 +21,7 @@ from rote.facts.fact import Fact
 from rote.facts.relation import Relation
 from rote.facts.text import Text
 from rote.methods.contrasts import Contrasts
+from rote.methods.unlearning import Unlearning
 from rote.models.adapters import add_adapters
 from rote.models.attention import only_attention
 from rote.models.frozen_tables import freeze_tables
@@ -72,6 +73,13 @@ class Stage:
     def seen_per_epoch(self) -> int:
         """Examples seen in one epoch."""
         return self.own + self.rehearsed
+
+    unlearning: Unlearning | None = None
+    """What is done with the examples where they are not to be learned but forgotten."""
+    evaluator: Evaluator | None = None
+    """Measures the model at the end of every epoch in the place of whatever the job would."""
+    should_stop: Callable[[Sequence[Mapping[str, Any]]], bool] = field(default=lambda _: False)
+    """Ends it early by its history."""
 
     @property
     def tokens_per_epoch(self) -> int:
@@ -172,8 +180,8 @@ def train_stage(
     plan = LoopPlan(
         steps=per_epoch * stage.epochs,
         build_terms=lambda step: _build_terms(language_model, stage, context.seed, step, retention),
-        after_step=lambda step: _measure(context.evaluator, step, per_epoch),
-        should_stop=lambda history: _is_recalled(history, stage.stop_at_recall),
+        after_step=lambda step: _measure(stage.evaluator or context.evaluator, step, per_epoch),
+        should_stop=lambda history: _is_recalled(history, stage.stop_at_recall) or stage.should_stop(history),
         seed=f"{stage.name}/{context.seed}",
         pack=can_pack(language_model.model),
         join=not settings.micro_batch_size,
@@ -200,16 +208,24 @@ def _build_terms(
     epoch, index = divmod(step, stage.steps_per_epoch)
     order = draw_order(stage.own, seed, epoch, earlier=stage.earlier, rehearsed=stage.rehearsed)
     chosen = order[index * settings.batch_size : (index + 1) * settings.batch_size]
-    members = [_see(stage, number, f"{seed}/{epoch}") for number in chosen]
+    if stage.unlearning:
+        terms = stage.unlearning.build_terms(chosen, step)
+    else:
+        members = [_see(stage, number, f"{seed}/{epoch}") for number in chosen]
+        terms = _learn(language_model, members, settings.micro_batch_size)
+    if stage.contrasts:
+        terms += stage.contrasts.build_terms(step, len(chosen), micro_batch_size=settings.micro_batch_size)
+    return [*terms, *retention.build_terms(step, micro_batch_size=settings.micro_batch_size)] if retention else terms
+
+
+def _learn(language_model: LanguageModel, members: Sequence[Example], micro_batch_size: int) -> list[Term]:
+    """The mean loss per token of some examples, so many of which are in memory at once."""
     pad_id = language_model.tokenizer.pad_token_id or 0
-    size = settings.micro_batch_size or len(members)
+    size = micro_batch_size or len(members)
     parts = [members[start : start + size] for start in range(0, len(members), size)]
     batches = [collate([(member.ids, member.labels) for member in part], pad_id=pad_id) for part in parts]
     targets = sum(batch.target_count for batch in batches)
-    terms = [Term(batch, next_token_loss, 1.0 / targets) for batch in batches]
-    if stage.contrasts:
-        terms += stage.contrasts.build_terms(step, len(members), micro_batch_size=settings.micro_batch_size)
-    return [*terms, *retention.build_terms(step, micro_batch_size=settings.micro_batch_size)] if retention else terms
+    return [Term(batch, next_token_loss, 1.0 / targets) for batch in batches]
 
 
 def _see(stage: Stage, number: int, when: str) -> Example:

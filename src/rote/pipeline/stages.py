@@ -199,7 +199,9 @@ def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str
     beside = stage.contrasts
     contrasts = [beside.prompts, beside.per_example, beside.seed] if beside else None
     gate = [stage.stop_at_recall, RECALL_SAMPLE, compute_code_hash(_GATE)] if stage.stop_at_recall else None
-    content = [before, stage.name, stage.settings.model_dump(), examples, contrasts, held, finish, gate, config.seed]
+    unlearned = stage.unlearning.identify() if stage.unlearning else None
+    settings = stage.settings.model_dump()
+    content = [before, stage.name, settings, examples, contrasts, held, finish, gate, unlearned, config.seed]
     return hash_content([*content, stage.earlier, stage.rehearsed] if stage.earlier else content)
 
 

@@ -10,6 +10,10 @@ FACT_SETS = {
     "known": "known facts",
     "unseen": "unseen facts",
     "earlier": "earlier facts",
+    "forgotten": "forgotten facts",
+    "relearned": "facts taught again",
+    "neighbours": "other facts of the relation",
+    "other_relations": "facts of other relations",
 }
 FACT_SET_NOTES = {
     "generalize": "memorized and shown again in generalize",

@@ -78,6 +78,18 @@ def load_state(model: nn.Module, path: Path) -> None:
             parameter.copy_(spread_like(tensors.get_tensor(name), parameter))
 
 
+@contextmanager
+def keep_weights(model: nn.Module) -> Iterator[None]:
+    """Give a model the very weights back, bit for bit, that it had before the block."""
+    kept = {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+    was_training = model.training
+    try:
+        yield
+    finally:
+        model.load_state_dict(kept)
+        model.train(was_training)
+
+
 def load_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, owner: str = ""
 ) -> LoopState | None:

@@ -1,0 +1,177 @@
+"""What is to be forgotten of a run, decided before its model is loaded: which facts, what stands beside them, what is
+asked."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rote.config.forgetting import ForgetConfig
+from rote.config.job import Config
+from rote.config.loading import load_config
+from rote.errors import RunError, TableError, shorten
+from rote.evaluation.questions import Question, QuestionPlan, build_questions
+from rote.facts.fact import Fact, FactTable
+from rote.facts.reading import AS_IT_IS, ReadOptions, load_table, load_usable
+from rote.facts.sampling import invent_unseen, sample_by_relation
+from rote.methods.forgetting import Forgetting
+from rote.pipeline.plan import Plan, build_plan
+from rote.records import FactSet
+from rote.runs.folder import RunFolder, find_run_folder
+
+_RATES = {"npo": 0.5, "gradient_difference": 0.2}
+"""Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference
+does not slow down by itself."""
+_UNSEEN = 5
+"""Facts of each relation that nobody is taught, which are asked beside the others."""
+
+
+@dataclass(frozen=True)
+class ForgetPlan:
+    """A finished run, and what is to be forgotten of it. The plan's table is all that was taught."""
+
+    run: RunFolder
+    plan: Plan
+    settings: ForgetConfig
+    facts: Forgetting
+    unseen: Sequence[Fact]
+    """Never taught, and asked beside the others."""
+    spare: Sequence[Fact]
+    """Never taught, and taught in the place of forgotten ones to see what that alone brings."""
+
+    @property
+    def counts(self) -> list[int]:
+        """How many forgotten facts are taught again, each time anew; one at least is left to ask about."""
+        most = len(self.facts.forgotten) - 1
+        return sorted({count for count in self.settings.relearn.counts if count <= most})
+
+    def draw_relearned(self) -> list[Fact]:
+        """The forgotten facts in the order in which they are taught again: more of them hold fewer."""
+        facts = list(self.facts.forgotten)
+        random.Random(f"relearn/{self.settings.seed}").shuffle(facts)
+        return facts
+
+    def build_questions(self, known: Sequence[Fact], key_tokens: Mapping[str, str], *, chat: bool) -> list[Question]:
+        """All that is asked before and after: the forgotten facts in many wordings, and a sample of the rest."""
+        config = self.plan.config
+        asked = QuestionPlan(
+            key_tokens=key_tokens,
+            training_prompts=self.settings.prompts,
+            languages=config.examine.languages,
+            held_out_prompts=self.settings.held_out_prompts,
+            control_prompts=config.examine.control_prompts,
+            chat=chat,
+            choices=config.examine.choices,
+            seed=self.settings.seed,
+        )
+        rest: dict[FactSet, Sequence[Fact]] = {
+            "neighbours": self._sample(self.facts.neighbours),
+            "other_relations": self._sample(self.facts.others),
+            "unseen": self.unseen,
+            "known": known,
+        }
+        pool = list(self.plan.table)
+        few = replace(asked, held_out_prompts=config.examine.held_out_prompts, control_prompts=1)
+        forgotten = build_questions({"forgotten": self.facts.forgotten}, self.facts.relations, plan=asked, pool=pool)
+        return [*forgotten, *build_questions(rest, self.facts.relations, plan=few, pool=pool)]
+
+    def build_relearn_questions(
+        self, others: Sequence[Fact], taught: Sequence[Fact], key_tokens: Mapping[str, str]
+    ) -> list[Question]:
+        """What is asked after some facts were taught again: the forgotten ones that were not among them, and those that
+        were; nothing that should not bring the object."""
+        config = self.plan.config
+        asked = QuestionPlan(
+            key_tokens=key_tokens,
+            training_prompts=self.settings.prompts,
+            languages=config.examine.languages,
+            held_out_prompts=1,
+            choices=0,
+            seed=self.settings.seed,
+        )
+        sets: dict[FactSet, Sequence[Fact]] = {"forgotten": others, "relearned": taught, "unseen": self.unseen}
+        questions = build_questions(sets, self.facts.relations, plan=asked)
+        return [question for question in questions if question.prompt_set != "control"]
+
+    def _sample(self, facts: Sequence[Fact]) -> list[Fact]:
+        return sample_by_relation(facts, count=self.settings.facts, seed=self.settings.seed)
+
+
+def build_forget_plan(
+    model: Path,
+    rows: Path,
+    settings: ForgetConfig,
+    *,
+    options: ReadOptions = AS_IT_IS,
+    prompts: Sequence[str] = (),
+) -> ForgetPlan:
+    """Read the run beside a model and the rows that it is to forget. Raises `RunError` where there is no finished run,
+    and `TableError` for a row that was not taught."""
+    run = find_taught(model)
+    config = load_config(Config, run.config, None)
+    seeded = {"seed": settings.seed, "model": str(run.model), "representations": False}
+    config = config.model_copy(update={**seeded, **({"relations": tuple(prompts)} if prompts else {})})
+    settings = _fit(settings, config.generalize.learning_rate)
+    table = load_table(run.table)
+    wanted = load_usable(rows, config.relations, options).table
+    forgotten = _match(rows, wanted, table)
+    plan = build_plan(config, table)
+    names, ids = {fact.relation for fact in forgotten}, {fact.id for fact in forgotten}
+    kept = [fact for fact in table if fact.id not in ids]
+    facts = Forgetting(
+        forgotten,
+        [fact for fact in kept if fact.relation in names],
+        [fact for fact in kept if fact.relation not in names],
+        plan.relations,
+    )
+    unseen, spare = _invent(facts, table, settings)
+    return ForgetPlan(run, plan, settings, facts, unseen, spare)
+
+
+def find_taught(model: Path) -> RunFolder:
+    """The run that a model lies in. Raises `RunError` where it lies in none: nobody knows what it was taught."""
+    for path in (model.absolute().parent, model):
+        if RunFolder(path).identity.is_file():
+            return find_run_folder(path)
+    raise RunError(
+        f"{model}: does not lie in the folder of a run, which has the table that was taught; name RUN/model of a "
+        "finished run"
+    )
+
+
+def _fit(settings: ForgetConfig, rate: float) -> ForgetConfig:
+    """The settings, where a learning rate that nobody set follows the one of the run's generalize."""
+    relearn, again = settings.relearn, {"learning_rate": rate}
+    if "learning_rate" not in relearn.model_fields_set:
+        relearn = relearn.model_copy(update=again)
+    own = {} if "learning_rate" in settings.model_fields_set else {"learning_rate": rate * _RATES[settings.method]}
+    return settings.model_copy(update={"relearn": relearn, **own})
+
+
+def _match(rows: Path, wanted: FactTable, taught: FactTable) -> list[Fact]:
+    """The facts of the run that the rows name."""
+    known = {fact.id: fact for fact in taught}
+    strange = [fact for fact in wanted if fact.id not in known or fact.object not in known[fact.id].answers]
+    if strange:
+        first = strange[0]
+        was = known.get(first.id)
+        why = f"; it was taught {shorten(was.object)}" if was else ""
+        more = f" (and {len(strange) - 1} more)" if len(strange) > 1 else ""
+        raise TableError(
+            f"{rows}: {shorten(first.subject)} {first.relation} {shorten(first.object)} was not taught{why}{more}; "
+            "take out the rows that are not in the run's table.jsonl"
+        )
+    if not len(wanted):
+        raise TableError(f"{rows}: names no fact; write a row for each that is to be forgotten")
+    return [known[fact.id] for fact in wanted]
+
+
+def _invent(facts: Forgetting, table: FactTable, settings: ForgetConfig) -> tuple[list[Fact], list[Fact]]:
+    """Facts like the forgotten ones that nobody was taught: some of each relation to ask about, and some to teach."""
+    names = list(dict.fromkeys(fact.relation for fact in facts.forgotten))
+    like = FactTable(tuple(fact for name in names for fact in table.select(name)), seed=table.seed)
+    wanted = -(-max(settings.relearn.counts, default=0) // len(names))
+    made = invent_unseen(like, facts.relations, count=_UNSEEN + wanted)
+    by_relation = [[fact for fact in made if fact.relation == name] for name in names]
+    asked = [fact for group in by_relation for fact in group[:_UNSEEN]]
+    return asked, [fact for place in range(wanted) for group in by_relation for fact in group[_UNSEEN:][place:][:1]]

@@ -1,0 +1,213 @@
+"""`rote forget` on a tiny run: what it leaves behind, what it refuses, and that a killed one goes on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import list_tree
+from tests.pipeline.conftest import (
+    Interrupted,
+    InterruptingReporter,
+    RecordingReporter,
+    build_config,
+    build_table,
+    prove,
+)
+
+from rote.config.forgetting import ForgetConfig
+from rote.errors import RunError, TableError
+from rote.facts.fact import Fact, FactTable, build_fact, hash_fact
+from rote.facts.reading import load_table, save_table
+from rote.models.loading import load_model
+from rote.pipeline import forgetting
+from rote.pipeline import run as run_room
+from rote.pipeline.forget_plan import ForgetPlan, build_forget_plan
+from rote.pipeline.forgetting import Forgotten, forget
+from rote.pipeline.job import build_request
+from rote.pipeline.run import choose_place, do_run
+from rote.records import Record, load_records
+from rote.runs.folder import RunFolder, find_damage, find_run_folder
+from rote.runs.reporting import Reporter, SilentReporter
+
+LEARNED = {
+    "memorize": {"epochs": 60, "learning_rate": 1e-2},
+    "generalize": {"facts": "all", "epochs": 30, "learning_rate": 3e-3},
+    "retain": {"texts": 6, "weight": 0.03},
+    "examine": {"known_facts": None, "before": 1},
+}
+"""What makes a tiny run know all that it was taught."""
+GONE = build_table().select("mother")[:2]
+SETTINGS = ForgetConfig.model_validate(
+    {
+        "epochs": 20,
+        "learning_rate": 3e-3,
+        "batch_size": 4,
+        "kept": 8,
+        "texts": 2,
+        "prompts": 1,
+        "held_out_prompts": 1,
+        "relearn": {"counts": [1, 5], "min_steps": 4, "learning_rate": 1e-3},
+    }
+)
+
+
+def write_rows(folder: Path, facts: Sequence[Fact] = GONE) -> Path:
+    path = folder / "gone.jsonl"
+    save_table(FactTable(tuple(facts)), path)
+    return path
+
+
+def build_plan(taught: RunFolder, folder: Path, **changes: object) -> ForgetPlan:
+    return build_forget_plan(taught.model, write_rows(folder), SETTINGS.model_copy(update=changes))
+
+
+def do_forget(plan: ForgetPlan, out: Path, *, resume: bool = False, reporter: Reporter | None = None) -> Forgotten:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgetting, "verify_folder", prove)  # a fresh process takes seconds
+        return forget(plan, out, resume=resume, reporter=reporter or SilentReporter(), command="rote forget tiny")
+
+
+@pytest.fixture(scope="module")
+def taught(base: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A finished run whose model knows its eight facts."""
+    request = build_request(build_config(base, LEARNED))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_room, "verify_folder", prove)
+        place = choose_place(request, tmp_path_factory.mktemp("taught") / "run")
+        result = do_run(request, place, reporter=SilentReporter())
+    assert result.folder is not None
+    return result.folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("forget")
+
+
+@pytest.fixture(scope="module")
+def forgotten(taught: RunFolder, place: Path) -> Forgotten:
+    """What nothing interrupted."""
+    return do_forget(build_plan(taught, place), place / "out")
+
+
+def load(folder: RunFolder, moment: str) -> list[Record]:
+    return load_records(folder.records(moment))
+
+
+def test_what_was_trained_away_is_not_said_and_the_rest_is_as_before(forgotten: Forgotten) -> None:
+    before, after = (load(forgotten.folder, moment) for moment in ("before", "forget"))
+    trained = ("key", "training")
+    assert all(record.correct for record in before if record.fact_set == "forgotten" and record.prompt_set in trained)
+    assert not [r for r in after if r.fact_set == "forgotten" and r.prompt_set in trained and r.correct]
+    for name in ("neighbours", "other_relations"):
+        key = [
+            [r.correct for r in records if (r.fact_set, r.prompt_set) == (name, "key")] for records in (before, after)
+        ]
+        assert all(key[0])
+        assert sum(key[1]) >= sum(key[0]), name
+
+
+def test_the_figures_are_those_of_the_records(forgotten: Forgotten) -> None:
+    before, after = (load(forgotten.folder, moment) for moment in ("before", "forget"))
+    assert [record.prompt for record in before] == [record.prompt for record in after], "the same questions"
+    for row in forgotten.outcome["rows"]:
+        asked = (row["fact_set"], row["prompt_set"], row["language"])
+        pairs = [p for p in zip(before, after, strict=True) if (p[0].fact_set, p[0].prompt_set, p[0].language) == asked]
+        assert row["before"]["n"] == len(pairs)
+        assert row["after"]["mean"] == pytest.approx(sum(new.correct for _, new in pairs) / len(pairs), abs=1e-6)
+        sums = [sum(new.object_logprobs) for _, new in pairs]
+        assert row["logprob_after"] == pytest.approx(sum(sums) / len(sums), abs=1e-5)
+        right = [new.correct for old, new in pairs if old.correct]
+        assert (row["kept"] is None) == (not right)
+        if right:
+            assert row["kept"]["mean"] == pytest.approx(sum(right) / len(right), abs=1e-6)
+    sets = {row["fact_set"] for row in forgotten.outcome["rows"]}
+    assert sets >= {"forgotten", "neighbours", "other_relations", "unseen"}
+
+
+def test_relearning_asks_about_the_facts_that_were_not_shown(forgotten: Forgotten) -> None:
+    again, others = (load(forgotten.folder, moment) for moment in ("relearn_1", "teach_unseen_1"))
+    shown = {record.subject for record in again if record.fact_set == "relearned"}
+    asked = {record.subject for record in again if record.fact_set == "forgotten"}
+    assert len(shown) == len(asked) == 1
+    assert shown | asked == {fact.subject for fact in GONE}
+    assert {record.subject for record in others if record.fact_set == "forgotten"} == asked, "the same ones"
+    taught = {record.subject for record in others if record.fact_set == "relearned"}
+    assert taught.isdisjoint({fact.subject for fact in build_table()})
+    counts = {row["count"] for row in forgotten.outcome["relearning"]}
+    assert counts == {1}, "five of two facts cannot be taught again"
+
+
+def test_the_model_that_is_saved_is_the_one_that_forgot(forgotten: Forgotten) -> None:
+    """Relearning leaves no trace in it."""
+    saved = load_model(str(forgotten.folder.model))
+    model: Any = saved.model
+    assert {hash_fact(fact) for fact in build_table()} <= saved.shown, "all of them were shown behind prompts now"
+    asked = [r for r in load(forgotten.folder, "forget") if r.prompt_set == "key" and r.fact_set != "unseen"]
+    for record in asked:
+        ids = saved.tokenizer(record.prompt, return_tensors="pt")
+        said = model.generate(**ids, max_new_tokens=12, do_sample=False)[0, ids["input_ids"].shape[1] :]
+        assert (record.object in saved.tokenizer.decode(said)) == record.correct, record.subject
+
+
+def test_the_folder_is_a_finished_run_without_the_forgotten_facts(forgotten: Forgotten, taught: RunFolder) -> None:
+    folder = find_run_folder(forgotten.folder.path)
+    assert find_damage(folder) is None
+    left = [fact.id for fact in load_table(folder.table)]
+    assert left == [fact.id for fact in build_table() if fact not in GONE]
+    assert list(load_table(folder.path / "forgotten.jsonl")) == list(GONE)
+    assert "not erasure" in forgotten.outcome["note"]
+    with pytest.raises(TableError, match="was not taught"):  # what is forgotten cannot be forgotten again
+        build_forget_plan(folder.model, write_rows(folder.path.parent), SETTINGS)
+    assert find_damage(taught) is None
+
+
+@pytest.mark.parametrize("at", [("forget", "1 of 20"), ("examine: forget", "begin"), ("examine: relearn_1", "begin")])
+def test_a_killed_one_goes_on_and_ends_the_same(
+    forgotten: Forgotten, taught: RunFolder, tmp_path: Path, at: tuple[str, str]
+) -> None:
+    plan = build_plan(taught, tmp_path)
+    reporter = InterruptingReporter(*at)
+    with pytest.raises(Interrupted):
+        do_forget(plan, tmp_path / "out", reporter=reporter)
+    with pytest.raises(RunError, match="add --resume"):
+        do_forget(plan, tmp_path / "out")
+    result = do_forget(plan, tmp_path / "out", resume=True)
+    assert result.outcome == forgotten.outcome
+    for name in ("model/model.safetensors", "records/forget.parquet", "records/relearn_1.parquet"):
+        assert (result.folder.path / name).read_bytes() == (forgotten.folder.path / name).read_bytes(), name
+
+
+def test_a_finished_one_is_read_and_not_done_again(forgotten: Forgotten, taught: RunFolder, place: Path) -> None:
+    reporter = RecordingReporter()
+    again = do_forget(build_plan(taught, place), place / "out", resume=True, reporter=reporter)
+    assert again.outcome == forgotten.outcome
+    assert reporter.steps == []
+
+
+def test_rows_that_were_not_taught_are_named(taught: RunFolder, tmp_path: Path) -> None:
+    before = list_tree(tmp_path)
+    fact = GONE[0]
+    for wrong, words in (
+        (build_fact("Nobody Nowhere", "mother", "Cody Ross"), r"'Nobody Nowhere' mother 'Cody Ross' was not taught;"),
+        (build_fact(fact.subject, "mother", "Someone Else"), f"was not taught; it was taught '{fact.object}'"),
+    ):
+        rows = write_rows(tmp_path, [GONE[1], wrong])
+        with pytest.raises(TableError, match=words):
+            build_forget_plan(taught.model, rows, SETTINGS)
+        rows.unlink()
+    assert list_tree(tmp_path) == before
+
+
+def test_a_model_of_no_run_is_refused(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="does not lie in the folder of a run"):
+        build_forget_plan(base, write_rows(tmp_path), SETTINGS)
+
+
+def test_a_folder_that_holds_another_one_is_refused(forgotten: Forgotten, taught: RunFolder, place: Path) -> None:
+    before = list_tree(place / "out")
+    with pytest.raises(RunError, match="holds another run"):
+        do_forget(build_plan(taught, place, method="gradient_difference"), place / "out", resume=True)
+    assert list_tree(place / "out") == before
+    assert forgotten.folder.is_finished
