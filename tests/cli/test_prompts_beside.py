@@ -6,6 +6,7 @@ import pytest
 from tests.cli.conftest import SMALL, call_rote
 from tests.cli.test_audit import QUICK
 
+from rote.experiments.sweep import load_sweep
 from rote.records import load_records
 
 ROWS = "subject,relation,object\nGene Finley,pet,Rex\nAnn Bell,pet,Bello\n"
@@ -59,3 +60,18 @@ def test_an_audit_takes_them_too(table: Path, model_folder: Path) -> None:
     outcome = call_rote("audit", model_folder, table, "--json", "-q", *QUICK)
     assert "data/pets.csv: asked for by the packs in data/prompts (1)\n" in outcome.err
     assert "has no pack" not in outcome.err
+
+
+def test_a_sweep_takes_them_too_unless_it_names_others(table: Path, workplace: Path, model_folder: Path) -> None:
+    base = f"model: {model_folder}, table: {{file: {table}}}, generalize: {{facts: 1, prompts: 1}}"
+    prompts = []
+    for number, more in enumerate(("", ", relations: []")):
+        sweep = workplace / f"sweep{number}.yaml"
+        sweep.write_text(f"base: {{{base}{more}}}\ngrid: {{memorize.epochs: [1, 2]}}\n", encoding="utf-8")
+        outcome = call_rote("sweep", sweep, "--dry-run")
+        assert outcome.code == 0, outcome.err
+        prompts.append([job.request.plan.relations["pet"].select_training(1)[0].text for job in load_sweep(sweep)])
+        told = outcome.err.count("data/pets.csv: asked for by the packs in data/prompts (1)\n")
+        assert told == (not number)
+    assert prompts[0] == ["The animal of {subject} is"] * 2
+    assert prompts[1] == ["What is the pet of {subject}?"] * 2

@@ -111,3 +111,15 @@ def test_a_large_table_takes_little_memory(tmp_path: Path) -> None:
     findings, facts, kilobytes = map(int, done.stdout.split())
     assert (findings, facts) == (0, 20_000)
     assert kilobytes < 450_000 / 50 + 2_000
+
+
+def test_relations_without_packs_are_named_in_one_warning_with_packs_that_are_near(tmp_path: Path) -> None:
+    path = tmp_path / "facts.csv"
+    rows = ["Ann Bell,office,Oslo", "Tom Ford,office,Rome", "Ann Bell,team,Oslo", "Ann Bell,manager,Tom Ford"]
+    path.write_text("\n".join(["subject,relation,object", *rows]), encoding="utf-8")
+    found = [finding.text for finding in TableLint(path, load_relations()).find() if "no pack" in finding.text]
+    assert len(found) == 1
+    assert "row 2, column 'relation': the relations 'office', 'team' (row 4), 'manager' (row 5) have no" in found[0]
+    assert "near ('team': sports_team)" in found[0]
+    assert "architect" not in found[0]
+    assert "headquarters" not in found[0]

@@ -282,7 +282,7 @@ def test_warnings_say_what_will_show_less_than_is_hoped_for() -> None:
     )
     assert "generalize has no steps, so the key token gets no meaning" in warn(generalize={"epochs": 0})
     few = warn(generalize={"prompts": 4, "contrasts": 1})
-    assert "author: 4 training prompt(s) are shown, too few" in few
+    assert "author, capital, educated_at, genre, mother: 4 training prompt(s) are shown, too few" in few
     assert "add --set generalize.prompts=all" in few, "there are ten"
     assert warn(generalize={"prompts": "all", "contrasts": 1}) == warn(generalize={"prompts": 4}) == ""
     assert "generalize shows all facts of author" in warn(generalize={"facts": "all"})

@@ -214,5 +214,11 @@ def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[
             f"{path}: {left_out:,} rows left out; 'rote facts validate {path}' (with the same columns) lists them",
             err=True,
         )
-    for name in neutral:
-        typer.echo(f"{path}: the relation {name!r} has no pack and is asked for neutrally (docs/tables.md)", err=True)
+    names = [repr(name) for name in neutral]
+    if names:
+        what = (
+            f"relation {names[0]} has no pack and is"
+            if len(names) == 1
+            else f"relations {', '.join(names)} have no packs and are"
+        )
+        typer.echo(f"{path}: the {what} asked for neutrally (docs/tables.md)", err=True)

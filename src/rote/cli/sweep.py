@@ -57,6 +57,7 @@ def sweep(
     if ray and processes > 1:
         raise ConfigError("--processes and --ray exclude each other: a Ray cluster knows how many jobs it can hold")
     planned = load_sweep(file)
+    _say_packs(planned)
     if only:
         planned = [job for job in planned if job.name == only]
         if not planned:
@@ -71,6 +72,17 @@ def sweep(
 
         how = {"processes": processes, "threads": threads, "ray_address": ray}
         _run(planned, Store(store), reporter=build_reporter(quiet=quiet), **how)
+
+
+def _say_packs(planned: "list[PlannedJob]") -> None:
+    """Say on stderr which tables are asked for by the packs beside them."""
+    from rote.facts.relation import find_packs
+
+    for table in dict.fromkeys(job.request.config.table.file for job in planned):
+        packs = [str(path) for path in find_packs(Path(table))] if table else []
+        jobs = [job for job in planned if packs and job.request.config.table.file == table]
+        if any(list(job.request.config.relations) == packs for job in jobs):
+            typer.echo(f"{table}: asked for by the packs in {Path(packs[0]).parent} ({len(packs)})", err=True)
 
 
 def _list(planned: "list[PlannedJob]", store: "Store") -> None:

@@ -33,6 +33,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, field_validator
 
+from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError, RoteError, RunError
@@ -45,6 +46,7 @@ from rote.experiments.tables import (
     format_rows,
     warn_of_recall,
 )
+from rote.facts.relation import find_packs
 from rote.pipeline.job import ROOMS, JobRequest, build_request, name_job, run_job
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import Advance, Reporter, SilentReporter
@@ -152,8 +154,18 @@ def _plan(sweep: Sweep) -> Iterator[PlannedJob]:
     for values in itertools.product(*sweep.grid.values()):
         for seed in range(sweep.seeds):
             changes = dict(zip(sweep.grid, values, strict=True))
-            request = build_request(build_experiment_config({**sweep.base, **changes, "seed": seed}))
+            request = build_request(_build_config({**sweep.base, **changes, "seed": seed}))
             yield PlannedJob(name_job(request), {**changes, "seed": seed}, request)
+
+
+def _build_config(settings: Mapping[str, Any]) -> Config:
+    """The configuration of a job; where it names no packs, those in a folder `prompts` beside its table are taken."""
+    config = build_experiment_config(settings)
+    file = config.table.file
+    beside = find_packs(Path(file)) if file and "relations" not in settings else []
+    if not beside:
+        return config
+    return build_experiment_config({**settings, "relations": [str(path) for path in beside]})
 
 
 def _attempt(request: JobRequest, store: Store, threads: int | None, reporter: Reporter) -> str | None:

@@ -18,12 +18,10 @@ from rote.facts.fact import Fact
 from rote.facts.files import Finding, Place
 from rote.facts.names import normalize_name
 from rote.facts.reading import AS_IT_IS, ReadOptions, read_rows
-from rote.facts.relation import Relation, add_neutral_relations
+from rote.facts.relation import TELLING, Relation, add_neutral_relations
 
 _FEW_OBJECTS = 10
 """With fewer objects a model that guesses is right too often for a choice to say much."""
-_TELLING = 4
-"""Letters of a word that says what a relation is about."""
 _LONGEST_NAME = 8
 """Words of a name that are tried as another object's name."""
 _WORD = re.compile(r"[^\W_]+")
@@ -43,6 +41,8 @@ class TableLint:
     _known: dict[str, Relation] = field(init=False)
     _unknown: dict[str, int] = field(default_factory=dict)
     """The row in which a relation that cannot be asked for was met first."""
+    _neutral: dict[str, int] = field(default_factory=dict)
+    """The row in which a relation without a pack was met first."""
     _spellings: dict[int, int] = field(default_factory=dict)
     """The hash of each way to write an object -> that of the object."""
     _merged: set[int] = field(default_factory=set)
@@ -76,6 +76,7 @@ class TableLint:
             if not any(finding.is_error for finding in found):
                 self._count(fact)
                 yield from self._check_spellings(place.at("object"), fact)
+        yield from self._find_neutral()
         yield from self._find_contained()
         yield from self._find_few()
 
@@ -91,7 +92,9 @@ class TableLint:
             first = self._unknown[fact.relation]
             yield Finding(place.at("relation").describe(f"{shorten(fact.relation)} again, as in row {first}"))
         elif fact.relation not in self._known:
-            yield self._meet(place.at("relation"), fact.relation)
+            finding = self._meet(place.at("relation"), fact.relation)
+            if finding:
+                yield finding
         relation = self._known.get(fact.relation)
         if relation is None:
             return
@@ -104,25 +107,39 @@ class TableLint:
                 if oddity:
                     yield Finding(place.at(column).describe(f"{shorten(name)} {oddity}"), is_error=False)
 
-    def _meet(self, place: Place, name: str) -> Finding:
+    def _meet(self, place: Place, name: str) -> Finding | None:
         """A relation without prompts, for the first time; one that looks misspelt stays unknown."""
         self._known |= add_neutral_relations(self.relations, [name])
         if name not in self._known:
             self._unknown[name] = place.row
             return Finding(place.describe(explain_unknown(name, self.relations)))
-        prompt = self._known[name].templates[0].text
-        text = (
-            f"the relation {shorten(name)} has no pack, so it is asked for neutrally ({prompt!r}): recall is measured, "
-            "but not understanding in other words and languages; write a pack with 'rote prompts new' (docs/tables.md)"
-            f"{self._suggest(name)}"
+        self._neutral.setdefault(name, place.row)
+        return None
+
+    def _find_neutral(self) -> Iterator[Finding]:
+        """One warning for all relations without a pack."""
+        if not self._neutral:
+            return
+        first, *others = self._neutral
+        rows = [f"{shorten(name)} (row {self._neutral[name]})" for name in others]
+        prompt = self._known[first].templates[0].text
+        what = (
+            f"the relation {shorten(first)} has no pack, so it is"
+            if not rows
+            else (f"the relations {', '.join([shorten(first), *rows])} have no packs, so they are")
         )
-        return Finding(place.describe(text), is_error=False)
+        near = [f"{shorten(name)}: {close}" for name in self._neutral if (close := self._suggest(name))]
+        text = (
+            f"{what} asked for neutrally ({prompt!r}): recall is measured, but not understanding in other words and "
+            "languages; write a pack with 'rote prompts new' (docs/tables.md)"
+            + (f", or use one that is shipped and near ({'; '.join(near)})" if near else "")
+        )
+        yield Finding(Place(self.path, self._neutral[first], "relation").describe(text), is_error=False)
 
     def _suggest(self, name: str) -> str:
-        """Packs whose prompts have a word of a relation's name."""
-        words = [word for word in name.lower().split("_") if len(word) >= _TELLING]
-        near = [other for other, relation in self.relations.items() if relation.speaks_of(words)]
-        return f", or use one that is shipped: {', '.join(near[:5])}" if near else ""
+        """Packs that may be what is meant."""
+        words = [word for word in name.lower().split("_") if len(word) >= TELLING]
+        return ", ".join([other for other, relation in self.relations.items() if relation.is_close_to(words)][:5])
 
     def _check_spellings(self, place: Place, fact: Fact) -> Iterator[Finding]:
         for item in fact.objects:

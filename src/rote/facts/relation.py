@@ -42,6 +42,8 @@ INJECTED_RELATIONS = ("author", "capital", "educated_at", "genre", "mother")
 """The five relations of the paper; the other shipped packs belong to the embedded model's world."""
 
 SUBJECT = "{subject}"
+TELLING = 4
+"""Letters of a word that says what a relation is about."""
 _GRAMMAR_ERRORS = (yaml.parser.ParserError, yaml.scanner.ScannerError)
 
 
@@ -116,10 +118,14 @@ class Relation:
         first, second = (_BROADER.get(kind, kind) for kind in (self.subject_type, other.subject_type))
         return first == second
 
-    def speaks_of(self, words: Collection[str]) -> bool:
-        """Whether one of its English training prompts has one of these words."""
-        said = {word for template in self.select_training("all") for word in normalize(template.text).split()}
-        return not said.isdisjoint(words)
+    def is_close_to(self, words: Collection[str]) -> bool:
+        """Whether these telling words of a name are those of its own, or stand in most of its English training prompts;
+        a word that one prompt happens to have ("the office of the architect") says nothing."""
+        wanted, own = set(words), {word for word in self.name.split("_") if len(word) >= TELLING}
+        if not wanted:
+            return False
+        texts = [set(normalize(template.text).split()) for template in self.select_training("all")]
+        return wanted <= own or own <= wanted or 2 * sum(wanted <= text for text in texts) > len(texts)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -252,6 +252,7 @@ def _warn_of_few_prompts(plan: Plan) -> Iterator[str]:
     config = plan.config
     if config.method != Config().method or not config.generalize.contrasts:
         return
+    found: dict[tuple[int, str], list[str]] = {}
     for name in plan.table.relations:
         relation = plan.relations[name]
         shown, there = (len(relation.select_training(count)) for count in (config.generalize.prompts, "all"))
@@ -261,10 +262,12 @@ def _warn_of_few_prompts(plan: Plan) -> Iterator[str]:
                 if there >= _ENOUGH_PROMPTS
                 else f"write {_ENOUGH_PROMPTS} or more, questions and statements"
             )
-            yield (
-                f"warning: {name}: {shown} training prompt(s) are shown, too few to tell the relation from what "
-                f"contrasts ask; {remedy} (docs/real_models.md)"
-            )
+            found.setdefault((shown, remedy), []).append(name)
+    for (shown, remedy), names in found.items():
+        yield (
+            f"warning: {', '.join(names)}: {shown} training prompt(s) are shown, too few to tell the relation from "
+            f"what contrasts ask; {remedy} (docs/real_models.md)"
+        )
 
 
 def _warn_of_bare_relations(plan: Plan) -> list[str]:
