@@ -93,7 +93,7 @@ def load_model(source: str = EMBEDDED_NAME, options: LoadOptions = SAFE, *, devi
 
 def _check_sums(path: Path) -> None:
     """A flipped bit in the weights of a run is a model that answers, but not as the one that was examined."""
-    damaged = find_damaged_model(path, may_lack=(ROTE_FILE, LEDGER_FILE))
+    damaged = find_damaged_model(path, may_lack=(LEDGER_FILE,))
     if damaged:
         raise ModelError(
             f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume, or move "
