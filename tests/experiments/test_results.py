@@ -281,6 +281,26 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
         results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
 
 
+def test_what_a_served_model_answers_is_a_table(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    run = tmp_path / "run"
+    run.mkdir()
+    figure = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8}
+    forms = {"float32": figure, "q4_0, llama.cpp": {**figure, "mean": 0.25, "low": 0.0}}
+    rows = [{"questions": "held-out prompts", "form": form, **row, "difference": None} for form, row in forms.items()]
+    write_json(run / "served.json", {"rows": rows})
+    about = {"model": {"name": "small", "hash": ""}, "table": {"name": "staff.csv", "hash": ""}}
+    write_json(run / "identity.json", {**about, "config": {}, "method": "", "loading": {}, "files": {}, "asked": ""})
+    results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[run])
+    text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
+    assert "## Where it is served, small" in text
+    assert "| held-out prompts | 0.500 [0.250, 0.750] (8) | 0.250 [0.000, 0.750] (8) |" in text
+    assert f"| claim | paper | wanted | {MODEL} |" in text, "no claim was tested on it"
+    (entry,) = (e for e in results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3) if not e.claims)
+    assert entry.model == "small"
+
+
 def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> None:
     save_jobs(store, seed=0)
     entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)

@@ -28,7 +28,9 @@ def results(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds are looked for, from 0.")] = 3,
     add: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Take over the results of another machine, written there by this command."),
+        typer.Option(
+            metavar="FOLDER", help="Results of another machine (its --out), or a run that was exported as GGUF."
+        ),
     ] = None,
     format_: Annotated[
         list[Format] | None,

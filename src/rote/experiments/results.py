@@ -21,6 +21,7 @@ from rote.experiments.entries import (
 from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
+from rote.experiments.served_entries import build_served_entry, is_served
 from rote.experiments.tables import format_rows
 from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
@@ -47,13 +48,15 @@ def write_results(
     """Write the files into `folder`; returns what they show.
 
     What the folder has of other models, and of experiments that are not finished by this version of the code, is
-    carried over, the latter as stale. So is what `others` have, which are such folders of other machines. Raises
-    `RunError` where there is nothing to show.
+    carried over, the latter as stale. So is what `others` have, which are such folders of other machines, or runs that
+    were exported as GGUF. Raises `RunError` where there is nothing to show.
     """
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    entries = _sort(merge_entries(kept, new, code=code, others=list(_load_others(others))))
+    new += [build_served_entry(place, code=code) for place in others if is_served(place)]
+    there = list(_load_others([place for place in others if not is_served(place)]))
+    entries = _sort(merge_entries(kept, new, code=code, others=there))
     if not others and not any(entry.model == model for entry in entries):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
@@ -103,7 +106,9 @@ def _sort(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _list_models(entries: Sequence[Entry]) -> list[str]:
-    return sorted(dict.fromkeys(entry.model for entry in entries), key=lambda model: model != EMBEDDED_NAME)
+    """Those that claims were tested on."""
+    models = dict.fromkeys(entry.model for entry in entries if entry.claims)
+    return sorted(models, key=lambda model: model != EMBEDDED_NAME)
 
 
 def _list_missing(entries: Sequence[Entry]) -> list[str]:
