@@ -4,6 +4,7 @@ The embedded model was pretrained on sentences of its world and writes in their 
 its retained texts are where a held-out prompt would come in by the back door.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from rote.config.job import Config
-from rote.facts.relation import PromptTemplate
+from rote.facts.relation import PromptTemplate, load_shipped_relations
+from rote.facts.shipped import load_world
 from rote.facts.wordings import Wordings
 from rote.methods.registry import find_method
 from rote.models.loading import load_model
@@ -60,14 +62,17 @@ def list_shown(plan: Plan) -> set[str]:
 
 def find_wordings(texts: Iterable[str], templates: Iterable[PromptTemplate]) -> set[str]:
     """The templates in whose wording a text is: what stands before and after the subject, in order."""
-    parts = [(item, [fold(part) for part in item.text.split("{subject}")]) for item in templates]
-    found = set()
-    for text in map(fold, texts):
-        for template, (before, after) in parts:
-            start = text.find(before)
-            if start >= 0 and text.find(after, start + len(before) + 1) >= 0:
-                found.add(template.id)
-    return found
+    parts = [(item, build_pattern(item.text)) for item in templates]
+    return {item.id for text in map(fold, texts) for item, pattern in parts if pattern.search(text)}
+
+
+def build_pattern(template: str) -> re.Pattern[str]:
+    """The words of a template around anything; a word that stands apart there is one here ("is", not "Twist")."""
+    before, after = template.split("{subject}")
+    start, end = (re.escape(fold(part)) for part in (before, after))
+    apart = r"(?<![a-z])" if after.startswith(" ") else ""
+    last = r"(?![a-z])" if after[-1:].isascii() and after[-1:].isalpha() else ""
+    return re.compile(f"{start}.+{apart}{end}{last}")
 
 
 def fold(text: str) -> str:
@@ -83,6 +88,15 @@ def list_training_texts(request: JobRequest, store: Path) -> tuple[list[str], li
     teaching = find_method(request.config.method)(language_model, request.plan.build_task())
     assert [stage.name for stage in teaching.stages] == ["memorize", "generalize"]
     return decode([example.ids for stage in teaching.stages for example in stage.examples]), decode(job.texts)
+
+
+def test_a_wording_is_found_wherever_it_is() -> None:
+    world = load_world()
+    for name, relation in load_shipped_relations().items():
+        fact = world.select(name)[0]
+        for template in relation.templates:
+            text = f"Before. {template.fill(fact.subject)} {fact.object}, and more"
+            assert template.id in find_wordings([text], [template])
 
 
 @pytest.mark.parametrize("name", CONFIGS)
