@@ -1,5 +1,6 @@
 """`rote forget` on a tiny run: what it leaves behind, what it refuses, and that a killed one goes on."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from rote.pipeline.forgetting import Forgotten, forget
 from rote.pipeline.job import build_request
 from rote.pipeline.run import choose_place, do_run
 from rote.records import Record, load_records
-from rote.runs.folder import RunFolder, find_damage, find_run_folder
+from rote.runs.folder import RunFolder, find_damage, find_run_folder, write_sums
+from rote.runs.ledger import load_ledger
 from rote.runs.reporting import Reporter, SilentReporter
 
 LEARNED = {
@@ -124,6 +126,32 @@ def test_the_figures_are_those_of_the_records(forgotten: Forgotten) -> None:
             assert row["kept"]["mean"] == pytest.approx(sum(right) / len(right), abs=1e-6)
     sets = {row["fact_set"] for row in forgotten.outcome["rows"]}
     assert sets >= {"forgotten", "neighbours", "other_relations", "unseen"}
+
+
+def test_the_ledger_of_the_model_no_longer_has_what_was_forgotten(taught: RunFolder, forgotten: Forgotten) -> None:
+    before, after = (load_ledger(folder.model).tables[0] for folder in (taught, forgotten.folder))
+    gone = {fact.id for fact in GONE}
+    assert [fact for fact in before.facts if fact.id not in gone] == list(after.facts)
+    assert len(before.facts) == len(after.facts) + len(GONE)
+    assert not gone & (after.shown | after.asked)
+
+
+def test_a_run_and_its_model_name_the_same(taught: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(taught.path.parent)
+    rows = write_rows(tmp_path)
+    named = [build_forget_plan(Path(name), rows, SETTINGS).plan.config.model for name in ("run", "run/model")]
+    assert named == ["run/model"] * 2
+
+
+def test_a_fact_of_an_earlier_table_is_said_to_be_one(taught: RunFolder, tmp_path: Path) -> None:
+    older = tmp_path / "run"
+    shutil.copytree(taught.path, older)
+    fact = GONE[0]
+    left = FactTable(tuple(other for other in load_table(older / "table.jsonl") if other.id != fact.id))
+    save_table(left, older / "table.jsonl")
+    write_sums(RunFolder(older))
+    with pytest.raises(TableError, match=r"was taught in an earlier table .*forget it in the run that taught it"):
+        build_forget_plan(older / "model", write_rows(tmp_path), SETTINGS)
 
 
 def test_relearning_asks_about_the_facts_that_were_not_shown(forgotten: Forgotten) -> None:

@@ -10,7 +10,6 @@ import typer
 
 from rote.cli.options import (
     ColumnOption,
-    ConfigOption,
     JsonOption,
     MergeOption,
     PickleOption,
@@ -42,7 +41,7 @@ def forget(
     rows: Annotated[Path, typer.Argument(help="A table of the facts to forget, each as it was taught.")],
     out: Annotated[Path, typer.Option(help="Folder of the model and of what was measured.")],
     prompts: PromptsOption = None,
-    config: ConfigOption = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings (docs/settings.md).")] = None,
     set_: SetOption = None,
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,

@@ -126,7 +126,8 @@ def _check_header(
         flags = " ".join(f"--column {name}=NAME" for name in missing)
         raise place.error(
             f"missing: {', '.join(map(repr, missing))}; the first line must name the columns {', '.join(COLUMNS)} and, "
-            f"if there are any, {ALIASES}, or say which they are: {flags}; found: {found}"
+            f"if there are any, {ALIASES}, or say which they are: {flags}; of a sheet with a column for each property "
+            f"make a table with `rote facts from`; found: {found}"
         )
 
 

@@ -18,6 +18,7 @@ from rote.methods.forgetting import Forgetting
 from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet
 from rote.runs.folder import RunFolder, find_run_folder
+from rote.runs.ledger import Ledger, load_ledger
 
 _RATES = {"npo": 0.5, "gradient_difference": 0.2}
 """Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference
@@ -114,6 +115,7 @@ def build_forget_plan(
     settings = _fit(settings, config.generalize.learning_rate)
     table = load_table(run.table)
     wanted = load_usable(rows, config.relations, options).table
+    _check_earlier(rows, wanted, load_ledger(run.model), table)
     forgotten = _match(rows, wanted, table)
     plan = build_plan(config, table)
     names, ids = {fact.relation for fact in forgotten}, {fact.id for fact in forgotten}
@@ -130,7 +132,8 @@ def build_forget_plan(
 
 def find_taught(model: Path) -> RunFolder:
     """The run that a model lies in. Raises `RunError` where it lies in none: nobody knows what it was taught."""
-    for path in (model.absolute().parent, model):
+    beside = model.parent if model.name else model.absolute().parent  # as it was named: "." has no name
+    for path in (beside, model):
         if RunFolder(path).identity.is_file():
             return find_run_folder(path)
     raise RunError(
@@ -146,6 +149,19 @@ def _fit(settings: ForgetConfig, rate: float) -> ForgetConfig:
         relearn = relearn.model_copy(update=again)
     own = {} if "learning_rate" in settings.model_fields_set else {"learning_rate": rate * _RATES[settings.method]}
     return settings.model_copy(update={"relearn": relearn, **own})
+
+
+def _check_earlier(rows: Path, wanted: FactTable, ledger: Ledger, table: FactTable) -> None:
+    """Raise `TableError` for a fact of an earlier table, which the run has not."""
+    own = {fact.id for fact in table}
+    earlier = {fact.id: older.name for older in ledger.tables for fact in older.facts if fact.id not in own}
+    found = next((fact for fact in wanted if fact.id in earlier), None)
+    if found:
+        raise TableError(
+            f"{rows}: {shorten(found.subject)} {found.relation} was taught in an earlier table "
+            f"({shorten(earlier[found.id])}), which this run does not have; forget it in the run that taught it, or "
+            "take the row out"
+        )
 
 
 def _match(rows: Path, wanted: FactTable, taught: FactTable) -> list[Fact]:

@@ -51,6 +51,7 @@ from rote.runs.folder import (
     write_json,
     write_sums,
 )
+from rote.runs.ledger import forget_facts, load_ledger, save_ledger
 from rote.runs.manifest import collect_versions, compute_model_hash, name_model
 from rote.runs.reporting import Reporter
 from rote.runs.store import Store, hash_content
@@ -169,6 +170,9 @@ class _Forgetting:
         with work.step("save the model"):
             expected = take_fingerprint(model, prompts)
             save_model(model, folder.model)
+            ledger = load_ledger(self._plan.run.model)
+            if ledger.tables:
+                save_ledger(forget_facts(ledger, facts.forgotten), folder.model)
         with work.step("load it in a fresh process"):
             return {folder.model.name: verify_folder(folder.model, prompts, expected, self._loading)}
 

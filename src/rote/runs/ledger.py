@@ -95,6 +95,13 @@ def add_table(ledger: Ledger, table: TaughtTable, relations: Mapping[str, Relati
     return Ledger((*before, table), {**ledger.relations, **relations})
 
 
+def forget_facts(ledger: Ledger, forgotten: Sequence[Fact]) -> Ledger:
+    """The ledger of a model that was made to forget facts: they no longer count as taught."""
+    gone = set(map(name_fact, forgotten))
+    left = [[fact for fact in table.facts if name_fact(fact) not in gone] for table in ledger.tables]
+    return replace(ledger, tables=tuple(map(_keep, ledger.tables, left)))
+
+
 def _keep(table: TaughtTable, facts: Sequence[Fact]) -> TaughtTable:
     ids = {fact.id for fact in facts}
     return replace(table, facts=tuple(facts), shown=table.shown & ids, asked=table.asked & ids)
