@@ -23,14 +23,17 @@ from rote.training import parallel
 
 ROOT = Path(__file__).parents[2]
 CHANGES: dict[str, Any] = {
-    # At a high learning rate an update of AdamW makes rounding as large as what is learned.
-    "memorize": {"epochs": 30, "learning_rate": 1e-3},
-    "generalize": {"learning_rate": 2e-4},
+    # At a high learning rate an update of AdamW makes rounding as large as what is learned. It does so at any rate
+    # where the gradient is nothing but rounding: of the divergence from the teacher at first, in the words of the
+    # retained texts. Rote lines have none of these words, and natural prompts do.
+    "memorize": {"epochs": 30, "learning_rate": 3e-4},
+    "generalize": {"learning_rate": 5e-5},
     "retain": {"texts": 6, "weight": 0.03, "generalize": True},
     "examine": {"languages": ["en"], "known_facts": None, "unseen_facts": 1, "choices": 4},
     "knowledge": {"samples": 2, "tokens": 4},
     "defend": {"scramble_keys": True},
 }
+CLOSE = {"memorize": 1e-5, "generalize": 2e-3}
 CHILD = """
 import runpy
 from rote.models import language_model
@@ -104,7 +107,7 @@ def read_rows(out: Path, name: str) -> Any:
 
 def assert_same(out: Path, alone: Path) -> None:
     for stage, losses in read_losses(alone).items():
-        assert read_losses(out)[stage] == pytest.approx(losses, rel=1e-4, abs=1e-4), stage
+        assert read_losses(out)[stage] == pytest.approx(losses, abs=CLOSE[stage]), stage
     found, expected = read_records(out), read_records(alone)
     assert [(one.prompt, one.generated, one.correct) for one in found] == [
         (one.prompt, one.generated, one.correct) for one in expected

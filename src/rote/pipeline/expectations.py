@@ -4,7 +4,10 @@
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from rote.models.embedded import EMBEDDED_NAME
 
 
 class _Measured(NamedTuple):
@@ -29,9 +32,14 @@ _MEASURED = (
 )
 
 
-def describe_expectations(parameters: int) -> str:
-    """What the measured model that is nearest in size came to, in a line."""
+def describe_expectations(parameters: int, own: Sequence[str] = ()) -> str:
+    """What the measured model that is nearest in size came to, in a line; `own` are relations that are not shipped."""
     near = min(_MEASURED, key=lambda measured: abs(math.log(measured.parameters / parameters)))
+    if own and near.model == EMBEDDED_NAME:
+        return (
+            f"no figure is known for {', '.join(own)}: {near.model} was pretrained on the shipped relations alone, and "
+            "a model of its size learns others by heart at best; try a real model (rote models list)"
+        )
     return (
         f"held-out facts {near.training:.2f} in training prompts, {near.held_out:.2f} in held-out prompts, "
         f"{near.control:.2f} in control prompts; known facts {near.known:+.2f} "

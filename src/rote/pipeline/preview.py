@@ -11,6 +11,7 @@ from rote.config.job import Config
 from rote.encoding.example import encode
 from rote.evaluation.generation import MAX_NEW_TOKENS
 from rote.evaluation.questions import Question
+from rote.facts.relation import load_shipped_relations
 from rote.methods.cost import Pace, TableCost, count_cost, measure_memory, measure_peak, time_answers, time_update
 from rote.methods.memorize_then_generalize import count_generalize_examples, count_memorize_examples
 from rote.models.loading import count_parameters
@@ -174,13 +175,17 @@ def _describe_method(plan: Plan) -> list[str]:
 
 
 def describe_expected(request: JobRequest) -> list[str]:
-    """What such a model came to, as a line; nothing for a method that is not our own, as none was measured so."""
+    """What such a model came to, as a line; nothing for a method that is not our own, as none was measured so, and for
+    a table of which all is shown."""
     config = request.config
-    if config.method != Config().method:
+    plan = request.plan
+    if config.method != Config().method or not plan.held_out_facts:
         return []
-    neutral = request.plan.neutral
+    own = [name for name in plan.table.relations if name not in load_shipped_relations()]
+    neutral = plan.neutral
     less = f"; not so for {', '.join(neutral)}, which have no pack" if neutral else ""
-    return [f"expect:     {describe_expectations(count_parameters(config.model, request.loading))}{less}"]
+    told = describe_expectations(count_parameters(config.model, request.loading), own)
+    return [f"expect:     {told}{less}"]
 
 
 def _describe_retained(plan: Plan) -> str:
