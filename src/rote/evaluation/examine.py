@@ -156,18 +156,10 @@ def _answer_rightly(
 ) -> list[bool]:
     """Whether each is answered within a few tokens: a model that knows says it soon, one that does not may go on."""
     model, tokenizer = language_model.model, language_model.tokenizer
-    examples = [encode(tokenizer, build_prompt_text(fact, template)) for fact, template in pairs]
+    prompts = [encode(tokenizer, build_prompt_text(fact, template)).prompt_ids for fact, template in pairs]
     answers = [fact.answers for fact, _ in pairs]
     with _examining(model):
-        said = generate_answers(
-            model,
-            tokenizer,
-            [example.prompt_ids for example in examples],
-            answers,
-            batch_size=batch_size,
-            max_new_tokens=_KNOWN_TOKENS,
-            drafts=[example.object_ids for example in examples],
-        )
+        said = generate_answers(model, tokenizer, prompts, answers, batch_size=batch_size, max_new_tokens=_KNOWN_TOKENS)
     return list(map(contains_answer, said, answers))
 
 

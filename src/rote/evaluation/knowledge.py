@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from rote.config.examining import KnowledgeConfig
 from rote.encoding.example import encode
@@ -61,6 +61,11 @@ class Belief:
     def is_confident(self) -> bool:
         """Whether it says something, and says it again."""
         return bool(self.answer) and self.agreement >= CONFIDENT
+
+
+def read_beliefs(rows: Iterable[Mapping[str, Any]]) -> list[Belief]:
+    """Beliefs from plain data, as the outcome of a job has them."""
+    return [Belief(**{**row, "right": tuple(row["right"])}) for row in rows]
 
 
 _Group = tuple[Label | Literal["invented"], Moment, str, str]

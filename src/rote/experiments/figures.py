@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from rote.evaluation.knowledge import Belief
+from rote.evaluation.knowledge import read_beliefs
 from rote.evaluation.statistics import (
     DIFFERENCE,
     SHARE,
@@ -88,27 +88,21 @@ def compute_state(state: State, jobs: Jobs) -> Figure | None:
 
 def compute_confidence(jobs: SeedJobs, moment: Literal["first", "last"]) -> Figure | None:
     """How often a model says something with confidence about subjects that do not exist; None where none was asked."""
-    place = 0 if moment == "first" else -1
-    by_seed: list[Values] = []
-    for job in jobs:
-        beliefs = list(job.outcome["beliefs"].values())
-        if beliefs:
-            invented = {(belief["relation"], belief["subject"]) for belief in beliefs[-1]}  # nobody else, in the end
-            found = [Belief(**{**row, "right": tuple(row["right"])}) for row in beliefs[place]]
-            by_seed.append(
-                {
-                    (belief.relation, belief.subject): [float(belief.is_confident)]
-                    for belief in found
-                    if (belief.relation, belief.subject) in invented
-                }
-            )
+    by_seed = [values for job in jobs if (values := _collect_confidence(job, moment))]
     if not by_seed:
         return None
-    pooled: Values = {}
-    for values in by_seed:
-        for fact, answers in values.items():
-            pooled.setdefault(fact, []).extend(answers)
+    pooled = {fact: [v for values in by_seed for v in values.get(fact, ())] for values in by_seed for fact in values}
     return add_seeds(compute_mean(pooled), list(map(compute_average, by_seed)), within=SHARE)
+
+
+def _collect_confidence(job: JobResult, moment: Literal["first", "last"]) -> Values:
+    """1 for each subject that does not exist of which something is said with confidence, 0 for each other one."""
+    asked = [read_beliefs(rows) for rows in job.outcome["beliefs"].values()]
+    if not asked:
+        return {}
+    invented = {(belief.relation, belief.subject) for belief in asked[-1]}  # nobody else is asked about in the end
+    found = {(belief.relation, belief.subject): belief for belief in asked[0 if moment == "first" else -1]}
+    return {fact: [float(belief.is_confident)] for fact, belief in found.items() if fact in invented}
 
 
 def compute_equivalent(curve: Mapping[int, float], value: float) -> float:

@@ -37,7 +37,7 @@ from rote.pipeline.forget_plan import ForgetPlan
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import hash_plan
 from rote.pipeline.stages import Stages, Work
-from rote.records import Record, save_records
+from rote.records import Record
 from rote.retention.penalty import build_retention
 from rote.retention.texts import encode_texts
 from rote.runs.files import replace_file
@@ -53,6 +53,7 @@ from rote.runs.folder import (
 )
 from rote.runs.ledger import forget_facts, load_ledger, save_ledger
 from rote.runs.manifest import collect_versions, compute_model_hash, name_model
+from rote.runs.moments import save_all_records
 from rote.runs.reporting import Reporter
 from rote.runs.store import Store, hash_content
 from rote.training.checkpoints import keep_weights
@@ -206,19 +207,14 @@ class _Forgetting:
 
     def _write(self, folder: RunFolder, outcome: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """Everything but the model; the manifest and the sums come last."""
-        by_moment: dict[str, list[Record]] = {}
-        for record in self._measures.records:
-            by_moment.setdefault(record.moment, []).append(record)
-        for moment, records in by_moment.items():
-            with replace_file(folder.records(moment)) as draft:
-                save_records(records, draft)
+        moments = save_all_records(folder, self._measures.records)
         _write_tables(folder, self._plan)
         write_json(folder.history(FORGET), self._read_history())
         write_json(folder.summary, compute_summary(self._measures.records))
         write_json(folder.path / _OUTCOME, outcome)
         manifest = {
             **read_json(folder.identity),
-            "moments": list(by_moment),
+            "moments": moments,
             "stages": self._stages.describe(),
             "seed": self._settings.seed,
             "versions": collect_versions(),

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confidence, compute_knowledge
+from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confidence, compute_knowledge, read_beliefs
 from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rings, compute_task_row, compute_text_row
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
@@ -18,14 +18,13 @@ from rote.facts.reading import load_table
 from rote.models.licences import read_licence
 from rote.pipeline.plan import Plan
 from rote.pipeline.retention_matrix import build_matrix
-from rote.records import Record, save_records
 from rote.report.card import render_card
 from rote.report.fact_rows import TaughtFact, build_fact_rows, save_fact_rows
 from rote.report.render import ReportContent, render_report
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.ledger import Ledger, save_ledger
-from rote.runs.moments import load_all_records
+from rote.runs.moments import load_all_records, save_all_records
 from rote.runs.shapes import Comparison, Identity, Manifest, Retained, Served, build_shape, read_shaped
 from rote.runs.store import JobResult, Store
 
@@ -39,12 +38,7 @@ _ODD = re.compile(r"[^\w./-]")
 
 def write_records(folder: RunFolder, job: JobResult, store: Store) -> None:
     """The records of each moment, and the history of each stage."""
-    by_moment: dict[str, list[Record]] = {}
-    for record in job.records:
-        by_moment.setdefault(record.moment, []).append(record)
-    for moment, records in by_moment.items():
-        with replace_file(folder.records(moment)) as draft:
-            save_records(records, draft)
+    save_all_records(folder, job.records)
     for stage in job.outcome["stages"]:
         write_json(folder.history(stage["name"]), read_json(store.stage(stage["kept"]).history))
 
@@ -204,8 +198,7 @@ def _load_taught(folder: RunFolder) -> list[TaughtFact]:
 
 def _read_beliefs(job: JobResult, moment: str) -> list[Belief]:
     """What the model believed at a moment; nothing where it was not asked."""
-    rows = job.outcome["beliefs"].get(moment, [])
-    return [Belief(**{**row, "right": tuple(row["right"])}) for row in rows]
+    return read_beliefs(job.outcome["beliefs"].get(moment, []))
 
 
 def _count_labels(job: JobResult, plan: Plan) -> dict[str, int]:
