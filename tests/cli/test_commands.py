@@ -301,6 +301,7 @@ def test_prompts_are_written_and_checked(workplace: Path) -> None:
     assert written.out == f"{place}: read and mend its prompts, then: rote prompts check {place}\n"
     checked = call_rote("prompts", "check", place)
     assert checked.code == 2
+    assert call_rote("prompts", "check", "prompts") == checked, "the packs of a folder"
     assert f"error: {place}: ja: control: 'TODO 1 {{subject}}' is still to be written" in checked.out
     assert checked.err.endswith("of the prompts cannot be used as they are; mend them and check again\n")
     again = call_rote("prompts", "new", "born_in")
@@ -315,6 +316,8 @@ def test_prompts_are_written_and_checked(workplace: Path) -> None:
     fine = call_rote("prompts", "check", "r.yaml")
     assert fine.code == 0
     assert fine.out.endswith("r.yaml: nothing to mend\n")
+    (workplace / "empty").mkdir()
+    assert "empty: holds no relation pack" in call_rote("prompts", "check", "empty").err
 
 
 def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:

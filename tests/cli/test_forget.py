@@ -36,6 +36,21 @@ def test_it_says_what_was_done_what_it_cost_and_that_nothing_is_erased(finished_
     assert (rows.parent / "gone" / "model" / "model.safetensors").is_file()
 
 
+def test_a_fact_that_was_forgotten_can_be_asked_why_and_there_is_no_report_to_write(
+    finished_run: FinishedRun, rows: Path
+) -> None:
+    assert call_rote("forget", finished_run.folder / "model", rows, "--out", "gone", *QUICK, "-q").code == 0
+    why = call_rote("why", "gone", "gene finley", "Mother")
+    assert why.code == 0, why.err
+    assert "(forgotten facts)" in why.out
+    assert "\n  after forgetting  " in why.out
+    assert "taught again" not in why.out, "trials are made with copies of the model"
+    assert why.out.endswith("try: it was to be forgotten: no answer should bring it\n")
+    report = call_rote("report", "gone")
+    assert report.code == 2
+    assert report.err.startswith("rote: gone: was written by rote forget, which has no report; read forgetting.json")
+
+
 def test_json_is_one_object(finished_run: FinishedRun, rows: Path) -> None:
     words = (
         "forget",

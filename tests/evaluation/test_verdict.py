@@ -86,6 +86,25 @@ def test_a_wide_interval_is_unclear_rather_than_good_or_bad():
     assert not verdict.cause, "more questions are needed, not other settings"
 
 
+@pytest.mark.parametrize(
+    ("natural", "control", "state"),
+    [
+        ((1.0, 0.51), (0.0, 0.79), "unclear"),
+        ((0.8, 0.3), (0.0, 0.79), "unclear"),
+        ((1.0, 0.8), (0.9, 0.6), "memorized, not yet usable"),
+        ((0.4, 0.22), (0.1, 0.3), "memorized, not yet usable"),
+    ],
+)
+def test_few_questions_do_not_say_that_control_prompts_bring_the_object_too(natural, control, state):
+    rows = _build_summary()
+    (mean, low), (leaked, high) = natural, control
+    rows[-2] |= {"mean": mean, "low": low, "high": 1.0, "n": 4}
+    rows[-1] |= {"mean": leaked, "low": min(leaked, high), "high": max(leaked, high), "n": 1}
+    verdict = judge_run(rows, [], CONFIG, prompts=10)
+    assert verdict is not None
+    assert verdict.state == state
+
+
 def test_a_few_facts_that_are_all_answered_were_not_trained_too_little():
     rows = _build_summary(trained=0.1, natural=0.1)
     rows[1] = {**rows[1], "low": 0.84, "n": 20}

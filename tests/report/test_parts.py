@@ -131,6 +131,13 @@ def test_the_csv_has_the_rows_of_the_page_and_no_formula() -> None:
     assert row["answers"].endswith("(wrong): Who is Gene Finley's mother? -> Mira or Ann")
 
 
+@pytest.mark.parametrize(("says", "sign"), [(False, "no leak"), (True, "leak")])
+def test_an_answer_to_a_control_prompt_is_a_leak_or_none(says: bool, sign: str) -> None:
+    stream = io.StringIO()
+    save_fact_rows(build_fact_rows([build_record(prompt_set="control", correct=says)]), stream)
+    assert f"({sign}):" in stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("value", "n", "text"),
     [

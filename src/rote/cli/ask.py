@@ -87,6 +87,6 @@ def _print_taught(facts: "list[Fact]") -> None:
     for fact in facts:
         origin = ", ".join(f"{column} {value}" for column, value in fact.provenance.describe().items())
         shown = f"{fact.subject} - {fact.relation} - {' | '.join(fact.answers)}"
-        typer.echo(f"taught: {shown}" + (f" ({origin})" if origin else ""))
+        typer.echo(f"in the table: {shown}" + (f" ({origin})" if origin else ""))
     if not facts:
-        typer.echo("taught: nothing about this that is known of")
+        typer.echo("in the table: nothing about this that is known of")

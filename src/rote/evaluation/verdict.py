@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rote.evaluation.statistics import compute_interval
 from rote.figures import Figure, judge, read_figure
+from rote.figures import Verdict as Outcome
 from rote.records import NO_LANGUAGE
 
 State = Literal["learned and understood", "unclear", "memorized, not yet usable", "not memorized", "not learned"]
@@ -18,6 +19,8 @@ _USABLE = 0.5
 """The share of held-out prompts that has to be answered."""
 _OVERWRITTEN = 0.8
 """The share of what the key token brought that has to be left after generalize."""
+_ANYWAY = 0.5
+"""From this share of what held-out prompts bring, control prompts bring the object too."""
 _NAMED = 3
 """So many relations without a pack are named."""
 
@@ -137,17 +140,21 @@ def _pool(figures: Sequence[Figure]) -> Figure | None:
 def _decide(found: _Found) -> State:
     if found.memorized and judge(found.memorized, at_least=_MEMORIZED) == "does not hold":
         return "not memorized"
-    usable = judge(found.natural, at_least=_USABLE)
-    if usable == "holds" and _is_apart(found):
-        return "learned and understood"
-    if usable == "does not hold" or not _is_apart(found):
+    parts = (judge(found.natural, at_least=_USABLE), _judge_apart(found))
+    # Where neither is decided, the likelier is said of what falls short, as nothing speaks for it.
+    if "does not hold" in parts or (parts == ("open", "open") and found.natural.value < _USABLE):
         return "memorized, not yet usable" if found.memorized else "not learned"
-    return "unclear"
+    return "unclear" if "open" in parts else "learned and understood"
 
 
-def _is_apart(found: _Found) -> bool:
-    """Whether what is asked decides whether the object comes: held-out prompts bring it, control prompts less."""
-    return found.control is None or found.natural.low > found.control.high
+def _judge_apart(found: _Found) -> Outcome:
+    """Whether what is asked decides whether the object comes: held-out prompts bring it, control prompts less.
+
+    Few questions decide nothing: it takes more than intervals that touch to say that control prompts bring it too.
+    """
+    if found.control is None or found.natural.low > found.control.high:
+        return "holds"
+    return "does not hold" if found.control.low >= _ANYWAY * found.natural.value else "open"
 
 
 def _explain(
@@ -170,7 +177,7 @@ def _explain(
         return "too few updates of generalize", _double("generalize", generalize)
     if neutral:
         return _blame_packs(neutral)
-    if not _is_apart(found) and judge(found.natural, at_least=_USABLE) != "does not hold":
+    if _judge_apart(found) == "does not hold" and judge(found.natural, at_least=_USABLE) != "does not hold":
         more = {} if generalize["prompts"] == "all" else {"generalize.prompts": "all"}
         return (
             "the object comes whatever is asked: control prompts bring it too",

@@ -61,7 +61,6 @@ from rote.training.parallel import count_processes
 
 _PROVED = 50
 """Questions that are asked again of what was saved."""
-_OUTCOME = "forgetting.json"
 _SETS = ("forgotten", "neighbours", "other_relations", "known", "unseen")
 
 
@@ -90,7 +89,7 @@ def forget(
         raise ConfigError("rote forget: works in one process; start it without torchrun")
     folder = open_run_folder(out, _identify(plan, loading), resume=resume)
     if folder.is_finished and find_damage(folder) is None:
-        return Forgotten(folder, read_json(folder.path / _OUTCOME))
+        return Forgotten(folder, read_json(folder.forgetting))
     with hold(folder):
         forget_end(folder)
         outcome = _Forgetting(plan, Store(out.parent / "store"), loading, reporter).run(folder, command)
@@ -208,13 +207,15 @@ class _Forgetting:
     def _write(self, folder: RunFolder, outcome: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """Everything but the model; the manifest and the sums come last."""
         moments = save_all_records(folder, self._measures.records)
+        own = [moment for moment in moments if moment in ("before", FORGET)]
         _write_tables(folder, self._plan)
         write_json(folder.history(FORGET), self._read_history())
         write_json(folder.summary, compute_summary(self._measures.records))
-        write_json(folder.path / _OUTCOME, outcome)
+        write_json(folder.forgetting, outcome)
         manifest = {
             **read_json(folder.identity),
-            "moments": moments,
+            "moments": own,
+            "trials": [moment for moment in moments if moment not in own],
             "stages": self._stages.describe(),
             "seed": self._settings.seed,
             "versions": collect_versions(),
@@ -233,7 +234,7 @@ def _write_tables(folder: RunFolder, plan: ForgetPlan) -> None:
     left = FactTable(tuple(fact for fact in plan.plan.table if fact.id not in gone), seed=plan.plan.table.seed)
     for place, table in (
         (folder.table, left),
-        (folder.path / "forgotten.jsonl", FactTable(tuple(plan.facts.forgotten))),
+        (folder.forgotten, FactTable(tuple(plan.facts.forgotten))),
     ):
         with replace_file(place) as draft:
             save_table(table, draft)

@@ -13,6 +13,7 @@ from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confid
 from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rings, compute_task_row, compute_text_row
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
+from rote.errors import RunError
 from rote.evaluation.verdict import judge_run
 from rote.facts.reading import load_table
 from rote.models.licences import read_licence
@@ -154,7 +155,12 @@ def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 
 def write_report(folder: RunFolder) -> None:
-    """Render the report of a run folder into it."""
+    """Render the report of a run folder into it. Raises `RunError` for what unlearning left, which has none."""
+    if folder.forgetting.is_file():
+        raise RunError(
+            f"{folder.path}: was written by rote forget, which has no report; read {folder.forgetting.name} there, or "
+            "ask about a fact with rote why"
+        )
     html = render_report(load_report_content(folder))
     with replace_file(folder.report) as draft:
         draft.write_text(html, encoding="utf-8")

@@ -23,6 +23,8 @@ _KINDS = {
     "earlier": "taught in an earlier table",
 }
 _COLUMNS = ("subject", "relation", "object", "facts", "verdict", "flags", "right", "asked", "key_token", "answers")
+_SIGNS, _CONTROL_SIGNS = ("wrong", "right"), ("no leak", "leak")
+"""Of an answer without the object, and of one with it; where something else was asked it should not come."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 TaughtFact = tuple[str, str, str]
@@ -158,9 +160,9 @@ def _build_wording(record: Record, records: Sequence[Record], moments: Sequence[
 
 
 def _write_wording(item: Wording) -> str:
-    sign = "right" if item.correct else "wrong"
+    sign = _CONTROL_SIGNS[item.correct] if item.is_control else _SIGNS[item.correct]
     said = " ".join(item.answer.split())
-    return f"{item.label} ({'leak' if item.is_control and item.correct else sign}): {item.prompt} -> {said}"
+    return f"{item.label} ({sign}): {item.prompt} -> {said}"
 
 
 def _defuse(text: str) -> str:

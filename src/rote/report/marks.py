@@ -45,7 +45,9 @@ def advise(records: Sequence[Record]) -> str:
     """What to try for a fact, by its records of the last moment: the first step at which it is lost decides."""
     if not records:
         return "it was not asked about at the end: nothing can be said"
-    if records[0].fact_set not in TAUGHT:
+    if records[0].fact_set == "forgotten":
+        return "it was to be forgotten: no answer should bring it"
+    if records[0].fact_set not in (*TAUGHT, "neighbours", "other_relations"):
         return NOT_TAUGHT
     right = {name: [record.correct for record in records if record.prompt_set == name] for name in _SETS}
     if not all(right["key"]):

@@ -66,7 +66,7 @@ def _select(records: Sequence[Record], subject: str, relation: str) -> list[Reco
     if not about:
         near = nearest(subject, {record.subject for record in told})
         raise RunError(f"{subject}: nothing about it was asked in this run; the nearest subject is {near!r}")
-    found = [record for record in about if record.relation == relation]
+    found = [record for record in about if squeeze(record.relation) == squeeze(relation)]
     if not found:
         known = ", ".join(sorted({record.relation for record in about}))
         raise RunError(f"{relation}: {subject} was not asked about it in this run; it was asked about: {known}")

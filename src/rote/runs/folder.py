@@ -14,6 +14,7 @@ knowledge.json    the figures by what the model knew before
 side_effects.json what else changed
 comparison.json   other methods beside this one, where they were asked for
 retention.json    how earlier tables of the model are answered, where there were some
+forgetting.json   what unlearning did, and forgotten.jsonl what was to be forgotten, of `rote forget`
 served.json       the model in the forms it was exported in, where it was
 manifest.json     everything needed to judge and repeat the run
 files.json        the sum of each file above, by which a damaged one is found out; written last but for the report
@@ -98,6 +99,16 @@ class RunFolder:
     def served(self) -> Path:
         """The figures of the GGUF files that were exported last."""
         return self.path / "served.json"
+
+    @property
+    def forgetting(self) -> Path:
+        """What unlearning did; of `rote forget` alone."""
+        return self.path / "forgetting.json"
+
+    @property
+    def forgotten(self) -> Path:
+        """The facts that were to be forgotten, as JSON Lines; of `rote forget` alone."""
+        return self.path / "forgotten.jsonl"
 
     @property
     def summary(self) -> Path:
@@ -256,6 +267,7 @@ def _list_files(folder: RunFolder) -> list[str]:
     """What a run wrote, but for pages, which people may change, and for what is written later; nothing of others."""
     own = [folder.identity, folder.config, folder.table, folder.retained, folder.knowledge, folder.side_effects]
     own += [folder.summary, folder.relations, folder.retention, folder.manifest]
+    own += [folder.forgetting, folder.forgotten]
     own += folder.path.glob("*/history.json")
     own += (folder.path / "records").glob("*.parquet")
     for place in (folder.model, folder.adapter):
