@@ -317,7 +317,7 @@ def test_prompts_are_written_and_checked(workplace: Path) -> None:
     assert fine.code == 0
     assert fine.out.endswith("r.yaml: nothing to mend\n")
     (workplace / "empty").mkdir()
-    assert "empty: holds no relation pack" in call_rote("prompts", "check", "empty").err
+    assert "empty: is a folder without packs" in call_rote("prompts", "check", "empty").err
 
 
 def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:

@@ -28,9 +28,11 @@ from rote.pipeline.forgetting import Forgotten, forget
 from rote.pipeline.job import build_request
 from rote.pipeline.run import choose_place, do_run
 from rote.records import Record, load_records
-from rote.runs.folder import RunFolder, find_damage, find_run_folder, write_sums
+from rote.runs.folder import RunFolder
 from rote.runs.ledger import load_ledger
+from rote.runs.opening import find_run_folder
 from rote.runs.reporting import Reporter, SilentReporter
+from rote.runs.sums import find_damage, write_sums
 
 LEARNED = {
     "memorize": {"epochs": 60, "learning_rate": 1e-2},

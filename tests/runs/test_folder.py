@@ -10,8 +10,9 @@ import pytest
 from tests.training.test_checkpoints import limit_files
 
 from rote.errors import RunError
-from rote.runs.folder import RunFolder, find_run_folder, hold, open_run_folder, read_json, write_json
+from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.manifest import compute_model_hash
+from rote.runs.opening import find_run_folder, hold, open_run_folder
 
 IDENTITY: dict[str, Any] = {
     "config": {"seed": 0, "memorize": {"epochs": 20, "learning_rate": 3e-4}, "relations": []},
@@ -88,9 +89,9 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, resume: bool) -
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_folder_whose_run_was_killed_as_it_claimed_it_is_free(tmp_path: Path, resume: bool) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from rote.runs import files, folder\n"
+        "import os, signal, sys; from pathlib import Path; from rote.runs import files, opening\n"
         "files._flush = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "folder.open_run_folder(Path(sys.argv[1]), {}, resume=False)"
+        "opening.open_run_folder(Path(sys.argv[1]), {}, resume=False)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "mine")], check=False).returncode == -9
     (draft,) = (tmp_path / "mine").iterdir()
@@ -202,7 +203,8 @@ def test_a_model_is_known_by_its_files(tmp_path: Path) -> None:
 def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
     folder = open_run_folder(tmp_path / "run", {}, resume=True)
     code = (
-        "import sys; from pathlib import Path; from rote.runs.folder import RunFolder, hold\n"
+        "import sys; from pathlib import Path\n"
+        "from rote.runs.folder import RunFolder; from rote.runs.opening import hold\n"
         "with hold(RunFolder(Path(sys.argv[1]))): print('held', flush=True); input()"
     )
     command = [sys.executable, "-c", code, str(folder.path)]
@@ -240,6 +242,6 @@ def test_what_is_finished_can_be_read_where_nothing_can_be_written(
     with hold(folder):
         pass
     (folder.path / ".lock").chmod(0o444)
-    monkeypatch.setattr("rote.runs.folder.os.access", lambda *_: False)  # root may write all the same
-    monkeypatch.setattr("rote.runs.folder.lock_file", None)
+    monkeypatch.setattr("rote.runs.opening.os.access", lambda *_: False)  # root may write all the same
+    monkeypatch.setattr("rote.runs.opening.lock_file", None)
     assert open_run_folder(folder.path, {}, resume=True) == folder

@@ -39,7 +39,7 @@ from rote.pipeline.exporting import export_task
 from rote.pipeline.job import check_settings
 from rote.pipeline.report import load_report_content
 from rote.report.render import render_report
-from rote.runs.folder import find_run_folder, open_run_folder
+from rote.runs.opening import find_run_folder, open_run_folder
 
 PART = "fuzz"
 _CHUNK = 125

@@ -31,7 +31,7 @@ def chat(
     """
     from rote.errors import EncodingError
     from rote.evaluation.asking import ask_model, find_taught
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
     from rote.serving.asker import load_asker
 
     folder = find_run_folder(run)

@@ -20,7 +20,7 @@ def task(run: RunArgument, out: OutOption) -> None:
     Example: rote export task runs/mine --out mine_task
     """
     from rote.pipeline.exporting import export_task
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
 
     folder = find_run_folder(run)
     names = export_task(folder, out)
@@ -37,7 +37,7 @@ def model(run: RunArgument, out: OutOption) -> None:
     Example: rote export model runs/mine --out mine_to_serve
     """
     from rote.pipeline.exporting import export_model
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
 
     proof = export_model(find_run_folder(run), out)
     same = f"{proof['prompts']} answers in a fresh process the same, logits within {proof['max_logit_difference']:.1e}"
@@ -61,7 +61,7 @@ def gguf(
     from rote.cli.tables import build_serving_table
     from rote.models.gguf_writing import check_kinds
     from rote.pipeline.gguf_export import export_gguf
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
 
     kinds = check_kinds(quantize.split(","))
     rows = export_gguf(find_run_folder(run), out, kinds, reporter=build_reporter(quiet=quiet))
@@ -76,7 +76,7 @@ def inspect(run: RunArgument, out: OutOption) -> None:
     Example: rote export inspect runs/mine --out mine_logs
     """
     from rote.exchange.inspect_logs import export_inspect
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
 
     for path in export_inspect(find_run_folder(run), out):
         typer.echo(path)
@@ -90,7 +90,7 @@ def lm_eval(run: RunArgument, out: OutOption) -> None:
     Example: rote export lm-eval runs/mine --out mine_results
     """
     from rote.exchange.lm_eval_results import export_lm_eval
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
 
     folders = export_lm_eval(find_run_folder(run), out)
     for path in folders:

@@ -101,25 +101,13 @@ def check(packs: Annotated[list[Path], typer.Argument(help="Relation packs (YAML
     """
     from rote.errors import TemplateError
     from rote.facts.prompt_checking import check_prompts
+    from rote.facts.relation import list_packs
 
     errors = 0
-    for pack in _list_packs(packs):
+    for pack in list_packs(packs):
         for finding in check_prompts(pack):
             errors += finding.is_error
             typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     if errors:
         raise TemplateError(f"{errors} of the prompts cannot be used as they are; mend them and check again")
     typer.echo(f"{', '.join(map(str, packs))}: nothing to mend")
-
-
-def _list_packs(places: list[Path]) -> list[Path]:
-    """The packs themselves, and those in folders."""
-    from rote.errors import ConfigError
-
-    found: list[Path] = []
-    for place in places:
-        packs = sorted(place.glob("*.y*ml")) if place.is_dir() else [place]
-        if not packs:
-            raise ConfigError(f"{place}: holds no relation pack (.yaml); write one with `rote prompts new`")
-        found += packs
-    return found

@@ -20,7 +20,7 @@ def report(
     from rote.errors import RunError
     from rote.pipeline.report import write_fact_rows, write_report
     from rote.runs.files import check_writable
-    from rote.runs.folder import find_run_folder
+    from rote.runs.opening import find_run_folder
 
     folders = [find_run_folder(path) for path in run_dir]
     if csv and len(folders) > 1:

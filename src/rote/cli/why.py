@@ -27,8 +27,8 @@ def why(
     from rote.facts.reading import load_table
     from rote.report.one_fact import tell_fact
     from rote.report.words import FACT_SETS
-    from rote.runs.folder import find_run_folder
     from rote.runs.moments import load_all_records
+    from rote.runs.opening import find_run_folder
 
     folder = find_run_folder(run)
     others = [fact for fact in load_table(folder.table) if fact.subject != subject]

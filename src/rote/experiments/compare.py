@@ -10,8 +10,8 @@ from rote.evaluation.statistics import Values, compute_difference, compute_mean
 from rote.experiments.tables import format_cell, format_rows
 from rote.figures import Figure, build_figure_row, format_figure
 from rote.records import FACT_SETS, QUESTION_SETS, Record, load_records
-from rote.runs.folder import find_run_folder
 from rote.runs.moments import load_all_records
+from rote.runs.opening import find_run_folder
 from rote.runs.shapes import Settings, read_shaped
 
 _DECIDE_FACTS = {"table.hash", "table.count", "table.kind", "table.relations"}

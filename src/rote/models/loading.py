@@ -31,9 +31,9 @@ from rote.models.folders import check_folder, check_layers, check_weights, exist
 from rote.models.gguf import SUFFIX, read_gguf, read_gguf_config
 from rote.models.key_tokens import make_room_for_keys
 from rote.models.language_model import LanguageModel
-from rote.runs.folder import find_damaged_model
 from rote.runs.ledger import LEDGER_FILE
 from rote.runs.manifest import find_snapshot
+from rote.runs.sums import find_damaged_model
 
 ROTE_FILE = "rote.json"
 """What a folder says of its key tokens and of the base model."""

@@ -17,8 +17,9 @@ from rote.facts.sampling import invent_unseen, sample_by_relation
 from rote.methods.forgetting import Forgetting
 from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet
-from rote.runs.folder import RunFolder, find_run_folder
+from rote.runs.folder import RunFolder
 from rote.runs.ledger import Ledger, load_ledger
+from rote.runs.opening import find_run_folder
 
 _RATES = {"npo": 0.5, "gradient_difference": 0.2}
 """Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference

@@ -41,21 +41,14 @@ from rote.records import Record
 from rote.retention.penalty import build_retention
 from rote.retention.texts import encode_texts
 from rote.runs.files import replace_file
-from rote.runs.folder import (
-    RunFolder,
-    find_damage,
-    forget_end,
-    hold,
-    open_run_folder,
-    read_json,
-    write_json,
-    write_sums,
-)
+from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.ledger import forget_facts, load_ledger, save_ledger
 from rote.runs.manifest import collect_versions, compute_model_hash, name_model
 from rote.runs.moments import save_all_records
+from rote.runs.opening import hold, open_run_folder
 from rote.runs.reporting import Reporter
 from rote.runs.store import Store, hash_content
+from rote.runs.sums import find_damage, forget_end, write_sums
 from rote.training.checkpoints import keep_weights
 from rote.training.parallel import count_processes
 

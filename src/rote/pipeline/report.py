@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rote.errors import RunError
 from rote.evaluation.knowledge import Belief, KnowledgeRow, compute_false_confidence, compute_knowledge, read_beliefs
 from rote.evaluation.side_effects import ChangeRow, LossRow, Taught, compute_rings, compute_task_row, compute_text_row
 from rote.evaluation.statistics import Values
 from rote.evaluation.summary import SummaryRow, compute_by_relation, compute_summary
-from rote.errors import RunError
 from rote.evaluation.verdict import judge_run
 from rote.facts.reading import load_table
 from rote.models.licences import read_licence

@@ -47,21 +47,13 @@ from rote.pipeline.stages import Work
 from rote.pipeline.tables import name_table
 from rote.records import Record, build_frame
 from rote.runs.files import replace_file
-from rote.runs.folder import (
-    RunFolder,
-    check_run_folder,
-    find_damage,
-    forget_end,
-    hold,
-    open_run_folder,
-    read_json,
-    write_json,
-    write_sums,
-)
+from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.moments import load_all_records
+from rote.runs.opening import check_run_folder, hold, open_run_folder
 from rote.runs.reporting import Reporter, SilentReporter
 from rote.runs.store import JobResult, Store, hash_content
+from rote.runs.sums import find_damage, forget_end, write_sums
 from rote.training.parallel import by_first, is_first_process
 
 _VERIFIED_FACTS = 50

@@ -3,7 +3,12 @@
 from rote.records import MEASURES, NO_LANGUAGE
 from rote.report.display import shorten_text
 
-MOMENTS = {"before": "before training", "memorize": "after memorize", "generalize": "after generalize", "forget": "after forgetting"}
+MOMENTS = {
+    "before": "before training",
+    "memorize": "after memorize",
+    "generalize": "after generalize",
+    "forget": "after forgetting",
+}
 FACT_SETS = {
     "generalize": "generalize facts",
     "held_out": "held-out facts",

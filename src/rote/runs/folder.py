@@ -1,4 +1,4 @@
-"""`RunFolder`: the places of a run's files, and the proof that a folder belongs to the run that wants it.
+"""`RunFolder`: the places of a run's files.
 
 identity.json     config, table hash and model hash: a folder serves one identity only
 config.yaml       the configuration, to be run again with --config
@@ -22,21 +22,12 @@ report.html       for people
 """
 
 import json
-import os
-import platform
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from rote.errors import RunError, first_line
-from rote.runs.files import compute_sum, is_draft, keep_file, lock_file, replace_file
-
-_WEIGHTS = ".safetensors"
-_LOCK, _HOLDER = ".lock", ".holder"
+from rote.runs.files import keep_file, replace_file
 
 
 @dataclass(frozen=True)
@@ -149,148 +140,6 @@ class RunFolder:
         return self.manifest.is_file()
 
 
-def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> RunFolder:
-    """Claim a folder for a run, or find the same run in it again. Raises `RunError` as `check_run_folder` does, or when
-    the folder cannot be made.
-    """
-    check_run_folder(path, identity, resume=resume)
-    folder = RunFolder(path)
-    if not folder.identity.is_file():
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{path}: cannot be made ({error.strerror or error}); choose another --out") from error
-        write_json(folder.identity, identity)
-    return folder
-
-
-def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> None:
-    """Raise `RunError` when a folder holds something else than a run, another run, the same run without `resume`, or a
-    run that another process is at work on."""
-    folder = RunFolder(path)
-    if _is_free(path):
-        return
-    if not folder.identity.is_file():
-        raise RunError(f"{path}: is not empty and not a run folder; choose another --out")
-    found = read_json(folder.identity)
-    if not isinstance(found, dict):
-        raise RunError(f"{folder.identity}: is damaged; choose another --out to start afresh")
-    difference = _first_difference(found, identity)
-    if difference:
-        raise RunError(f"{path}: holds another run ({difference}); choose another --out")
-    _check_unheld(folder)  # what another process is doing now matters more than what it has done
-    if not resume:
-        raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
-
-
-@contextmanager
-def hold(folder: RunFolder) -> Iterator[None]:
-    """Keep a run's folder for this process. Raises `RunError` where another is at work in it, or it cannot be written
-    to; one that died holds nothing."""
-    holder = folder.path / _HOLDER
-    with _lock(folder):
-        try:
-            with replace_file(holder) as draft:
-                draft.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
-
-
-@contextmanager
-def _lock(folder: RunFolder) -> Iterator[None]:
-    try:
-        with lock_file(folder.path / _LOCK, wait=False):
-            yield
-    except Timeout as error:
-        holder = folder.path / _HOLDER
-        other = holder.read_text(encoding="utf-8", errors="replace") if holder.is_file() else "another process"
-        raise RunError(f"{folder.path}: {other} is at work here; wait for it, or choose another --out") from error
-
-
-def _check_unheld(folder: RunFolder) -> None:
-    if os.access(folder.path / _LOCK, os.W_OK):  # where nothing can be written, nobody is at work
-        with _lock(folder):
-            pass
-
-
-def write_sums(folder: RunFolder) -> None:
-    """Write down what the files of a finished run are."""
-    write_json(folder.sums, {name: compute_sum(folder.path / name, name) for name in _list_files(folder)})
-
-
-def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
-    """The first file of a finished run that is not there as it was written; of `weights` only on demand, as they are
-    large. A run of a version that wrote no sums is taken as it is."""
-    if not folder.sums.is_file():
-        return None
-    for name, expected in _read_sums(folder).items():
-        path = folder.path / name
-        if path.suffix == _WEIGHTS and not weights:
-            continue
-        if not path.is_file() or compute_sum(path, name) != expected:
-            return str(path)
-    return None
-
-
-def find_damaged_model(path: Path, *, may_lack: Collection[str]) -> Path | None:
-    """Of the model of a finished run the first file that is not as it was written; None of any other folder. Files of
-    the names `may_lack` may be gone."""
-    folder = RunFolder(path.parent)
-    if path not in (folder.model, folder.adapter) or not (folder.is_finished and folder.sums.is_file()):
-        return None
-    for name, expected in _read_sums(folder).items():
-        file = folder.path / name
-        if (path not in file.parents and file != folder.sums) or (file.name in may_lack and not file.exists()):
-            continue
-        if not file.is_file() or compute_sum(file, name) != expected:
-            return file
-    return None
-
-
-def forget_end(folder: RunFolder) -> None:
-    """Make a run look unfinished, as what it wrote is about to be written again."""
-    folder.manifest.unlink(missing_ok=True)
-    folder.sums.unlink(missing_ok=True)
-
-
-def _read_sums(folder: RunFolder) -> dict[str, str]:
-    """The sums; of a damaged file one that nothing has, so that it is found out itself."""
-    try:
-        content = read_json(folder.sums)
-    except RunError:
-        content = None
-    return content if isinstance(content, dict) and content else {folder.sums.name: ""}
-
-
-def _list_files(folder: RunFolder) -> list[str]:
-    """What a run wrote, but for pages, which people may change, and for what is written later; nothing of others."""
-    own = [folder.identity, folder.config, folder.table, folder.retained, folder.knowledge, folder.side_effects]
-    own += [folder.summary, folder.relations, folder.retention, folder.manifest]
-    own += [folder.forgetting, folder.forgotten]
-    own += folder.path.glob("*/history.json")
-    own += (folder.path / "records").glob("*.parquet")
-    for place in (folder.model, folder.adapter):
-        own += [path for path in place.rglob("*") if path.suffix != ".md"]
-    return sorted(path.relative_to(folder.path).as_posix() for path in own if path.is_file())
-
-
-def find_run_folder(path: Path) -> RunFolder:
-    """A finished run's folder. Raises `RunError` where there is none, or a file of it that is no weights is damaged."""
-    folder = RunFolder(path)
-    if not folder.identity.is_file():
-        raise RunError(f"{path}: is not a run folder (it has no identity.json); name the folder that rote run wrote")
-    if not folder.is_finished:
-        _check_unheld(folder)
-        raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
-    damaged = find_damage(folder, weights=False)
-    if damaged:
-        raise RunError(
-            f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume"
-        )
-    return folder
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all."""
     with replace_file(path) as draft:
@@ -309,32 +158,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read ({first_line(error)}); choose another --out to start afresh") from error
-
-
-def _is_free(path: Path) -> bool:
-    try:
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path}: is a file; --out takes a folder")
-        if path.exists():
-            # A run that was killed as it claimed the folder leaves no more than that.
-            return all(is_draft(entry, of=RunFolder(path).identity) for entry in path.iterdir())
-        _check_parent(path)
-        return True
-    except OSError as error:  # no permission to look, a name too long
-        raise RunError(f"{path}: cannot be a run folder ({error.strerror or error}); choose another --out") from error
-
-
-def _check_parent(path: Path) -> None:
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise RunError(f"{path}: cannot be made, as {parent} is no folder that can be written to; choose another --out")
-
-
-def _first_difference(old: Any, new: Any, name: str = "") -> str | None:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            difference = _first_difference(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
-            if difference:
-                return difference
-        return None
-    return None if old == new else f"its {name} is {old!r}, not {new!r}"

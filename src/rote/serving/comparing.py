@@ -9,8 +9,8 @@ from rote.experiments.compare import ComparedRow, compare_runs, format_settings,
 from rote.records import Record
 from rote.report.display import clean_text, format_figure, shorten_text
 from rote.report.words import FACT_SETS, label_moment, label_prompts
-from rote.runs.folder import find_run_folder
 from rote.runs.moments import load_all_records
+from rote.runs.opening import find_run_folder
 from rote.serving.views import cut_page, view_answer
 
 _Question = tuple[str, str, str, str, str, str]

@@ -8,7 +8,7 @@ from rote.evaluation.side_effects import Loss, Taught, find_losses
 from rote.facts.reading import load_table
 from rote.pipeline.report import load_report_content
 from rote.report.render import ReportContent
-from rote.runs.folder import find_run_folder
+from rote.runs.opening import find_run_folder
 from rote.serving.index import FactIndex, build_index
 
 

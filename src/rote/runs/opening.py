@@ -1,0 +1,127 @@
+"""Who may use a run's folder: one run claims it, one process holds it, and it is read when it is finished and whole."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from rote.errors import RunError
+from rote.runs.files import is_draft, lock_file, replace_file
+from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.sums import find_damage
+
+_LOCK, _HOLDER = ".lock", ".holder"
+
+
+def open_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> RunFolder:
+    """Claim a folder for a run, or find the same run in it again. Raises `RunError` as `check_run_folder` does, or when
+    the folder cannot be made.
+    """
+    check_run_folder(path, identity, resume=resume)
+    folder = RunFolder(path)
+    if not folder.identity.is_file():
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be made ({error.strerror or error}); choose another --out") from error
+        write_json(folder.identity, identity)
+    return folder
+
+
+def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> None:
+    """Raise `RunError` when a folder holds something else than a run, another run, the same run without `resume`, or a
+    run that another process is at work on."""
+    folder = RunFolder(path)
+    if _is_free(path):
+        return
+    if not folder.identity.is_file():
+        raise RunError(f"{path}: is not empty and not a run folder; choose another --out")
+    found = read_json(folder.identity)
+    if not isinstance(found, dict):
+        raise RunError(f"{folder.identity}: is damaged; choose another --out to start afresh")
+    difference = _first_difference(found, identity)
+    if difference:
+        raise RunError(f"{path}: holds another run ({difference}); choose another --out")
+    _check_unheld(folder)  # what another process is doing now matters more than what it has done
+    if not resume:
+        raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
+
+
+@contextmanager
+def hold(folder: RunFolder) -> Iterator[None]:
+    """Keep a run's folder for this process. Raises `RunError` where another is at work in it, or it cannot be written
+    to; one that died holds nothing."""
+    holder = folder.path / _HOLDER
+    with _lock(folder):
+        try:
+            with replace_file(holder) as draft:
+                draft.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+def find_run_folder(path: Path) -> RunFolder:
+    """A finished run's folder. Raises `RunError` where there is none, or a file of it that is no weights is damaged."""
+    folder = RunFolder(path)
+    if not folder.identity.is_file():
+        raise RunError(f"{path}: is not a run folder (it has no identity.json); name the folder that rote run wrote")
+    if not folder.is_finished:
+        _check_unheld(folder)
+        raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
+    damaged = find_damage(folder, weights=False)
+    if damaged:
+        raise RunError(
+            f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume"
+        )
+    return folder
+
+
+@contextmanager
+def _lock(folder: RunFolder) -> Iterator[None]:
+    try:
+        with lock_file(folder.path / _LOCK, wait=False):
+            yield
+    except Timeout as error:
+        holder = folder.path / _HOLDER
+        other = holder.read_text(encoding="utf-8", errors="replace") if holder.is_file() else "another process"
+        raise RunError(f"{folder.path}: {other} is at work here; wait for it, or choose another --out") from error
+
+
+def _check_unheld(folder: RunFolder) -> None:
+    if os.access(folder.path / _LOCK, os.W_OK):  # where nothing can be written, nobody is at work
+        with _lock(folder):
+            pass
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path}: is a file; --out takes a folder")
+        if path.exists():
+            # A run that was killed as it claimed the folder leaves no more than that.
+            return all(is_draft(entry, of=RunFolder(path).identity) for entry in path.iterdir())
+        _check_parent(path)
+        return True
+    except OSError as error:  # no permission to look, a name too long
+        raise RunError(f"{path}: cannot be a run folder ({error.strerror or error}); choose another --out") from error
+
+
+def _check_parent(path: Path) -> None:
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise RunError(f"{path}: cannot be made, as {parent} is no folder that can be written to; choose another --out")
+
+
+def _first_difference(old: Any, new: Any, name: str = "") -> str | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            difference = _first_difference(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
+            if difference:
+                return difference
+        return None
+    return None if old == new else f"its {name} is {old!r}, not {new!r}"
