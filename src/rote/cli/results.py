@@ -29,7 +29,8 @@ def results(
     add: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FOLDER", help="Results of another machine (its --out), or a run that was exported as GGUF."
+            metavar="FOLDER",
+            help="Results of another machine (its --out), or a run with an export, later tables or forgotten facts.",
         ),
     ] = None,
     format_: Annotated[

@@ -92,6 +92,20 @@ def add_seeds(figure: Figure, means: Sequence[float], *, within: Bounds) -> Figu
     return _clip(figure.value, low, figure.value + math.hypot(figure.high - figure.value, margin), figure.n, within)
 
 
+def average_seeds(figures: Sequence[Figure], *, within: Bounds) -> Figure:
+    """The mean of one figure over seeds that each asked about facts of their own, its interval over facts and seeds.
+
+    Raises `ValueError` without figures.
+    """
+    if not figures:
+        raise ValueError("no figures to take the mean of")
+    count, means = len(figures), [figure.value for figure in figures]
+    value = math.fsum(means) / count
+    low = value - math.hypot(*(figure.value - figure.low for figure in figures)) / count
+    high = value + math.hypot(*(figure.high - figure.value for figure in figures)) / count
+    return add_seeds(Figure(value, low, high, sum(figure.n for figure in figures)), means, within=within)
+
+
 def _combine_sides(first: Figure, second: Figure, size: int) -> Figure:
     """A difference in which no fact differs from another: as uncertain as each side by itself (Newcombe, 1998)."""
     value = first.value - second.value

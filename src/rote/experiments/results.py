@@ -21,7 +21,7 @@ from rote.experiments.entries import (
 from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
-from rote.experiments.served_entries import build_served_entry, is_served
+from rote.experiments.run_entries import build_run_entries, is_published
 from rote.experiments.tables import format_rows
 from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
@@ -49,13 +49,13 @@ def write_results(
 
     What the folder has of other models, and of experiments that are not finished by this version of the code, is
     carried over, the latter as stale. So is what `others` have, which are such folders of other machines, or runs that
-    were exported as GGUF. Raises `RunError` where there is nothing to show.
+    have something of their own to publish. Raises `RunError` where there is nothing to show.
     """
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    new += [build_served_entry(place, code=code) for place in others if is_served(place)]
-    there = list(_load_others([place for place in others if not is_served(place)]))
+    new += build_run_entries(others, code=code)
+    there = list(_load_others([place for place in others if not is_published(place)]))
     entries = _sort(merge_entries(kept, new, code=code, others=there))
     if not others and not any(entry.model == model for entry in entries):
         raise RunError(

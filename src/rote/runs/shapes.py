@@ -70,6 +70,20 @@ class _Cell(_Figure):
     after: int
 
 
+class _Change(BaseModel):
+    before: _Figure
+    after: _Figure
+    kept: _Figure | None
+
+
+class _Relearned(BaseModel):
+    moment: str
+    count: int
+    fact_set: str
+    prompt_set: str
+    figure: _Figure
+
+
 class Retained(BaseModel):
     """Of `retention.json` what is read."""
 
@@ -78,6 +92,15 @@ class Retained(BaseModel):
     average_accuracy: float | None
     forgetting: float | None
     backward_transfer: float | None
+
+
+class Forgetting(BaseModel):
+    """Of `forgetting.json` what is read."""
+
+    method: str
+    forgotten_facts: int
+    pooled: dict[str, _Change]
+    relearning: list[_Relearned]
 
 
 class _Asked(_Figure):
