@@ -39,7 +39,7 @@ def _remove(path: Path, _: random.Random) -> None:
 
 
 def _swap(path: Path, chance: random.Random) -> None:
-    """It and another of its kind, each in the place of the other; with none of its kind, something else stands there."""
+    """It and another of its kind, each in the place of the other; something else where there is none of its kind."""
     place = next(folder for folder in path.parents if (folder / "facts.csv").is_file())
     others = [other for other in list_targets(place) if other.suffix == path.suffix and _is_apart(other, path)]
     if not others:
