@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import TableError, first_line, nearest, shorten
+from rote.errors import TableError, first_line, shorten
 from rote.facts.columns import COLUMNS
 from rote.facts.fact import Fact, FactTable, build_fact, build_provenance, find_name_fault, find_relation_fault
 from rote.facts.files import Place, check_file, find_width_fault
@@ -20,6 +20,8 @@ from rote.text_files import read_text
 SHEETS = (".xlsx", ".xls", ".xlsb", ".ods")
 _TEXTS = (".csv", ".tsv")
 _MARKS = ",;\t"
+_LISTED = 8
+"""So many columns are named where one that was asked for is not there."""
 
 Cells = list[str]
 
@@ -104,8 +106,11 @@ def _check_header(path: Path, rows: Sequence[Cells]) -> Cells:
 def _find(path: Path, header: Cells, name: str) -> int:
     if name in header:
         return header.index(name)
-    near = nearest(name, filter(None, header)) if any(header) else ""
-    raise TableError(f"{path}: there is no column {shorten(name)}; did you mean {near!r}?")
+    there = list(filter(None, header))
+    more = f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
+    raise TableError(
+        f"{path}: there is no column {shorten(name)}; there are {', '.join(map(shorten, there[:_LISTED]))}{more}"
+    )
 
 
 def _read_cell(cells: Cells, index: int) -> str:
