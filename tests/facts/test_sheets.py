@@ -138,6 +138,13 @@ def test_a_workbook_is_read_as_a_person_sees_it(tmp_path: Path) -> None:
     assert read_sheet(path, "Old")[1][0] == "Ann"
     with pytest.raises(TableError, match="has no sheet 'New'; there are Staff, Old"):
         read_sheet(path, "New")
+    write_workbook(path, {"Staff": rows})
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as cut:
+        for name in whole.namelist():
+            if "worksheets" not in name:
+                cut.writestr(name, whole.read(name))
+    with pytest.raises(TableError, match=r"cut\.xlsx: its sheet 'Staff' cannot be read \(.*\); save it again"):
+        read_sheet(tmp_path / "cut.xlsx")
     path.write_bytes(b"PK nothing")
     with pytest.raises(TableError, match=r"staff\.xlsx: cannot be read as a spreadsheet"):
         read_sheet(path)

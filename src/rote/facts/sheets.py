@@ -146,7 +146,12 @@ def _read_workbook(path: Path, sheet: str | None) -> list[Cells]:
         raise TableError(f"{path}: has the sheets {', '.join(names)}; say which with --sheet")
     if sheet is not None and sheet not in names:
         raise TableError(f"{path}: has no sheet {shorten(sheet)}; there are {', '.join(names)}")
-    found = book.get_sheet_by_name(sheet or names[0])
+    try:
+        found = book.get_sheet_by_name(sheet or names[0])
+    except Exception as error:  # named in the book and not in the file, or damaged
+        raise TableError(
+            f"{path}: its sheet {shorten(sheet or names[0])} cannot be read ({first_line(error)}); save it again"
+        ) from error
     limit = get_limit("sheet-cells")
     if found.total_height * found.total_width > limit:
         raise TableError(
