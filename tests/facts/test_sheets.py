@@ -145,6 +145,9 @@ def test_a_workbook_is_read_as_a_person_sees_it(tmp_path: Path) -> None:
                 cut.writestr(name, whole.read(name))
     with pytest.raises(TableError, match=r"cut\.xlsx: its sheet 'Staff' cannot be read \(.*\); save it again"):
         read_sheet(tmp_path / "cut.xlsx")
+    write_workbook(path, {})
+    with pytest.raises(TableError, match=r"staff\.xlsx: holds no sheet; save it again"):
+        read_sheet(path)
     path.write_bytes(b"PK nothing")
     with pytest.raises(TableError, match=r"staff\.xlsx: cannot be read as a spreadsheet"):
         read_sheet(path)

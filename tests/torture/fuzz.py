@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from tests.cli.conftest import TABLE
 from tests.torture.bench import SWEEP, Bench
 from tests.torture.changes import PACK
+from tests.torture.making import TEXTS, VALUES, change_bytes, change_data, encode
+from tests.torture.others import make_records, make_sheets, read_records, read_workbook
 from tests.torture.processes import Process
 from tests.torture.verdicts import SAME, TRACEBACK, UNCLEAR, Case, Verdict, is_clear
 
@@ -39,6 +41,7 @@ from rote.pipeline.exporting import export_task
 from rote.pipeline.job import check_settings
 from rote.pipeline.report import load_report_content
 from rote.report.render import render_report
+from rote.runs.ledger import load_ledger
 from rote.runs.opening import find_run_folder, open_run_folder
 
 PART = "fuzz"
@@ -69,78 +72,10 @@ class Fuzzer:
 
 # --- what is made up -------------------------------------------------------------------------------------------------
 
-_TEXTS = st.one_of(
-    st.text(max_size=12),
-    st.sampled_from(
-        ["", " ", "{subject}", "{", "}}", "\0", "\ufeff", "\u202e", "..", "../x", "é" * 3, "NaN", "[X]", "a\nb"]
-    ),
-)
-_NUMBERS = st.one_of(
-    st.integers(-3, 3), st.integers(-(10**20), 10**20), st.floats(), st.sampled_from([10**400, 2**63, -(2**63) - 1])
-)
-_LEAVES = st.one_of(st.none(), st.booleans(), _NUMBERS, _TEXTS)
-VALUES = st.recursive(
-    _LEAVES,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_TEXTS, inner, max_size=3)),
-    max_leaves=6,
-)
-"""Anything that JSON and YAML can hold."""
-
-
-@st.composite
-def change_bytes(draw: st.DrawFn, original: bytes) -> bytes:
-    """A file with a few places flipped, cut out, written twice, or with something put in."""
-    content = bytearray(original)
-    for _ in range(draw(st.integers(1, 3))):
-        start = draw(st.integers(0, max(0, len(content) - 1)))
-        length = draw(st.integers(1, 40))
-        match draw(st.sampled_from(["flip", "cut", "drop", "double", "insert"])):
-            case "flip" if content:
-                content[start] ^= 1 << draw(st.integers(0, 7))
-            case "cut":
-                del content[start:]
-            case "drop":
-                del content[start : start + length]
-            case "double":
-                content[start:start] = content[start : start + length]
-            case "insert":
-                content[start:start] = draw(st.one_of(st.binary(max_size=8), _TEXTS.map(_encode)))
-    return bytes(content)
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", errors="surrogatepass")
-
-
-@st.composite
-def change_data(draw: st.DrawFn, original: Any) -> Any:
-    """Plain data in which a value somewhere is another one, gone, or has company."""
-    content = json.loads(json.dumps(original))
-    for _ in range(draw(st.integers(1, 2))):
-        content = _change_somewhere(draw, content)
-    return content
-
-
-def _change_somewhere(draw: st.DrawFn, content: Any) -> Any:
-    if isinstance(content, dict) and content and draw(st.integers(0, 5)):
-        key = draw(st.sampled_from(sorted(content)))
-        match draw(st.sampled_from(["deeper", "deeper", "deeper", "gone", "more"])):
-            case "deeper":
-                return {**content, key: _change_somewhere(draw, content[key])}
-            case "gone":
-                return {name: value for name, value in content.items() if name != key}
-            case _:
-                return {**content, draw(_TEXTS): draw(VALUES)}
-    if isinstance(content, list) and content and draw(st.integers(0, 5)):
-        index = draw(st.integers(0, len(content) - 1))
-        return [*content[:index], _change_somewhere(draw, content[index]), *content[index + 1 :]]
-    return draw(VALUES)
-
-
 _NAMES = st.sampled_from(
     ["subject", "relation", "object", "objects", "aliases", "id", "source", "language", "x", "", " Object"]
 )
-_CELLS = st.one_of(st.sampled_from(["Gene Finley", "mother", "Cody Ross", "a|b", '"', "'", "a,b"]), _TEXTS)
+_CELLS = st.one_of(st.sampled_from(["Gene Finley", "mother", "Cody Ross", "a|b", '"', "'", "a,b"]), TEXTS)
 
 
 def _make_tables(_: Bench) -> st.SearchStrategy[Any]:
@@ -150,7 +85,7 @@ def _make_tables(_: Bench) -> st.SearchStrategy[Any]:
     lines = st.lists(st.dictionaries(_NAMES, VALUES, max_size=5), max_size=3)
     usual = {"subject": "Gene Finley", "relation": "mother", "objects": [{"name": "Cody Ross", "aliases": ["C"]}]}
     objects = st.one_of(lines, st.lists(change_data(usual), max_size=3)).map(_write_lines)
-    texts = st.one_of(cells.map(_encode), change_bytes(TABLE.encode()), objects, st.binary(max_size=40))
+    texts = st.one_of(cells.map(encode), change_bytes(TABLE.encode()), objects, st.binary(max_size=40))
     written = st.tuples(st.sampled_from(["t.csv", "t.tsv", "t.jsonl"]), texts)
     columns = st.tuples(st.just("t.parquet"), st.one_of(change_bytes(_write_parquet()), st.binary(max_size=40)))
     # Another process reads each Parquet file first, which takes as long as a hundred other cases.
@@ -176,7 +111,7 @@ def _write_parquet() -> bytes:
 
 def _make_yaml(original: Any) -> st.SearchStrategy[bytes]:
     text = yaml.safe_dump(original, sort_keys=False)
-    whole = change_data(original).map(lambda data: _encode(yaml.safe_dump(data, sort_keys=False)))
+    whole = change_data(original).map(lambda data: encode(yaml.safe_dump(data, sort_keys=False)))
     return st.one_of(whole, change_bytes(text.encode()))
 
 
@@ -184,7 +119,7 @@ def _make_settings(_: Bench) -> st.SearchStrategy[Any]:
     keys = st.sampled_from(
         ["seed", "memorize", "memorize.epochs", "table.file", "retain.file", "model", "key_token", "x", ""]
     )
-    pairs = st.lists(st.builds("{}={}".format, keys, st.one_of(_TEXTS, VALUES.map(json.dumps))), max_size=2)
+    pairs = st.lists(st.builds("{}={}".format, keys, st.one_of(TEXTS, VALUES.map(json.dumps))), max_size=2)
     return st.tuples(_make_yaml(json.loads(Config().model_dump_json())), pairs)
 
 
@@ -248,6 +183,7 @@ def _read_model(bench: Bench, folder: Path, content: tuple[str, bytes]) -> None:
     shutil.copytree(bench.finished / "mine" / "model", model)
     name, data = content
     (model / name).write_bytes(data)
+    attempt(lambda: load_ledger(model))
     ask_model(load_model(str(model)), "Who is Gene Finley's mother?")
 
 
@@ -266,8 +202,10 @@ def attempt(read: Callable[[], object]) -> None:
 def list_fuzzers(bench: Bench) -> dict[str, Fuzzer]:
     """All of them by name, with their shares of the cases."""
     return {
-        "tables": Fuzzer(0.3, _make_tables, _read_table),
-        "packs": Fuzzer(0.2, lambda _: _make_yaml(yaml.safe_load(PACK)), _read_pack),
+        "tables": Fuzzer(0.25, _make_tables, _read_table),
+        "sheets": Fuzzer(0.05, make_sheets, read_workbook),
+        "records of others": Fuzzer(0.05, make_records, read_records),
+        "packs": Fuzzer(0.15, lambda _: _make_yaml(yaml.safe_load(PACK)), _read_pack),
         "configs": Fuzzer(0.2, _make_settings, _read_settings),
         "sweeps": Fuzzer(0.05, lambda _: _make_yaml(SWEEP), _read_sweep),
         "run folders": Fuzzer(0.15, lambda bench: _make_files(bench.finished / "mine"), partial(_read_run, bench)),

@@ -73,7 +73,7 @@ def convert_records(
                 ) from error
             found.left_out += 1
     if not found.facts:
-        raise TableError(f"{path}: none of its {len(records):,} records states a fact that can be taught")
+        raise TableError(f"{path}: none of its {len(records):,} records states a fact that can be taught; mend them")
     return found
 
 

@@ -142,6 +142,8 @@ def _read_workbook(path: Path, sheet: str | None) -> list[Cells]:
         names = book.sheet_names
     except Exception as error:  # it has an error for each format, without one kind for all
         raise TableError(f"{path}: cannot be read as a spreadsheet ({first_line(error)}); save it again") from error
+    if not names:
+        raise TableError(f"{path}: holds no sheet; save it again")
     if sheet is None and len(names) > 1:
         raise TableError(f"{path}: has the sheets {', '.join(names)}; say which with --sheet")
     if sheet is not None and sheet not in names:
