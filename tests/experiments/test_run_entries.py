@@ -146,6 +146,12 @@ def test_what_relearning_brings_stands_beside_the_same_questions_where_nothing_w
     assert "nothing taught (1)" in [dot.run for dot in entry.panels[0].rows]
 
 
+def test_without_relearning_there_is_no_table_of_it(tmp_path: Path) -> None:
+    (entry,) = build_run_entries([_forget(tmp_path / "run", tries={})])
+    assert [table.head[0] for table in entry.tables] == ["npo, 10 facts"]
+    assert not entry.panels
+
+
 def _publish(path: Path, kind: str, *, seed: int) -> Path:
     if kind == "later":
         return _teach_two(path, 0.5, seed=seed)

@@ -51,6 +51,8 @@ def _build(base: str, kinds: Mapping[str, Sequence[Seed]]) -> Entry:
     for seeds in kinds.values():
         check_seeds(seeds)
     outcomes = {kind: [seed.found for seed in seeds] for kind, seeds in kinds.items()}
+    tables = [*(_build_changes(kind, runs) for kind, runs in outcomes.items()), _build_relearning(outcomes)]
+    panels = [_build_panel(kind, runs) for kind, runs in outcomes.items()]
     return Entry(
         name="forgetting",
         title="Forgetting taught facts",
@@ -62,9 +64,9 @@ def _build(base: str, kinds: Mapping[str, Sequence[Seed]]) -> Entry:
         model=base,
         seeds=min(map(len, kinds.values())),
         code=find_code(seed.folder for seeds in kinds.values() for seed in seeds),
-        tables=[*(_build_changes(kind, runs) for kind, runs in outcomes.items()), _build_relearning(outcomes)],
+        tables=[table for table in tables if table.rows],  # nothing is relearned where that was not wished
         notes=[NOT_ERASURE],
-        panels=[_build_panel(kind, runs) for kind, runs in outcomes.items()],
+        panels=[panel for panel in panels if panel.rows],
     )
 
 
