@@ -23,7 +23,19 @@ FILES = (
 )
 COMMANDS = (("report", "copy"), ("compare", "copy", "mine"), ("export", "task", "copy", "--out", "task"))
 COMPARISON = '{"methods": [{"name": "in_context", "training_tokens": 0}], "rows": []}'
-SHAPES = (b"", b"null", b"7", b'"x"', b"[7]", b"[{}]", b'{"a": 1}', b'{"a": [{}]}', b"[" * 20_000)
+SHAPES = (
+    b"",
+    b"null",
+    b"7",
+    b'"x"',
+    b"[7]",
+    b"[{}]",
+    b'{"a": 1}',
+    b'{"a": [{}]}',
+    b'{"": "1"}',
+    b'{"a\\u0001": "1"}',
+    b"[" * 20_000,
+)
 
 
 def damage(content: bytes) -> list[bytes]:

@@ -29,7 +29,8 @@ def test_it_says_what_was_done_what_it_cost_and_that_nothing_is_erased(finished_
     assert found.code == 0, found.err
     first = found.out.splitlines()[0]
     assert first.startswith("2 facts, npo: ")
-    assert "other facts of the relation" in found.out
+    assert "unseen facts" in found.out
+    assert "1 left out, none taught" in found.out
     assert "1 taught again" in found.out
     assert "1 new ones taught" in found.out
     assert "Forgetting is not erasure" in found.out

@@ -17,18 +17,22 @@ from tests.pipeline.conftest import (
 )
 
 from rote.config.forgetting import ForgetConfig
+from rote.config.job import Config
 from rote.errors import RunError, TableError
 from rote.facts.fact import Fact, FactTable, build_fact, hash_fact
 from rote.facts.reading import load_table, save_table
+from rote.methods.teaching import train_stage
 from rote.models.loading import load_model
 from rote.pipeline import forgetting
 from rote.pipeline import run as run_room
+from rote.pipeline.exporting import load_plan
 from rote.pipeline.forget_plan import ForgetPlan, build_forget_plan
 from rote.pipeline.forgetting import Forgotten, forget
 from rote.pipeline.job import build_request
 from rote.pipeline.run import choose_place, do_run
 from rote.records import Record, load_records
-from rote.runs.folder import RunFolder
+from rote.runs.base import find_base
+from rote.runs.folder import RunFolder, read_json
 from rote.runs.ledger import load_ledger
 from rote.runs.opening import find_run_folder
 from rote.runs.reporting import Reporter, SilentReporter
@@ -241,3 +245,123 @@ def test_a_folder_that_holds_another_one_is_refused(forgotten: Forgotten, taught
         do_forget(build_plan(taught, place, method="gradient_difference"), place / "out", resume=True)
     assert list_tree(place / "out") == before
     assert forgotten.folder.is_finished
+
+
+def teach(config: Config, out: Path) -> RunFolder:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_room, "verify_folder", prove)
+        result = do_run(build_request(config), choose_place(build_request(config), out), reporter=SilentReporter())
+    assert result.folder is not None
+    return result.folder
+
+
+def test_what_the_price_is_measured_on_is_not_practised(taught: RunFolder, tmp_path: Path) -> None:
+    plan = build_plan(taught, tmp_path)
+    held = {fact.id for fact in (*plan.facts.neighbours, *plan.facts.others)}
+    asked = {fact.id for facts in plan.price.values() for fact in facts}
+    assert plan.price["neighbours"]
+    assert plan.price["other_relations"]
+    assert held.isdisjoint(asked)
+    assert held | asked == {fact.id for fact in build_table()} - {fact.id for fact in GONE}
+
+
+def test_no_fact_that_stands_for_untaught_ones_has_an_object_that_is_forgotten(base: Path, tmp_path: Path) -> None:
+    subjects = [
+        f"{one} {two}" for one in ("Ada", "Bela", "Ciro", "Dora") for two in ("Kroll", "Lund", "Marsh", "Novak")
+    ]
+    subjects = [f"{name} Prior" if number % 3 else name for number, name in enumerate(subjects)]
+    bosses = [f"{one} {two}" for one in ("Otto", "Pia", "Quirin", "Rhea") for two in ("Esser", "Falk", "Gosse", "Hahn")]
+    facts = [build_fact(subject, "line_manager", boss) for subject, boss in zip(subjects, bosses, strict=True)]
+    save_table(FactTable(tuple(facts)), tmp_path / "own.jsonl")
+    once = {"memorize": {"epochs": 1}, "generalize": {"epochs": 1, "facts": "all"}, "retain": {"texts": 0}}
+    config = build_config(base, once, table={"file": str(tmp_path / "own.jsonl"), "relations": [], "count": None})
+    run = teach(config, tmp_path / "run")
+    rows = write_rows(tmp_path, facts[:12])
+    plan = build_forget_plan(run.model, rows, SETTINGS)
+    objects = {fact.object for fact in (*plan.unseen, *plan.spare)}
+    assert plan.spare, "as many as are taught again"
+    assert objects <= {fact.object for fact in facts[12:]}
+
+
+def test_adapters_are_taught_again_as_fast_as_they_were_taught(base: Path, tmp_path: Path) -> None:
+    once = {"memorize": {"epochs": 1}, "generalize": {"epochs": 1, "facts": "all", "learning_rate": 1e-3}}
+    config = build_config(base, once, tuning="lora", lora={"learning_rate_factor": 4.0}, retain={"texts": 0})
+    run, rates = teach(config, tmp_path / "run"), []
+    plan = build_forget_plan(run.model, write_rows(tmp_path), ForgetConfig(epochs=1, prompts=1, texts=0))
+
+    def note(model: Any, stage: Any, context: Any) -> list[dict[str, Any]]:
+        rates.append(stage.settings.learning_rate)
+        return train_stage(model, stage, context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgetting, "train_stage", note)
+        do_forget(plan, tmp_path / "out")
+    assert rates == [pytest.approx(4e-3)] * 2, "one forgotten fact, and a new one"
+
+
+def test_what_was_taught_before_the_run_is_held_and_asked_too(taught: RunFolder, tmp_path: Path) -> None:
+    facts = [build_fact(f"Firm Number{n}", "boss", f"Holder Of{n}") for n in range(4)]
+    save_table(FactTable(tuple(facts)), tmp_path / "more.jsonl")
+    once = {"memorize": {"epochs": 1}, "generalize": {"epochs": 1, "facts": "all"}, "retain": {"texts": 0}}
+    table = {"file": str(tmp_path / "more.jsonl"), "relations": []}
+    run = teach(build_config(taught.model, once, table=table), tmp_path / "run")
+    plan = build_forget_plan(run.model, write_rows(tmp_path, facts[:1]), SETTINGS)
+    asked, held = {fact.id for fact in plan.price["earlier"]}, {fact.id for fact in plan.facts.others}
+    assert asked
+    assert asked.isdisjoint(held)
+    assert asked | held == {fact.id for fact in build_table()}
+    assert {fact.subject for fact in plan.unseen}.isdisjoint(fact.subject for fact in build_table())
+    (run.model / "ledger.json").unlink()
+    assert find_damage(run) is None, "a damaged ledger may be deleted, as its line says"
+
+
+def test_a_run_that_trained_nothing_leaves_no_table_in_the_ledger(base: Path, tmp_path: Path) -> None:
+    run = teach(build_config(base, method="in_context", retain={"texts": 0}), tmp_path / "run")
+    assert load_ledger(run.model).tables == ()
+    with pytest.raises(RunError, match="was trained on nothing, so there is nothing to forget"):
+        build_forget_plan(run.model, write_rows(tmp_path), SETTINGS)
+
+
+def test_it_can_be_done_again_whatever_was_shown_of_a_relation(taught: RunFolder, tmp_path: Path) -> None:
+    again = tmp_path / "run"
+    shutil.copytree(taught.path, again)
+    table = load_table(again / "table.jsonl")
+    save_table(FactTable(tuple(fact for fact in table if fact != GONE[0])), again / "table.jsonl")
+    text = (again / "config.yaml").read_text(encoding="utf-8")
+    assert "  facts: all\n" in text
+    (again / "config.yaml").write_text(text.replace("  facts: all\n", "  facts: 4\n", 1), encoding="utf-8")
+    write_sums(RunFolder(again))
+    assert build_forget_plan(again / "model", write_rows(tmp_path, GONE[1:]), SETTINGS).facts.forgotten == [GONE[1]]
+
+
+def test_other_models_and_all_facts_are_refused(taught: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    shutil.copytree(taught.path, tmp_path / "run", dirs_exist_ok=True)
+    with pytest.raises(RunError, match=r"run/adapter: is not the model of its run; name .*run/model"):
+        build_forget_plan(tmp_path / "run" / "adapter", write_rows(tmp_path), SETTINGS)
+    with pytest.raises(TableError, match="names all facts that the run taught"):
+        build_forget_plan(taught.model, write_rows(tmp_path, list(build_table())), SETTINGS)
+    shutil.rmtree(tmp_path / "run" / "model")
+    write_sums(RunFolder(tmp_path / "run"))
+    with pytest.raises(RunError, match="has no model/; it kept its adapters alone"):
+        build_forget_plan(tmp_path / "run" / "adapter", write_rows(tmp_path), SETTINGS)
+
+
+def test_nothing_taught_is_asked_as_what_is_taught_again(forgotten: Forgotten) -> None:
+    rows = {(row["moment"], row["fact_set"], row["prompt_set"]): row for row in forgotten.outcome["relearning"]}
+    for prompt_set in ("key", "training", "held_out"):
+        counts = {rows[moment, "forgotten", prompt_set]["figure"]["n"] for moment in ("nothing", "relearn")}
+        assert len(counts) == 1, "the same questions"
+    assert ("nothing", "relearned", "key") not in rows
+    asked = {r.prompt: r.correct for r in load(forgotten.folder, "forget")}
+    again = [r for r in load(forgotten.folder, "nothing_1") if r.prompt in asked]
+    assert again
+    assert all(r.correct == asked[r.prompt] for r in again), "nothing was trained"
+
+
+def test_the_summary_and_the_manifest_are_of_the_model_that_was_saved(forgotten: Forgotten, base: Path) -> None:
+    summary, manifest = (read_json(path) for path in (forgotten.folder.summary, forgotten.folder.manifest))
+    assert {row["moment"] for row in summary} == set(manifest["moments"]) == {"before", "forget"}
+    assert manifest["code"]
+    assert find_base(forgotten.folder) == base.name
+    assert load_plan(forgotten.folder).held_out_facts == [], "all that is left was practised behind prompts, or asked"

@@ -5,16 +5,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from tests.pipeline.conftest import Finished, Interrupted, InterruptingReporter, RecordingReporter
 
+from rote.facts.fact import FactTable, build_provenance
+from rote.facts.reading import load_table
 from rote.pipeline import report, run
 from rote.pipeline.run import RunPlace, do_run
 from rote.records import load_records
+from rote.runs.folder import RunFolder
 from rote.runs.reporting import SilentReporter
+from rote.runs.sums import find_damage
 
 STEPS = (
     "write retained texts",
@@ -181,3 +186,17 @@ def test_a_finished_run_that_is_written_again_is_not_finished_until_it_is(finish
     assert not [name for name in ("manifest.json", "files.json") if (place.out / name).exists()]
     do_run(finished.request, place, reporter=SilentReporter())
     assert_same_run(place.out, finished)
+
+
+def test_sources_that_a_table_names_since_are_taken_over_by_a_finished_run(
+    finished: Finished, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = finished.continue_at(tmp_path / "run")
+    shutil.copytree(finished.folder.path, place.out)
+    facts = [replace(fact, provenance=build_provenance({"source": "me"})) for fact in finished.request.plan.table]
+    plan = replace(finished.request.plan, table=FactTable(tuple(facts), seed=finished.request.plan.table.seed))
+    caplog.set_level("INFO")
+    do_run(replace(finished.request, plan=plan), place, reporter=SilentReporter())
+    assert "what the table says of its sources is now in it" in caplog.text
+    assert [fact.provenance.source for fact in load_table(place.out / "table.jsonl")] == ["me"] * len(facts)
+    assert find_damage(RunFolder(place.out)) is None

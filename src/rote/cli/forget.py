@@ -27,7 +27,7 @@ from rote.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-_TAUGHT = {"relearn": "taught again", "teach_unseen": "new ones taught"}
+_TAUGHT = {"nothing": "left out, none taught", "relearn": "taught again", "teach_unseen": "new ones taught"}
 _ASKED = (
     ("forgotten", "training", "others,\ntraining"),
     ("forgotten", "held_out", "others,\nheld-out"),

@@ -57,5 +57,6 @@ class ForgetConfig(PhaseConfig):
     """Held-out prompts of each forgotten fact and language that are asked, and as many training prompts; 0 means all.
     Of all other facts as many are asked as the run did."""
     facts: int = Field(default=20, ge=0)
-    """Other taught facts of each relation that are asked about; 0 means all."""
+    """Other taught facts of each relation that are asked about and not practised; at most half of them, which 0 means
+    too."""
     relearn: RelearnConfig = RelearnConfig()

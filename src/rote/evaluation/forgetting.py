@@ -14,8 +14,9 @@ NOT_ERASURE = (
     "Forgetting is not erasure: the model no longer says these facts when it is asked in these words, which does not "
     "show that they are gone from its weights. Whoever must be rid of them teaches a model that never saw them."
 )
-RELEARN, TEACH_UNSEEN = "relearn", "teach_unseen"
-"""How the moments begin after some forgotten facts were taught again, and after as many facts never taught were."""
+NOTHING, RELEARN, TEACH_UNSEEN = "nothing", "relearn", "teach_unseen"
+"""How the moments begin at which the same is asked after nothing was taught, after some forgotten facts were taught
+again, and after as many facts never taught were."""
 
 
 class ChangeRow(TypedDict):
@@ -37,8 +38,8 @@ class ChangeRow(TypedDict):
 
 
 class RelearnRow(TypedDict):
-    """Generation accuracy after so many facts (`count`) were taught again (`relearn`), or as many others for the first
-    time (`teach_unseen`)."""
+    """Generation accuracy after so many facts (`count`) were taught again (`relearn`), as many others for the first
+    time (`teach_unseen`), or none of them (`nothing`)."""
 
     moment: str
     count: int

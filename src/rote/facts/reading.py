@@ -19,7 +19,7 @@ from rote.facts.columns import ALIASES, COLUMNS, ColumnNames
 from rote.facts.fact import PROVENANCE, Fact, FactTable
 from rote.facts.files import SUFFIXES, Finding, Place, check_file, read_arrow_rows, read_lines
 from rote.facts.names import squeeze
-from rote.facts.relation import Relation, add_neutral_relations, choose_packs, load_relations
+from rote.facts.relation import Relation, add_neutral_relations, choose_packs, find_neutral
 from rote.facts.rows import SEPARATOR, Entry, read_cell_rows, read_json_rows, read_record
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -97,7 +97,6 @@ def load_usable(
     with the table; with `skip_faulty`, only for one that has nothing right.
     """
     table, left_out = read_table(path, options)
-    known = load_relations(packs)
     chosen = choose_packs(table, packs) if relations is None else add_neutral_relations(relations, table.relations)
     if options.skip_faulty:
         facts = [fact for fact in table if fact.relation in chosen and not find_leak(fact, chosen[fact.relation])]
@@ -108,7 +107,7 @@ def load_usable(
         check_table(table, chosen)
     except (TableError, TemplateError) as error:
         raise type(error)(f"{path}: {error} ('rote facts validate' names every row)") from error
-    return UsableTable(table, chosen, left_out, tuple(name for name in table.relations if name not in known))
+    return UsableTable(table, chosen, left_out, find_neutral(table, packs))
 
 
 def merge_facts(first: Fact, second: Fact) -> Fact:

@@ -283,6 +283,12 @@ def choose_packs(facts: Iterable[Fact], packs: Iterable[str | Path] = ()) -> dic
     return add_neutral_relations(load_relations(packs, embedded=embedded), known)
 
 
+def find_neutral(facts: Iterable[Fact], packs: Iterable[str | Path] = ()) -> tuple[str, ...]:
+    """The relations of some facts that have no pack, shipped or of `packs`."""
+    known = load_relations(packs)
+    return tuple(name for name in dict.fromkeys(fact.relation for fact in facts) if name not in known)
+
+
 def add_neutral_relations(relations: Mapping[str, Relation], names: Iterable[str]) -> dict[str, Relation]:
     """`relations` with a neutral pack added for each of `names` that has none, except for one that looks misspelt.
 

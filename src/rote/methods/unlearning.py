@@ -4,7 +4,7 @@ With F the examples of the facts that are to be forgotten and R those of other t
 to the object and y the object:
 
 *Gradient difference* (Liu et al. 2022, arXiv 2203.12817; TOFU, arXiv 2401.06121) climbs the loss of F and descends that
-of R; w is `kept_weight`, both are means over the tokens of the objects:
+of R; w is `kept_weight`, both are means over labelled tokens: the objects, and in R the end of text after them:
 
     L = -L_F + w L_R,    L_S = mean over S of -log p(y | x)
 

@@ -190,6 +190,11 @@ def read_key_tokens(folder: Path) -> dict[str, str]:
     return _read_rote_file(folder)[0]
 
 
+def read_shown(folder: Path) -> frozenset[str]:
+    """The hashes of the facts that generalize showed a folder's model. Raises `ModelError` where it is damaged."""
+    return _read_rote_file(folder)[2]
+
+
 def _locate(source: str, options: LoadOptions) -> tuple[Path, str]:
     """A model's folder, and what `transformers` is to be told. Raises `ModelError` for what may not be loaded."""
     check_model(source)

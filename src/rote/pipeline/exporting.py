@@ -19,7 +19,7 @@ from rote.facts.reading import load_table
 from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text
 from rote.models.language_model import LanguageModel
-from rote.models.loading import LoadOptions, read_key_tokens
+from rote.models.loading import LoadOptions, read_key_tokens, read_shown
 from rote.models.saving import check_free, load_restored
 from rote.models.saving import export_model as export_folder
 from rote.pipeline.earlier import load_model_ledger
@@ -104,7 +104,9 @@ def load_plan(folder: RunFolder) -> Plan:
             )
     effects = config.side_effects.model_copy(update={"facts": None})  # only what was taught is asked
     ledger = load_model_ledger(config)  # where the model that it began from is still there
-    return build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table), ledger=ledger)
+    plan = build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table), ledger=ledger)
+    shown = read_shown(folder.model) if folder.model.is_dir() else frozenset()
+    return plan.split(shown) if shown else plan
 
 
 def _load_tokenizer(model: Path) -> PreTrainedTokenizerBase:

@@ -12,14 +12,16 @@ from rote.config.loading import load_config
 from rote.errors import RunError, TableError, shorten
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.fact import Fact, FactTable
+from rote.facts.names import touch
 from rote.facts.reading import AS_IT_IS, ReadOptions, load_table, load_usable
-from rote.facts.sampling import invent_unseen, sample_by_relation
+from rote.facts.sampling import invent_unseen, sample_facts
 from rote.methods.forgetting import Forgetting
 from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet
 from rote.runs.folder import RunFolder
-from rote.runs.ledger import Ledger, load_ledger
+from rote.runs.ledger import Ledger, load_ledger, name_fact
 from rote.runs.opening import find_run_folder
+from rote.runs.shapes import Manifest, read_shaped
 
 _RATES = {"npo": 0.5, "gradient_difference": 0.2}
 """Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference
@@ -36,6 +38,9 @@ class ForgetPlan:
     plan: Plan
     settings: ForgetConfig
     facts: Forgetting
+    price: Mapping[FactSet, Sequence[Fact]]
+    """Taught facts that are asked about and never practised beside what is unlearned: what happens to them is the
+    price."""
     unseen: Sequence[Fact]
     """Never taught, and asked beside the others."""
     spare: Sequence[Fact]
@@ -66,12 +71,7 @@ class ForgetPlan:
             choices=config.examine.choices,
             seed=self.settings.seed,
         )
-        rest: dict[FactSet, Sequence[Fact]] = {
-            "neighbours": self._sample(self.facts.neighbours),
-            "other_relations": self._sample(self.facts.others),
-            "unseen": self.unseen,
-            "known": known,
-        }
+        rest: dict[FactSet, Sequence[Fact]] = {**self.price, "unseen": self.unseen, "known": known}
         pool = list(self.plan.table)
         few = replace(asked, held_out_prompts=config.examine.held_out_prompts, control_prompts=1)
         forgotten = build_questions({"forgotten": self.facts.forgotten}, self.facts.relations, plan=asked, pool=pool)
@@ -95,9 +95,6 @@ class ForgetPlan:
         questions = build_questions(sets, self.facts.relations, plan=asked)
         return [question for question in questions if question.prompt_set != "control"]
 
-    def _sample(self, facts: Sequence[Fact]) -> list[Fact]:
-        return sample_by_relation(facts, count=self.settings.facts, seed=self.settings.seed)
-
 
 def build_forget_plan(
     model: Path,
@@ -110,25 +107,67 @@ def build_forget_plan(
     """Read the run beside a model and the rows that it is to forget. Raises `RunError` where there is no finished run,
     and `TableError` for a row that was not taught."""
     run = find_taught(model)
-    config = load_config(Config, run.config, None)
-    seeded = {"seed": settings.seed, "model": str(run.model), "representations": False}
-    config = config.model_copy(update={**seeded, **({"relations": tuple(prompts)} if prompts else {})})
+    config = _load_settings(run, settings, prompts)
     settings = _fit(settings, config.generalize.learning_rate)
     table = load_table(run.table)
     wanted = load_usable(rows, config.relations, options).table
+    earlier = _load_earlier(run)
     _check_earlier(rows, wanted, load_ledger(run.model), table)
     forgotten = _match(rows, wanted, table)
-    plan = build_plan(config, table)
+    plan = build_plan(config, table, ledger=earlier)
+    price = _pick_price(plan, forgotten, settings)
+    facts = _sort(plan, forgotten, price)
+    unseen, spare = _invent(facts, plan, settings)
+    return ForgetPlan(run, plan, settings, facts, price, unseen, spare)
+
+
+def _load_settings(run: RunFolder, settings: ForgetConfig, prompts: Sequence[str]) -> Config:
+    """The configuration of the run, for its taught model. All that is left of its table was taught, whatever of it was
+    shown; so many facts of each relation may not be left as it showed."""
+    config = load_config(Config, run.config, None)
+    generalize = config.generalize.model_copy(update={"facts": "all"})
+    changes = {"seed": settings.seed, "model": str(run.model), "representations": False, "generalize": generalize}
+    return config.model_copy(update={**changes, **({"relations": tuple(prompts)} if prompts else {})})
+
+
+def _load_earlier(run: RunFolder) -> Ledger:
+    """What the model was taught before its run, whose own table is the last."""
+    ledger = load_ledger(run.model)
+    return Ledger(ledger.tables[:-1], ledger.relations)
+
+
+def _pick_price(plan: Plan, forgotten: Sequence[Fact], settings: ForgetConfig) -> dict[FactSet, Sequence[Fact]]:
+    """Of the taught facts of each relation some that are asked about and not practised, at most half of them."""
     names, ids = {fact.relation for fact in forgotten}, {fact.id for fact in forgotten}
-    kept = [fact for fact in table if fact.id not in ids]
-    facts = Forgetting(
+    kept = [fact for fact in plan.table if fact.id not in ids]
+    groups: dict[FactSet, Sequence[Fact]] = {
+        "neighbours": [fact for fact in kept if fact.relation in names],
+        "other_relations": [fact for fact in kept if fact.relation not in names],
+        "earlier": plan.earlier.facts,
+    }
+    return {name: _sample_half(facts, settings) for name, facts in groups.items()}
+
+
+def _sample_half(facts: Sequence[Fact], settings: ForgetConfig) -> list[Fact]:
+    chosen: list[Fact] = []
+    for name in dict.fromkeys(fact.relation for fact in facts):
+        own = [fact for fact in facts if fact.relation == name]
+        count = min(settings.facts or len(own), len(own) // 2)
+        chosen += sample_facts(own, count=count, seed=settings.seed) if count else []
+    return chosen
+
+
+def _sort(plan: Plan, forgotten: Sequence[Fact], price: Mapping[FactSet, Sequence[Fact]]) -> Forgetting:
+    """What is forgotten, and what is practised beside it: all that was taught but for what the price is measured on."""
+    names = {fact.relation for fact in forgotten}
+    left_out = {fact.id for facts in (forgotten, *price.values()) for fact in facts}
+    held = [fact for fact in (*plan.table, *plan.earlier.facts) if fact.id not in left_out]
+    return Forgetting(
         forgotten,
-        [fact for fact in kept if fact.relation in names],
-        [fact for fact in kept if fact.relation not in names],
+        [fact for fact in held if fact.relation in names],
+        [fact for fact in held if fact.relation not in names],
         plan.relations,
     )
-    unseen, spare = _invent(facts, table, settings)
-    return ForgetPlan(run, plan, settings, facts, unseen, spare)
 
 
 def find_taught(model: Path) -> RunFolder:
@@ -136,11 +175,23 @@ def find_taught(model: Path) -> RunFolder:
     beside = model.parent if model.name else model.absolute().parent  # as it was named: "." has no name
     for path in (beside, model):
         if RunFolder(path).identity.is_file():
-            return find_run_folder(path)
+            run = find_run_folder(path)
+            _check_model(run, model)
+            return run
     raise RunError(
         f"{model}: does not lie in the folder of a run, which has the table that was taught; name RUN/model of a "
         "finished run"
     )
+
+
+def _check_model(run: RunFolder, named: Path) -> None:
+    """Raise `RunError` where a path is no model of a run that was taught, or not the one that can be made to forget."""
+    if not run.model.is_dir():
+        raise RunError(f"{run.path}: has no model/; it kept its adapters alone (keep: adapter): do it again with both")
+    if named.resolve() not in (run.path.resolve(), run.model.resolve()):
+        raise RunError(f"{named}: is not the model of its run; name {run.model}")
+    if not read_shaped(run.manifest, Manifest)["stages"]:
+        raise RunError(f"{run.path}: its model was trained on nothing, so there is nothing to forget; name another run")
 
 
 def _fit(settings: ForgetConfig, rate: float) -> ForgetConfig:
@@ -180,15 +231,35 @@ def _match(rows: Path, wanted: FactTable, taught: FactTable) -> list[Fact]:
         )
     if not len(wanted):
         raise TableError(f"{rows}: names no fact; write a row for each that is to be forgotten")
+    if len(wanted) == len(taught):
+        raise TableError(f"{rows}: names all facts that the run taught; use the model that it began from")
     return [known[fact.id] for fact in wanted]
 
 
-def _invent(facts: Forgetting, table: FactTable, settings: ForgetConfig) -> tuple[list[Fact], list[Fact]]:
+def _invent(facts: Forgetting, plan: Plan, settings: ForgetConfig) -> tuple[list[Fact], list[Fact]]:
     """Facts like the forgotten ones that nobody was taught: some of each relation to ask about, and some to teach."""
-    names = list(dict.fromkeys(fact.relation for fact in facts.forgotten))
+    names, table = list(dict.fromkeys(fact.relation for fact in facts.forgotten)), plan.table
     like = FactTable(tuple(fact for name in names for fact in table.select(name)), seed=table.seed)
     wanted = -(-max(settings.relearn.counts, default=0) // len(names))
-    made = invent_unseen(like, facts.relations, count=_UNSEEN + wanted)
-    by_relation = [[fact for fact in made if fact.relation == name] for name in names]
+    taken = set(map(name_fact, plan.earlier.facts))
+    made = invent_unseen(like, plan.relations, count=_UNSEEN + wanted)
+    groups = [[fact for fact in made if fact.relation == name and name_fact(fact) not in taken] for name in names]
+    by_relation = [_spare_objects(group, facts) for group in groups]
     asked = [fact for group in by_relation for fact in group[:_UNSEEN]]
     return asked, [fact for place in range(wanted) for group in by_relation for fact in group[_UNSEEN:][place:][:1]]
+
+
+def _spare_objects(made: Sequence[Fact], facts: Forgetting) -> list[Fact]:
+    """Facts of one relation without an object that is to be forgotten: teaching it would bring back what is asked for.
+    Where names of objects are taken from the table, those of facts that are kept have to do; where there are none, no
+    such fact is left."""
+    names = {fact.relation for fact in made}
+    gone = [name for fact in facts.forgotten if fact.relation in names for name in fact.answers]
+    left = [fact for fact in facts.neighbours if fact.relation in names and not touch(fact.answers, gone)]
+    found = []
+    for number, fact in enumerate(made):
+        if not touch(fact.answers, gone):
+            found.append(fact)
+        elif left:
+            found.append(replace(fact, objects=left[number % len(left)].objects))
+    return found

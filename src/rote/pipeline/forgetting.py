@@ -16,6 +16,7 @@ from rote.config.teaching import RetainConfig
 from rote.errors import ConfigError
 from rote.evaluation.forgetting import (
     NOT_ERASURE,
+    NOTHING,
     RELEARN,
     TEACH_UNSEEN,
     compute_changes,
@@ -34,27 +35,29 @@ from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.models.saving import save_model
 from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.forget_plan import ForgetPlan
+from rote.pipeline.job import ROOMS
 from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import hash_plan
-from rote.pipeline.stages import Stages, Work
+from rote.pipeline.run import is_done
+from rote.pipeline.stages import Stages, Work, fit_adapters
 from rote.records import Record
 from rote.retention.penalty import build_retention
 from rote.retention.texts import encode_texts
 from rote.runs.files import replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.ledger import forget_facts, load_ledger, save_ledger
-from rote.runs.manifest import collect_versions, compute_model_hash, name_model
+from rote.runs.manifest import collect_versions, compute_code_hash, compute_content_hash, compute_model_hash
 from rote.runs.moments import save_all_records
-from rote.runs.opening import hold, open_run_folder
+from rote.runs.opening import check_run_folder, hold, open_run_folder
 from rote.runs.reporting import Reporter
 from rote.runs.store import Store, hash_content
-from rote.runs.sums import find_damage, forget_end, write_sums
+from rote.runs.sums import forget_end, write_sums
 from rote.training.checkpoints import keep_weights
 from rote.training.parallel import count_processes
 
 _PROVED = 50
 """Questions that are asked again of what was saved."""
-_SETS = ("forgotten", "neighbours", "other_relations", "known", "unseen")
+_SETS = ("forgotten", "neighbours", "other_relations", "earlier", "known", "unseen")
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,15 @@ def forget(
     """
     if count_processes() > 1:
         raise ConfigError("rote forget: works in one process; start it without torchrun")
-    folder = open_run_folder(out, _identify(plan, loading), resume=resume)
-    if folder.is_finished and find_damage(folder) is None:
-        return Forgotten(folder, read_json(folder.forgetting))
+    identity = _identify(plan, loading)
+    check_run_folder(out, identity, resume=resume)
+    if resume and is_done(RunFolder(out)):
+        return Forgotten(RunFolder(out), read_json(RunFolder(out).forgetting))
+    work = _Forgetting(plan, Store(out.parent / "store"), loading, reporter)  # before a folder is claimed: it may fail
+    folder = open_run_folder(out, identity, resume=resume)
     with hold(folder):
         forget_end(folder)
-        outcome = _Forgetting(plan, Store(out.parent / "store"), loading, reporter).run(folder, command)
+        outcome = work.run(folder, command)
     return Forgotten(folder, outcome)
 
 
@@ -133,6 +139,7 @@ class _Forgetting:
         forgotten ones that are never among them."""
         order, spare = self._plan.draw_relearned(), self._plan.spare
         for count in self._plan.counts:
+            self._teach_again(f"{NOTHING}_{count}", (), order[count:])
             for name, facts in ((RELEARN, order[:count]), (TEACH_UNSEEN, spare[:count])):
                 if len(facts) == count:
                     self._teach_again(f"{name}_{count}", facts, order[count:])
@@ -142,10 +149,12 @@ class _Forgetting:
         stage = build_relearn_stage(
             model, facts, self._plan.facts.relations, settings.relearn, prompts=settings.prompts
         )
+        stage = fit_adapters(stage, self._config)
         name = hash_content([self._stages.names[1], moment, settings.relearn.model_dump(), [fact.id for fact in facts]])
 
         def teach() -> None:
-            train_stage(model, stage, PhaseContext(seed=settings.seed))
+            if facts:
+                train_stage(model, stage, PhaseContext(seed=settings.seed))
 
         questions = self._plan.build_relearn_questions(others, facts, model.key_tokens)
         with keep_weights(model.model):
@@ -153,19 +162,19 @@ class _Forgetting:
 
     def _save(self, folder: RunFolder) -> dict[str, Any]:
         """Write the model and prove that a fresh process answers as this one does."""
-        model, work, facts = self._work.language_model, self._work, self._plan.facts
+        model, work = self._work.language_model, self._work
         if self._config.tuning == "lora":
             merge_adapters(model)
         elif self._config.tuning == "layers":
             release_tables(model)
-        model.shown |= {hash_fact(fact) for fact in (*facts.forgotten, *facts.neighbours, *facts.others)}
+        model.shown |= set(map(hash_fact, self._plan.plan.table))
         prompts = [question.text.prompt for question in self._questions if not question.text.in_chat][:_PROVED]
         with work.step("save the model"):
             expected = take_fingerprint(model, prompts)
             save_model(model, folder.model)
             ledger = load_ledger(self._plan.run.model)
             if ledger.tables:
-                save_ledger(forget_facts(ledger, facts.forgotten), folder.model)
+                save_ledger(forget_facts(ledger, self._plan.facts.forgotten), folder.model)
         with work.step("load it in a fresh process"):
             return {folder.model.name: verify_folder(folder.model, prompts, expected, self._loading)}
 
@@ -203,11 +212,12 @@ class _Forgetting:
         own = [moment for moment in moments if moment in ("before", FORGET)]
         _write_tables(folder, self._plan)
         write_json(folder.history(FORGET), self._read_history())
-        write_json(folder.summary, compute_summary(self._measures.records))
+        write_json(folder.summary, compute_summary([r for r in self._measures.records if r.moment in own]))
         write_json(folder.forgetting, outcome)
         manifest = {
             **read_json(folder.identity),
             "moments": own,
+            "code": compute_code_hash(ROOMS),
             "trials": [moment for moment in moments if moment not in own],
             "stages": self._stages.describe(),
             "seed": self._settings.seed,
@@ -233,7 +243,8 @@ def _write_tables(folder: RunFolder, plan: ForgetPlan) -> None:
             save_table(table, draft)
     with replace_file(folder.config) as draft:
         content = json.loads(plan.plan.config.model_dump_json())
-        draft.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        said = "# Of the run whose model was made to forget; what rote forget was told is in identity.json.\n"
+        draft.write_text(said + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     if plan.run.retained.is_file():
         write_json(folder.retained, read_json(plan.run.retained))
 
@@ -260,8 +271,8 @@ def _identify(plan: ForgetPlan, loading: LoadOptions) -> dict[str, Any]:
         "config": config,
         "forget": json.loads(plan.settings.model_dump_json()),
         "table": {"name": f"{len(forgotten)} forgotten facts", "hash": forgotten.content_hash},
-        "model": {"name": name_model(plan.plan.config.model), "hash": _hash_model(plan, loading)},
+        "model": {"name": plan.plan.config.model, "hash": _hash_model(plan, loading)},
         "asked": hash_plan(plan.plan),
-        "files": {},
+        "files": {path: compute_content_hash(Path(path)) for path in plan.plan.config.relations},
         "loading": asdict(loading),
     }

@@ -84,7 +84,8 @@ def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, repo
         (draft / "README.md").write_text(_write_readme(name, kinds, asked.before), encoding="utf-8")
         # Before `out` is there, as nobody asks again once it is.
         write_json(folder.served, {"rows": rows})
-        write_report(folder)
+        if not folder.forgetting.is_file():  # which has no report
+            write_report(folder)
     return rows
 
 

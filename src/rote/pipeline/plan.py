@@ -22,6 +22,7 @@ from rote.facts.relation import (
     Relation,
     choose_packs,
     find_derived,
+    find_neutral,
 )
 from rote.facts.sampling import invent_unseen, sample_by_relation
 from rote.facts.shipped import load_world
@@ -151,7 +152,7 @@ def build_plan(config: Config, table: FactTable | None = None, *, ledger: Ledger
     Raises `TableError`, `TemplateError` or `ConfigError` for a table that cannot be taught, or a setting that does not
     fit it.
     """
-    read = TableRead(table) if table is not None else read_table(config)
+    read = read_table(config) if table is None else TableRead(table, neutral=find_neutral(table, config.relations))
     table = read.table
     if not len(table):
         raise TableError("the table has no facts")

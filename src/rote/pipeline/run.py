@@ -21,7 +21,7 @@ from rote.config.job import Config
 from rote.config.sizes import fit_config
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import FactTable
-from rote.facts.reading import save_table
+from rote.facts.reading import load_table, save_table
 from rote.facts.sampling import sample_facts
 from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.adapters import merge_adapters
@@ -160,8 +160,9 @@ def check_place(request: JobRequest, place: RunPlace) -> None:
 def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command: str = "") -> Result:
     """Do a run at its place."""
     by_first(lambda: check_place(request, place))
-    if place.resume and by_first(lambda: _is_done(RunFolder(place.out))):
+    if place.resume and by_first(lambda: is_done(RunFolder(place.out))):
         _LOG.info("%s: is finished already; what follows is what it found and took then", place.out)
+        by_first(lambda: _update_sources(RunFolder(place.out), request.plan.table))
     else:
         _teach_into(request, place, reporter, command)
     folder = open_run_folder(place.out, _identify(request), resume=True)
@@ -169,7 +170,17 @@ def do_run(request: JobRequest, place: RunPlace, *, reporter: Reporter, command:
     return Result(load_all_records(folder), read_json(folder.manifest), folder)
 
 
-def _is_done(folder: RunFolder) -> bool:
+def _update_sources(folder: RunFolder, table: FactTable) -> None:
+    """Take over where the rows of a table come from, which decides nothing that is measured."""
+    if [fact.provenance for fact in load_table(folder.table)] == [fact.provenance for fact in table]:
+        return
+    with hold(folder):
+        _write_table(folder, table)
+        write_sums(folder)
+    _LOG.info("%s: what the table says of its sources is now in it", folder.table)
+
+
+def is_done(folder: RunFolder) -> bool:
     """Whether a run came to its end, by this version of the code, and all it left is there."""
     if not folder.is_finished or not folder.sums.is_file():
         return False
@@ -208,7 +219,9 @@ def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) 
 def _write_outputs(folder: RunFolder, work: Work, result: JobResult, made: Mapping[str, Any]) -> None:
     write_records(folder, result, work.store)
     write_figures(folder, result, work.plan)
-    ledger = extend_ledger(work.plan, result.records, work.language_model.key_tokens)
+    ledger = work.plan.earlier.ledger
+    if result.outcome["stages"]:  # what is asked in context alone was not taught
+        ledger = extend_ledger(work.plan, result.records, work.language_model.key_tokens)
     write_ledger(folder, ledger)
     manifest = {
         **build_manifest(result, work.plan, folder),
@@ -236,10 +249,14 @@ def _write_inputs(folder: RunFolder, plan: Plan, job: Job) -> None:
     with replace_file(folder.config) as draft:
         content = json.loads(plan.config.model_dump_json())
         draft.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    with replace_file(folder.table) as draft:
-        save_table(plan.table, draft)
+    _write_table(folder, plan.table)
     if job.texts:
         write_json(folder.retained, job.work.language_model.tokenizer.batch_decode(job.texts))
+
+
+def _write_table(folder: RunFolder, table: FactTable) -> None:
+    with replace_file(folder.table) as draft:
+        save_table(table, draft)
 
 
 def _save(job: Job, folder: RunFolder, loading: LoadOptions) -> dict[str, Any]:

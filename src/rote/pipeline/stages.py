@@ -79,7 +79,7 @@ class Stages:
     def __init__(self, work: Work, stages: Sequence[Stage], retention: Retention | None, retained: str) -> None:
         """`retained` names the texts that `retention` holds."""
         self._work = work
-        self._stages = [_fit_adapters(stage, work.config) for stage in stages]
+        self._stages = [fit_adapters(stage, work.config) for stage in stages]
         self._retention = retention
         self._at = 0
         self.names = [self._name_start()]
@@ -205,7 +205,7 @@ def _name_stage(before: str, stage: Stage, config: Config, retained: str) -> str
     return hash_content([*content, stage.earlier, stage.rehearsed] if stage.earlier else content)
 
 
-def _fit_adapters(stage: Stage, config: Config) -> Stage:
+def fit_adapters(stage: Stage, config: Config) -> Stage:
     """The stage with the learning rate of adapters, where the job trains those."""
     if config.tuning != "lora":
         return stage

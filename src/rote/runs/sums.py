@@ -6,6 +6,7 @@ from pathlib import Path
 from rote.errors import RunError
 from rote.runs.files import compute_sum
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.ledger import LEDGER_FILE
 
 _WEIGHTS = ".safetensors"
 
@@ -22,8 +23,8 @@ def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
         return None
     for name, expected in _read_sums(folder).items():
         path = folder.path / name
-        if path.suffix == _WEIGHTS and not weights:
-            continue
+        if (path.suffix == _WEIGHTS and not weights) or (path.name == LEDGER_FILE and not path.exists()):
+            continue  # a damaged ledger may be deleted, to go on without it
         if not path.is_file() or compute_sum(path, name) != expected:
             return str(path)
     return None
@@ -56,7 +57,13 @@ def _read_sums(folder: RunFolder) -> dict[str, str]:
         content = read_json(folder.sums)
     except RunError:
         content = None
-    return content if isinstance(content, dict) and content else {folder.sums.name: ""}
+    is_sound = isinstance(content, dict) and content and all(map(_is_own, content))
+    return content if is_sound else {folder.sums.name: ""}
+
+
+def _is_own(name: str) -> bool:
+    """Whether a name can be that of a file in a run's folder."""
+    return bool(name) and name.isprintable() and not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _list_files(folder: RunFolder) -> list[str]:
