@@ -48,9 +48,9 @@ def _change(path: Path, *keys: str, to: object) -> Path:
 
 def _teach_two(path: Path, first: float, *, share: float = 0.5, seed: int = 0, facts: tuple[int, int] = (5, 5)) -> Path:
     """The second run of a row of two tables; the first one lies beside it."""
-    rehearse = {"rehearse": {"share": share}}
-    before = _make_run(path / "run-1", seed=seed, **rehearse)
-    after = _make_run(path / "run-2", model=str(before.model), seed=seed, **rehearse)
+    rehearse = {"share": share}
+    before = _make_run(path / "run-1", seed=seed, rehearse=rehearse)
+    after = _make_run(path / "run-2", model=str(before.model), seed=seed, rehearse=rehearse)
     cells = [
         {"table": 0, "after": 0, **_figure(0.9)},
         {"table": 0, "after": 1, **_figure(first)},
@@ -102,7 +102,7 @@ def _forget(
     content = {
         "method": method,
         "forgotten_facts": 10,
-        "pooled": {"neighbours": {**row, "kept": _figure(0.95)}, "forgotten": row},
+        "pooled": {"neighbours": {**row, "kept": _figure(0.95)}, "forgotten": row, "earlier": row},
         "relearning": [
             {**asked, "moment": moment, "count": count, "figure": _figure(mean, 20)}
             for (moment, count), mean in tries.items()
@@ -119,7 +119,7 @@ def test_what_was_forgotten_is_a_table_for_each_method_and_relearning_a_curve(tm
     changes, _, relearning = entry.tables
     assert changes.head == ("npo, 10 facts", "before", "after", "kept")
     assert changes.rows[0] == ("forgotten facts", "0.900 [0.829, 0.971] (80)", "0.000 [0.000, 0.071] (80)", "")
-    assert changes.rows[1][0] == "other facts of the relation"
+    assert [row[0] for row in changes.rows[1:]] == ["other facts of the relation", "earlier facts"]
     assert [row[0] for row in relearning.rows] == ["5 of them", "5 new facts"]
     assert relearning.rows[0][1].startswith("0.250 [")
     assert [dot.run for dot in entry.panels[0].rows] == ["5 of them", "5 new facts"]

@@ -29,7 +29,7 @@ def counterfact(*edits: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-MQUAKE = {
+MQUAKE: dict[str, Any] = {
     "case_id": 1,
     "requested_rewrite": [
         {

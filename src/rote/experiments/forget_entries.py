@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rote.evaluation.forgetting import NOT_ERASURE, RELEARN, TEACH_UNSEEN
+from rote.evaluation.forgetting import NOT_ERASURE, NOTHING, RELEARN, TEACH_UNSEEN
 from rote.evaluation.statistics import SHARE, average_seeds
 from rote.experiments.entries import Entry
 from rote.experiments.seeds import Seed, check_seeds, find_code, list_relations
@@ -17,8 +17,7 @@ from rote.runs.base import find_base
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Forgetting, read_shaped
 
-NOTHING = "nothing"
-_SETS = ("forgotten", "neighbours", "other_relations", "known", "unseen")
+_SETS = ("forgotten", "neighbours", "other_relations", "earlier", "known", "unseen")
 _WHEN = ("before", "after", "kept")
 
 _TRIES = (NOTHING, RELEARN, TEACH_UNSEEN)
