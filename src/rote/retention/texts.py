@@ -130,7 +130,7 @@ class _Writer:
         self, language_model: LanguageModel, texts: list[list[int]], is_unwanted: Callable[[str], bool] | None
     ) -> None:
         self._tokenizer: Any = language_model.tokenizer
-        self._keys = set(self._tokenizer.convert_tokens_to_ids(list(language_model.key_tokens.values())))
+        self._keys = set(map(self._tokenizer.convert_tokens_to_ids, language_model.key_tokens.values()))
         self._texts = texts
         self._is_unwanted = is_unwanted
 
