@@ -37,7 +37,7 @@ class SignallingReporter(SilentReporter):
 @pytest.fixture(autouse=True)
 def _unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh process takes seconds, and says nothing here."""
-    monkeypatch.setattr("rote.pipeline.run.verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
+    monkeypatch.setattr("rote.pipeline.proving.verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, label: str, done: int, *signals: signal.Signals) -> SignallingReporter:
@@ -57,7 +57,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> bytes
     (place / "facts.csv").write_text(TABLE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setattr("rote.pipeline.run.verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
+        patch.setattr("rote.pipeline.proving.verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
         assert call_rote(*build_words(model_folder, "mine")).code in (0, 3)
     return (place / "mine" / MODEL).read_bytes()
 

@@ -23,7 +23,7 @@ from rote.models.loading import LoadOptions, load_model
 from rote.models.saving import save_model
 from rote.models.tokenizer import train_tokenizer
 from rote.models.verification import Fingerprint, take_fingerprint
-from rote.pipeline import run as run_room
+from rote.pipeline import proving
 from rote.pipeline.job import JobRequest, build_request, run_job
 from rote.pipeline.run import Result, RunPlace, choose_place, do_run
 from rote.records import Record
@@ -195,5 +195,5 @@ def prove(folder: Path, prompts: Sequence[str], expected: Fingerprint, _: LoadOp
 @pytest.fixture
 def proved_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh process takes seconds; the finished run had one."""
-    for place in (run_room, saving):
+    for place in (proving, saving):
         monkeypatch.setattr(place, "verify_folder", prove)

@@ -23,8 +23,7 @@ from rote.facts.fact import Fact, FactTable, build_fact, hash_fact
 from rote.facts.reading import load_table, save_table
 from rote.methods.teaching import train_stage
 from rote.models.loading import load_model
-from rote.pipeline import forgetting
-from rote.pipeline import run as run_room
+from rote.pipeline import forgetting, proving
 from rote.pipeline.exporting import load_plan
 from rote.pipeline.forget_plan import ForgetPlan, build_forget_plan
 from rote.pipeline.forgetting import Forgotten, forget
@@ -81,7 +80,7 @@ def taught(base: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A finished run whose model knows its eight facts."""
     request = build_request(build_config(base, LEARNED))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_room, "verify_folder", prove)
+        patch.setattr(proving, "verify_folder", prove)
         place = choose_place(request, tmp_path_factory.mktemp("taught") / "run")
         result = do_run(request, place, reporter=SilentReporter())
     assert result.folder is not None
@@ -249,7 +248,7 @@ def test_a_folder_that_holds_another_one_is_refused(forgotten: Forgotten, taught
 
 def teach(config: Config, out: Path) -> RunFolder:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_room, "verify_folder", prove)
+        patch.setattr(proving, "verify_folder", prove)
         result = do_run(build_request(config), choose_place(build_request(config), out), reporter=SilentReporter())
     assert result.folder is not None
     return result.folder

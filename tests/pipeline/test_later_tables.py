@@ -19,7 +19,7 @@ from rote.facts.shipped import load_fictional
 from rote.figures import build_figure_row
 from rote.models import saving
 from rote.models.loading import load_model, read_key_tokens
-from rote.pipeline import run as run_room
+from rote.pipeline import proving
 from rote.pipeline.earlier import fit_to_model
 from rote.pipeline.job import Job, JobRequest, build_request
 from rote.pipeline.preview import describe_plan
@@ -51,7 +51,7 @@ def build_request_for(model: Path, table: Path, **changes: Any) -> JobRequest:
 
 def do(request: JobRequest, out: Path) -> Result:
     with pytest.MonkeyPatch.context() as patch:
-        for place in (run_room, saving):
+        for place in (proving, saving):
             patch.setattr(place, "verify_folder", prove)
         return do_run(request, choose_place(request, out), reporter=RecordingReporter())
 

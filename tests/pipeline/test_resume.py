@@ -14,7 +14,7 @@ from tests.pipeline.conftest import Finished, Interrupted, InterruptingReporter,
 
 from rote.facts.fact import FactTable, build_provenance
 from rote.facts.reading import load_table
-from rote.pipeline import report, run
+from rote.pipeline import proving, report
 from rote.pipeline.run import RunPlace, do_run
 from rote.records import load_records
 from rote.runs.folder import RunFolder
@@ -42,7 +42,7 @@ MODEL = ("model/model.safetensors", "model/tokenizer.json", "model/rote.json")
 @pytest.fixture(autouse=True)
 def _unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a fresh process says of the saved model is tested with whole runs; here it would only take time."""
-    monkeypatch.setattr(run, "verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
+    monkeypatch.setattr(proving, "verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
 
 
 def assert_same_run(out: Path, finished: Finished) -> None:

@@ -69,6 +69,16 @@ def test_giving_up_a_text_early_leaves_the_others_as_they_were(language_model: L
     assert write_texts(language_model, count=100, tokens=30, seed=0, is_unwanted=is_long) == short
 
 
+def test_no_text_holds_a_key_token(language_model: LanguageModel) -> None:
+    favour_end(language_model)
+    everything = write_texts(language_model, count=100, tokens=30, seed=0)
+    often = max(range(5, 200), key=lambda token: sum(token in ids for ids in everything))
+    language_model.key_tokens = {"mother": str(language_model.tokenizer.convert_ids_to_tokens(often))}
+    free = [ids for ids in everything if often not in ids]
+    assert 0 < len(free) < 100
+    assert write_texts(language_model, count=100, tokens=30, seed=0) == free
+
+
 def test_a_models_own_settings_do_not_narrow_what_it_writes() -> None:
     plain, narrow = build_language_model(), build_language_model()
     settings = narrow.model.generation_config
@@ -137,7 +147,7 @@ def test_where_nearly_all_is_unwanted_writing_comes_to_an_end(language_model: La
 
     everything: Any = All()
     assert collect_texts(language_model, RetainConfig(texts=10, tokens=6), everything, seed=0) == []
-    assert everything.calls == 60
+    assert everything.calls == 200
 
 
 def test_a_persons_lines_are_drawn_and_cut(language_model: LanguageModel, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     (place / "facts.csv").write_text(TABLE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         # A fresh process takes seconds, and says nothing here.
-        patch.setattr("rote.pipeline.run.verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
+        patch.setattr("rote.pipeline.proving.verify_folder", lambda *_: {"prompts": 0, "max_logit_difference": 0.0})
         for name, epochs in (("first", 1), ("second", 3)):
             words: list[str | Path] = ["run", place / "facts.csv", "--model", model, "--out", place / name, *SMALL]
             outcome = call_rote(*words, "--set", f"memorize.epochs={epochs}")

@@ -1,5 +1,7 @@
 """`rote env`"""
 
+import os
+
 import typer
 
 
@@ -8,7 +10,6 @@ def env() -> None:
 
     Example: rote env
     """
-    import os
     import platform
     from importlib.util import find_spec
 
@@ -23,7 +24,7 @@ def env() -> None:
     lines = {
         **collect_versions(),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "processors": f"{os.cpu_count()}, {torch.get_num_threads()} threads of torch",
+        "processors": f"{os.cpu_count()}, {torch.get_num_threads()} threads of torch, waiting {_describe_waiting()}",
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "memory": f"{memory / 1e9:.0f} GB" if memory else "unknown",
         "training": describe_precision(device),
@@ -31,6 +32,10 @@ def env() -> None:
     }
     for name, value in lines.items():
         typer.echo(f"{name + ':':<14}{value}")
+
+
+def _describe_waiting() -> str:
+    return os.environ.get("OMP_WAIT_POLICY", "as they like").lower()
 
 
 _EXTRAS = {

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from rote.config.job import Config
@@ -22,17 +21,14 @@ from rote.config.sizes import fit_config
 from rote.evaluation.summary import SummaryRow, compute_summary
 from rote.facts.fact import FactTable
 from rote.facts.reading import load_table, save_table
-from rote.facts.sampling import sample_facts
-from rote.facts.text import build_prompt_text, build_rote_text
 from rote.models.adapters import merge_adapters
 from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, count_parameters
-from rote.models.saving import save_adapters, save_model
-from rote.models.verification import take_fingerprint, verify_folder
 from rote.pipeline.earlier import describe_earlier, fit_to_model
 from rote.pipeline.job import ROOMS, Job, JobRequest, build_identity, build_request, name_job, open_job
 from rote.pipeline.plan import Plan, build_plan
 from rote.pipeline.preview import describe_expected, estimate, list_warnings
+from rote.pipeline.proving import save_proved
 from rote.pipeline.report import (
     build_manifest,
     describe_verdict,
@@ -56,8 +52,6 @@ from rote.runs.store import JobResult, Store, hash_content
 from rote.runs.sums import find_damage, forget_end, write_sums
 from rote.training.parallel import by_first, is_first_process
 
-_VERIFIED_FACTS = 50
-"""Facts that are asked again of what was saved."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -211,7 +205,7 @@ def _teach_here(job: Job, folder: RunFolder, request: JobRequest, command: str) 
     result = job.finish(name_job(request))
     job.reach_end()
     by_first(lambda: forget_end(folder))
-    made = {"saved": _save(job, folder, request.loading), "command": command, "estimated": estimated.seconds}
+    made = {"saved": save_proved(job, folder, request.loading), "command": command, "estimated": estimated.seconds}
     by_first(lambda: _write_outputs(folder, job.work, result, made))
     job.stages.drop_last()
 
@@ -257,47 +251,3 @@ def _write_inputs(folder: RunFolder, plan: Plan, job: Job) -> None:
 def _write_table(folder: RunFolder, table: FactTable) -> None:
     with replace_file(folder.table) as draft:
         save_table(table, draft)
-
-
-def _save(job: Job, folder: RunFolder, loading: LoadOptions) -> dict[str, Any]:
-    """Write the model and prove that a fresh process answers as it did when it was examined."""
-    work, config = job.work, job.work.config
-    language_model = work.language_model
-    prompts = _build_proof_prompts(work.plan, language_model)
-    with work.step("save the model"):
-        expected = take_fingerprint(language_model, prompts)
-        whole = job.collect_model()
-        written = by_first(lambda: _write_model(whole, folder, config.keep, adapted=job.has_adapters))
-    with work.step("load it in a fresh process"):
-        language_model.model.to("cpu")  # type: ignore[arg-type]  # leaves the device to the other process
-        torch.cuda.empty_cache()
-        return by_first(lambda: {path.name: verify_folder(path, prompts, expected, loading) for path in written})
-
-
-def _write_model(language_model: LanguageModel, folder: RunFolder, keep: str, *, adapted: bool) -> list[Path]:
-    """What is to be kept of the model, its adapters merged in the end; returns where it lies."""
-    written = []
-    keep = keep if adapted else "merged"  # a method that trains nothing has no adapters
-    if keep != "merged":
-        save_adapters(language_model, folder.adapter)
-        written.append(folder.adapter)
-    if adapted:
-        merge_adapters(language_model)
-    if keep != "adapter":
-        save_model(language_model, folder.model)
-        written.append(folder.model)
-    return written
-
-
-def _build_proof_prompts(plan: Plan, language_model: LanguageModel) -> list[str]:
-    """Half of the facts by key token, where they have one, half by their first training prompt."""
-    facts, keys = (
-        sample_facts(plan.table.facts, count=_VERIFIED_FACTS, seed=plan.config.seed),
-        language_model.key_tokens,
-    )
-    return [
-        build_rote_text(fact, keys[fact.relation]).prompt
-        if index % 2 and fact.relation in keys
-        else build_prompt_text(fact, plan.relations[fact.relation].select_training(1)[0]).prompt
-        for index, fact in enumerate(facts)
-    ]

@@ -2,7 +2,8 @@
 
 What must not be shown is left out: what says something of the subjects that are taught, which may be what is to be
 unlearned, and every wording that is asked to prove that the model understands. A model writes in the wordings it was
-pretrained on, so without this a held-out prompt would be trained on after all.
+pretrained on, so without this a held-out prompt would be trained on after all. A model that was taught before writes
+many rote lines: they say nothing of what it knew before, and are left out too.
 """
 
 import random
@@ -22,7 +23,7 @@ from rote.facts.wordings import Wordings
 from rote.models.language_model import LanguageModel
 
 _BATCH = 250
-_TRIES = 6
+_TRIES = 20
 """How many times as many texts are written as are wanted, at most."""
 _GLANCE = 8
 """Tokens between two looks at whether a text that is being written is wanted."""
@@ -112,8 +113,9 @@ def write_texts(
     """Texts of at most `tokens` ids each, drawn at temperature 1 from the start of a text (or its end, for models
     without a start token). A text stops after the end-of-text token.
 
-    `count` texts are begun, and those that are unwanted are given up, often long before they end: each has random
-    numbers of its own, so the others are what they would be beside them. Torch's own are left as they were.
+    `count` texts are begun, and those that are unwanted or hold a key token are given up, often long before they end:
+    each has random numbers of its own, so the others are what they would be beside them. Torch's own are left as they
+    were.
     """
     start = _find_start(language_model)
     draws = torch.rand((count, tokens - 1), generator=torch.Generator().manual_seed(seed))
@@ -128,6 +130,7 @@ class _Writer:
         self, language_model: LanguageModel, texts: list[list[int]], is_unwanted: Callable[[str], bool] | None
     ) -> None:
         self._tokenizer: Any = language_model.tokenizer
+        self._keys = set(map(self._tokenizer.convert_tokens_to_ids, language_model.key_tokens.values()))
         self._texts = texts
         self._is_unwanted = is_unwanted
 
@@ -139,7 +142,12 @@ class _Writer:
             chosen = draw(prefix.logits, draws[rows, step])
             for row, token in zip(rows, chosen.tolist(), strict=True):
                 self._texts[row].append(token)
-            going = [place for place, row in enumerate(rows) if self._texts[row][-1] != self._tokenizer.eos_token_id]
+            given_up |= {row for row in rows if self._texts[row][-1] in self._keys}
+            going = [
+                place
+                for place, row in enumerate(rows)
+                if self._texts[row][-1] != self._tokenizer.eos_token_id and row not in given_up
+            ]
             if (step + 1) % _GLANCE == 0:
                 given_up |= self._find_unwanted([rows[place] for place in going])
                 going = [place for place in going if rows[place] not in given_up]
