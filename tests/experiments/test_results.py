@@ -14,7 +14,7 @@ from rote.errors import RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
-from rote.experiments.entries import load_entries
+from rote.experiments.entries import Entry, load_entries
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
 from rote.experiments.figure_files import write_figures
 from rote.experiments.table_files import write_tables
@@ -281,24 +281,64 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
         results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
 
 
-def test_what_a_served_model_answers_is_a_table(store: Store, tmp_path: Path) -> None:
-    save_jobs(store, seed=0)
-    write(store)
-    run = tmp_path / "run"
+def serve(run: Path, table: str = "staff.csv", *, code: str) -> Path:
+    """A finished run that was exported, done by some version of the code."""
     run.mkdir()
     figure = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8}
     forms = {"float32": figure, "q4_0, llama.cpp": {**figure, "mean": 0.25, "low": 0.0}}
     rows = [{"questions": "held-out prompts", "form": form, **row, "difference": None} for form, row in forms.items()]
     write_json(run / "served.json", {"rows": rows})
-    about = {"model": {"name": "small", "hash": ""}, "table": {"name": "staff.csv", "hash": ""}}
-    write_json(run / "identity.json", {**about, "config": {}, "method": "", "loading": {}, "files": {}, "asked": ""})
-    results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[run])
-    text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
-    assert "## Where it is served, small" in text
+    about = {"model": {"name": "small", "hash": ""}, "table": {"name": table, "hash": ""}}
+    config = {"model": "small"}
+    write_json(run / "identity.json", {**about, "config": config, "method": "", "loading": {}, "files": {}})
+    write_json(run / "manifest.json", {"code": code})
+    return run
+
+
+def publish(store: Store, *runs: Path) -> tuple[list[Entry], str]:
+    """The entries of runs, and the page they are on."""
+    out = store.path.parent / "out"
+    entries = results.write_results(out, store=store, model=MODEL, seeds=3, others=runs)
+    return [entry for entry in entries if entry.name == "served"], (out / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_what_a_served_model_answers_is_a_table(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    (entry,), text = publish(store, serve(tmp_path / "run", code=compute_code_hash(ROOMS)))
+    assert "## Where it is served, small, staff.csv\n\nWhat a model" in text
     assert "| held-out prompts | 0.500 [0.250, 0.750] (8) | 0.250 [0.000, 0.750] (8) |" in text
     assert f"| claim | paper | wanted | {MODEL} |" in text, "no claim was tested on it"
-    (entry,) = (e for e in results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3) if not e.claims)
-    assert entry.model == "small"
+    (kept,), again = publish(store)
+    assert (kept.key, again) == (entry.key, text), "it is kept"
+
+
+def test_a_run_of_other_code_is_stale(store: Store, tmp_path: Path) -> None:
+    (entry,), text = publish(store, serve(tmp_path / "run", code="an older one"))
+    assert (entry.code, entry.stale) == ("an older one", True)
+    assert "## Where it is served, small, staff.csv\n\n**Stale: measured with an earlier version" in text
+
+
+def test_two_served_tables_of_one_model_stand_beside_each_other(store: Store, tmp_path: Path) -> None:
+    code = compute_code_hash(ROOMS)
+    publish(store, serve(tmp_path / "a", code=code))
+    entries, text = publish(store, serve(tmp_path / "b", "表.csv", code=code))
+    assert [entry.about for entry in entries] == ["staff.csv", "表.csv"]
+    assert text.index("## Where it is served, small, staff.csv") < text.index("## Where it is served, small, 表.csv")
+    written = write_tables(tmp_path / "tables", entries, "csv")
+    assert [path.name for path in written[1:]] == ["served-small-staff.csv-1.csv", "served-small-表.csv-1.csv"]
+
+
+def test_results_that_do_not_say_what_they_are_about_are_read_and_give_way_to_the_same(
+    store: Store, tmp_path: Path
+) -> None:
+    code = compute_code_hash(ROOMS)
+    run, other = serve(tmp_path / "a", code=code), serve(tmp_path / "b", "more.csv", code=code)
+    publish(store, run)
+    kept = tmp_path / "out" / "results" / "results.json"
+    write_json(kept, [{key: value for key, value in entry.items() if key != "about"} for entry in read_json(kept)])
+    assert [entry.about for entry in publish(store, other)[0]] == ["", "more.csv"], "another one is no reason to go"
+    assert [entry.about for entry in publish(store, run)[0]] == ["more.csv", "staff.csv"]
 
 
 def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> None:

@@ -173,6 +173,16 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         '{"subject": "A", "relation": "r", "objekt": "B"}',
         r"the column 'objekt' is unknown; did you mean 'object'\?",
     ),
+    "a column that cannot be typed": (
+        "t.csv",
+        "\x01\x0bsubject,relation,object\nA,r,B\n",
+        r"the column '\\x01\\x0bsubject' is unknown; did you mean 'subject'\? Rename it$",
+    ),
+    "a column to be quoted": (
+        "t.csv",
+        "the subject,relation,object\nA,r,B\n",
+        r"did you mean 'subject'\? Rename it, or say --column subject='the subject'$",
+    ),
     "json line break": (
         "t.jsonl",
         '{"subject": "A\\nB", "relation": "r", "object": "C"}',
@@ -212,7 +222,7 @@ def test_bad_file(tmp_path: Path, name: str, content: str | bytes, message: str)
         load_table(path)
     line = str(caught.value)
     assert line.startswith(f"{path}: ")
-    assert "\n" not in line
+    assert line.isprintable()
     assert len(line) < len(str(path)) + 400
 
 

@@ -29,7 +29,7 @@ def counterfact(*edits: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-MQUAKE = {
+MQUAKE: dict[str, Any] = {
     "case_id": 1,
     "requested_rewrite": [
         {
@@ -153,6 +153,47 @@ def test_faulty_records_are_left_out_and_counted_where_that_is_wished(tmp_path: 
     assert (len(found.facts), found.left_out) == (1, 2)
     with pytest.raises(TableError, match="none of its 1 records states a fact"):
         convert(tmp_path, counterfact({"prompt": "x"}), skip=True)
+
+
+def test_a_record_with_a_faulty_statement_adds_none_of_its_others(tmp_path: Path) -> None:
+    first, second = MQUAKE["requested_rewrite"]
+    half = {**MQUAKE, "requested_rewrite": [first, {**second, "subject": " "}]}
+    whole = {**MQUAKE, "requested_rewrite": [edit("Ann", "Dutch")]}
+    found = convert(tmp_path, [half, whole], skip=True)
+    assert list_facts(found) == [("Ann", "native_language", ("Dutch",))]
+    assert (found.left_out, list(found.wordings)) == (1, ["native_language"])
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "wanted"),
+    [
+        ("Which Iranian city is it?", "Iran", None),
+        ("Who is Annette?", "Ann", None),
+        ("In 10 years?", "1", None),
+        ("Who knows Cody Ross\u0301?", "Cody Ross", None),
+        ("Who made D.C.?", "D", None),
+        ("दिल्लीवासी कौन?", "दिल्ली", None),
+        ("Which Iranian city is the capital of Iran?", "Iran", None),
+        ("What is the capital of Iran?", "Iran", "What is the capital of {subject}?"),
+        ("Iran's capital?", "Iran", "{subject}'s capital?"),
+        ("Who owns Yahoo!?", "Yahoo!", "Who owns {subject}?"),
+        ("Who wrote .NET?", ".NET", "Who wrote {subject}?"),
+        ("Where is Washington, D.C. now?", "Washington, D.C.", "Where is {subject} now?"),
+        ("東京はどこですか", "東京", "{subject}はどこですか"),
+        ("谁是Cody Ross的妈妈？", "Cody Ross", "谁是{subject}的妈妈？"),
+        ("수도는 서울입니까?", "서울", "수도는 {subject}입니까?"),
+    ],
+)
+def test_a_subject_is_cut_out_as_words_of_its_own(tmp_path: Path, text: str, subject: str, wanted: str | None) -> None:
+    record = {**edit(subject, "Zorbo", "{} was told of"), "question": text}
+    (wordings,) = convert(tmp_path, [{**MQUAKE, "requested_rewrite": [record]}]).wordings.values()
+    assert list(wordings) == ["{subject} was told of", *filter(None, [wanted])]
+
+
+def test_a_question_that_names_its_subject_within_a_word_alone_is_a_mistake(tmp_path: Path) -> None:
+    record = {**ZSRE, "subject": "Iran", "src": "Which Iranian city is the largest?", "alt": "Tehran"}
+    with pytest.raises(TableError, match="src does not name the subject once, as words of its own"):
+        convert(tmp_path, [record])
 
 
 def test_the_wordings_of_records_become_packs_without_those_that_cannot_be_used(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A run folder serves one run only."""
 
 import copy
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,28 @@ def test_another_run_is_refused_and_the_difference_named(
     with pytest.raises(RunError, match=rf"mine: holds another run \({difference}\); choose another --out"):
         open_run_folder(path, other, resume=resume)
     assert read_json(folder.identity) == IDENTITY
+
+
+def test_of_long_values_the_part_that_differs_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "mine"
+    packs = [f"packs/relation_{number}.yaml" for number in range(500)]
+    open_run_folder(path, change("config", "relations", to=packs), resume=False)
+    other = change("config", "relations", to=[*packs[:250], "own.yaml", *packs[251:]])
+    with pytest.raises(RunError) as caught:
+        open_run_folder(path, other, resume=True)
+    line = str(caught.value)
+    assert re.search(r"its config\.relations is \.{3}.*relation_250\.yaml.*\.{3}, not \.{3}.*own\.yaml.*\.{3}\);", line)
+    assert len(line) < 400
+
+
+def test_the_name_of_a_setting_is_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine"
+    open_run_folder(path, change("config", "a\nb\x1b" * 100, to=1), resume=False)
+    with pytest.raises(RunError) as caught:
+        open_run_folder(path, IDENTITY, resume=True)
+    line = str(caught.value)
+    assert line.isprintable()
+    assert len(line) < 400
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -54,6 +54,19 @@ class Entry:
     """The figures of its columns, to be drawn; results that were kept by earlier versions have none."""
     stale: bool = False
     """Whether this version of the code has not measured it."""
+    about: str = ""
+    """What tells it from others of its name and model, such as the table of a model that is served."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it has alone: a new entry with it takes its place."""
+        return self.name, self.model, self.about
+
+    @property
+    def heading(self) -> str:
+        """The title of its section."""
+        model = "" if self.model == EMBEDDED_NAME else self.model
+        return ", ".join(filter(None, (self.title, model, self.about)))
 
 
 def build_entry(item: Finished, *, model: str, code: str) -> Entry:
@@ -89,10 +102,14 @@ def _build_panels(experiment: Experiment, jobs: Jobs) -> Iterator[DotPanel]:
 
 
 def merge_entries(path: Path, new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()) -> list[Entry]:
-    """Those that are kept in a file with the new ones in the place of their own, by experiment and model; `code` is
-    today's version. What another machine has fills gaps, and takes no place of what is here."""
+    """Those that are kept in a file with the new ones in the place of their own, by experiment, model and what they are
+    about; `code` is today's version. What another machine has fills gaps, and takes no place of what is here."""
     kept = load_entries(path) if path.is_file() else []
-    merged = {(entry.name, entry.model): entry for entry in (*others, *kept, *new)}
+    merged = {entry.key: entry for entry in (*others, *kept, *new)}
+    for entry in filter(lambda entry: entry.about, new):  # an earlier version did not say what an entry is about
+        old = merged.get((entry.name, entry.model, ""))
+        if old and old.description == entry.description:
+            del merged[old.key]
     return [_age(entry, code) for entry in merged.values()]
 
 

@@ -32,7 +32,7 @@ def write_figures(folder: Path, entries: Sequence[Entry], form: FigureFormat) ->
             for number, panel in enumerate(entry.panels, start=1):
                 canvas = Canvas(figsize=(_WIDTH, _MARGIN + _ROW * len(panel.rows)), layout="constrained")
                 _draw(canvas.subplots(), panel)
-                path = folder / f"{name_file(f'{entry.name}-{entry.model}-{number}')}.{form}"
+                path = folder / f"{name_file(*entry.key, str(number))}.{form}"
                 with replace_file(path) as draft:
                     canvas.savefig(draft, format=form, metadata={"Date" if form == "svg" else "CreationDate": None})
                 written.append(path)

@@ -1,12 +1,13 @@
 """Runs of `rote forget` as something to publish: what was forgotten, at what price, and what relearning brings back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rote.evaluation.forgetting import NOT_ERASURE, RELEARN
+from rote.evaluation.forgetting import NOT_ERASURE, NOTHING, RELEARN, TEACH_UNSEEN
 from rote.evaluation.statistics import SHARE, average_seeds
 from rote.experiments.entries import Entry
+from rote.experiments.seeds import Seed, check_seeds, find_code, list_relations
 from rote.experiments.tables import format_cell
 from rote.figures import Figure, read_figure
 from rote.report.dots import DotPanel, DotRow
@@ -16,10 +17,14 @@ from rote.runs.base import find_base
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Forgetting, read_shaped
 
-_SETS = ("forgotten", "neighbours", "other_relations", "known", "unseen")
+_SETS = ("forgotten", "neighbours", "other_relations", "earlier", "known", "unseen")
 _WHEN = ("before", "after", "kept")
 
+_TRIES = (NOTHING, RELEARN, TEACH_UNSEEN)
+
 Outcomes = Sequence[Mapping[str, Any]]
+Try = tuple[str, int]
+"""What was taught after forgetting, as the moment says it, and how many facts."""
 
 
 def has_forgotten(folder: Path) -> bool:
@@ -27,20 +32,26 @@ def has_forgotten(folder: Path) -> bool:
     return RunFolder(folder).forgetting.is_file()
 
 
-def build_forget_entries(folders: Sequence[Path], *, code: str) -> list[Entry]:
+def build_forget_entries(folders: Sequence[RunFolder]) -> list[Entry]:
     """An entry for each untrained model; runs of one method that forget as many facts are its seeds.
 
-    Raises `RunError` where a run is damaged.
+    Raises `RunError` where a run is damaged, or runs of one method were done otherwise.
     """
-    by_base: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for folder in map(RunFolder, folders):
+    by_base: dict[str, dict[str, list[Seed]]] = {}
+    for folder in folders:
         found = read_shaped(folder.forgetting, Forgetting)
         name = f"{found['method']}, {found['forgotten_facts']} facts"
-        by_base.setdefault(find_base(folder), {}).setdefault(name, []).append(found)
-    return [_build(base, kinds, code) for base, kinds in by_base.items()]
+        seed = Seed(folder, found, {folder.forgotten.name: {"relations": list_relations(folder.forgotten)}})
+        by_base.setdefault(find_base(folder), {}).setdefault(name, []).append(seed)
+    return [_build(base, kinds) for base, kinds in by_base.items()]
 
 
-def _build(base: str, kinds: Mapping[str, Outcomes], code: str) -> Entry:
+def _build(base: str, kinds: Mapping[str, Sequence[Seed]]) -> Entry:
+    for seeds in kinds.values():
+        check_seeds(seeds)
+    outcomes = {kind: [seed.found for seed in seeds] for kind, seeds in kinds.items()}
+    tables = [*(_build_changes(kind, runs) for kind, runs in outcomes.items()), _build_relearning(outcomes)]
+    panels = [_build_panel(kind, runs) for kind, runs in outcomes.items()]
     return Entry(
         name="forgetting",
         title="Forgetting taught facts",
@@ -51,10 +62,10 @@ def _build(base: str, kinds: Mapping[str, Outcomes], code: str) -> Entry:
         command="rote forget RUN/model ROWS --out FOLDER",
         model=base,
         seeds=min(map(len, kinds.values())),
-        code=code,
-        tables=[*(_build_changes(kind, runs) for kind, runs in kinds.items()), _build_relearning(kinds)],
+        code=find_code(seed.folder for seeds in kinds.values() for seed in seeds),
+        tables=[table for table in tables if table.rows],  # nothing is relearned where that was not wished
         notes=[NOT_ERASURE],
-        panels=[DotPanel(f"{kind}: the others said after", tuple(_build_dots(runs))) for kind, runs in kinds.items()],
+        panels=[panel for panel in panels if panel.rows],
     )
 
 
@@ -70,30 +81,43 @@ def _average_change(runs: Outcomes, fact_set: str, when: str) -> Figure | None:
 
 
 def _build_relearning(kinds: Mapping[str, Outcomes]) -> ResultTable:
-    """The forgotten facts that were not taught again, in held-out prompts, after others were."""
-    tries = sorted({asked for runs in kinds.values() for run in runs for asked in _list_tries(run)})
+    """The forgotten facts that were not taught again, in held-out prompts, after others were, and where none was."""
     rows = [
-        (_name_try(moment, count), *(format_cell(_average_try(runs, moment, count)) for runs in kinds.values()))
-        for count, moment in tries
+        (_name_try(*asked), *(format_cell(_average_try(runs, *asked)) for runs in kinds.values()))
+        for asked in _sort_tries(set().union(*map(_list_tries, kinds.values())))
     ]
     return ResultTable(("taught after forgetting: the other forgotten facts", *kinds), tuple(rows))
 
 
-def _build_dots(runs: Outcomes) -> Iterator[DotRow]:
-    yield DotRow("nothing", _average_change(runs, "forgotten", "after"))
-    for count, moment in sorted({asked for run in runs for asked in _list_tries(run)}):
-        yield DotRow(_name_try(moment, count), _average_try(runs, moment, count))
+def _build_panel(kind: str, runs: Outcomes) -> DotPanel:
+    tries = _sort_tries(_list_tries(runs))
+    rows = tuple(DotRow(_name_try(*asked), _average_try(runs, *asked)) for asked in tries)
+    return DotPanel(f"{kind}: the others said after", rows)
 
 
-def _list_tries(run: Mapping[str, Any]) -> set[tuple[int, str]]:
-    return {(row["count"], row["moment"]) for row in run["relearning"]}
+def _list_tries(runs: Outcomes) -> set[Try]:
+    """Those that each of the runs has, so that all seeds stand behind every figure."""
+    return set.intersection(*({(row["moment"], row["count"]) for row in run["relearning"]} for run in runs))
+
+
+def _sort_tries(tries: Iterable[Try]) -> list[Try]:
+    """By how many facts were taught, the figure without any of them first."""
+    known = (asked for asked in tries if asked[0] in _TRIES)
+    return sorted(known, key=lambda asked: (asked[1], _TRIES.index(asked[0])))
 
 
 def _name_try(moment: str, count: int) -> str:
-    return f"{count} of them" if moment == RELEARN else f"{count} new fact{'s' * (count > 1)}"
+    names = {
+        NOTHING: f"nothing taught ({count})",
+        RELEARN: f"{count} of them",
+        TEACH_UNSEEN: f"{count} new fact{'s' * (count > 1)}",
+    }
+    return names[moment]
 
 
 def _average_try(runs: Outcomes, moment: str, count: int) -> Figure | None:
+    if (moment, count) not in _list_tries(runs):
+        return None
     asked = (moment, count, "forgotten", "held_out")
     rows = [row for run in runs for row in run["relearning"]]
     return _average(

@@ -7,10 +7,12 @@ from typing import Any
 
 from rote.evaluation.statistics import SHARE, average_seeds
 from rote.experiments.entries import Entry
+from rote.experiments.seeds import Seed, check_seeds, find_code, list_relations, refuse_other
 from rote.experiments.tables import format_cell
 from rote.figures import Figure, read_figure
 from rote.report.results_page import ResultTable
-from rote.runs.base import find_base, read_settings
+from rote.runs.base import find_base, list_row, read_settings
+from rote.runs.differences import find_difference
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Retained, read_shaped
 
@@ -19,6 +21,8 @@ _MEASURES = {
     "forgetting": "forgetting",
     "backward_transfer": "backward transfer",
 }
+_SAME_SIZE = 1.1
+"""How much larger a table of the same size may be: of invented ones a few facts are left out that another table has."""
 
 Condition = tuple[int, float]
 """How many tables there are, and the share of the earlier ones that was rehearsed."""
@@ -29,21 +33,27 @@ def taught_later_tables(folder: Path) -> bool:
     return RunFolder(folder).retention.is_file()
 
 
-def build_later_entries(folders: Sequence[Path], *, code: str) -> list[Entry]:
+def build_later_entries(folders: Sequence[RunFolder]) -> list[Entry]:
     """An entry for each untrained model, from the last runs of rows of tables; runs of one condition are its seeds.
 
-    Raises `RunError` where a run is damaged.
+    Raises `RunError` where a run is damaged, or runs of one condition were done otherwise.
     """
-    by_base: dict[str, dict[Condition, list[Mapping[str, Any]]]] = {}
-    for folder in map(RunFolder, folders):
+    by_base: dict[str, dict[Condition, list[Seed]]] = {}
+    for folder in folders:
         found = read_shaped(folder.retention, Retained)
         share = float(read_settings(folder).get("rehearse", {}).get("share", 0))
         conditions = by_base.setdefault(find_base(folder), {})
-        conditions.setdefault((len(found["tables"]), share), []).append(found)
-    return [_build(base, dict(sorted(conditions.items())), code) for base, conditions in by_base.items()]
+        seed = Seed(folder, found, {folder.table.name: {"relations": list_relations(folder.table)}})
+        conditions.setdefault((len(found["tables"]), share), []).append(seed)
+    return [_build(base, dict(sorted(conditions.items()))) for base, conditions in by_base.items()]
 
 
-def _build(base: str, conditions: Mapping[Condition, Sequence[Mapping[str, Any]]], code: str) -> Entry:
+def _build(base: str, conditions: Mapping[Condition, Sequence[Seed]]) -> Entry:
+    for seeds in conditions.values():
+        check_seeds(seeds)
+        _check_sizes(seeds)
+    outcomes = {condition: [seed.found for seed in seeds] for condition, seeds in conditions.items()}
+    rows = [run for seeds in conditions.values() for seed in seeds for run in list_row(seed.folder)]
     return Entry(
         name="later_tables",
         title="Tables taught one after another",
@@ -54,9 +64,22 @@ def _build(base: str, conditions: Mapping[Condition, Sequence[Mapping[str, Any]]
         command="python scripts/later_tables.py OUT",
         model=base,
         seeds=min(map(len, conditions.values())),
-        code=code,
-        tables=[*(_build_matrix(condition, runs) for condition, runs in conditions.items()), _sum_up(conditions)],
+        code=find_code(rows),  # each run of a row measured a column of the matrix
+        tables=[*(_build_matrix(condition, runs) for condition, runs in outcomes.items()), _sum_up(outcomes)],
     )
+
+
+def _check_sizes(seeds: Sequence[Seed]) -> None:
+    """Raise `RunError` where the tables of one run are larger than those of another."""
+    first = _list_sizes(seeds[0])
+    for seed in seeds:
+        sizes = _list_sizes(seed)
+        if any(max(pair) > _SAME_SIZE * min(pair) for pair in zip(first, sizes, strict=True)):
+            refuse_other(seeds[0].folder, seed.folder, find_difference(first, sizes, "number of facts in each table"))
+
+
+def _list_sizes(seed: Seed) -> list[int]:
+    return [table["facts"] for table in seed.found["tables"]]
 
 
 def _build_matrix(condition: Condition, runs: Sequence[Mapping[str, Any]]) -> ResultTable:

@@ -54,7 +54,7 @@ def write_results(
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    new += build_run_entries(others, code=code)
+    new += build_run_entries(others)
     there = list(_load_others([place for place in others if not is_published(place)]))
     entries = _sort(merge_entries(kept, new, code=code, others=there))
     if not others and not any(entry.model == model for entry in entries):
@@ -196,7 +196,7 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
 
 def _write_section(entry: Entry) -> Iterator[str]:
     yield ""
-    yield f"## {entry.title}" if entry.model == EMBEDDED_NAME else f"## {entry.title}, {entry.model}"
+    yield f"## {entry.heading}"
     if entry.stale:
         yield ""
         yield f"**{begin_large(STALE)}.**"
@@ -226,7 +226,7 @@ def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], mo
 
 def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
     return ExperimentSection(
-        title=entry.title if entry.model == EMBEDDED_NAME else f"{entry.title}, {entry.model}",
+        title=entry.heading,
         description=entry.description.replace("`", ""),  # the page is no Markdown
         seeds=entry.seeds,
         command=entry.command,

@@ -6,7 +6,8 @@ from pathlib import Path
 from rote.experiments.entries import Entry
 from rote.experiments.forget_entries import build_forget_entries, has_forgotten
 from rote.experiments.later_entries import build_later_entries, taught_later_tables
-from rote.experiments.served_entries import build_served_entry, is_served
+from rote.experiments.served_entries import build_served_entries, is_served
+from rote.runs.opening import find_run_folder
 
 _KINDS = (is_served, taught_later_tables, has_forgotten)
 
@@ -16,10 +17,11 @@ def is_published(folder: Path) -> bool:
     return any(is_kind(folder) for is_kind in _KINDS)
 
 
-def build_run_entries(folders: Sequence[Path], *, code: str) -> list[Entry]:
-    """The entries of runs. Raises `RunError` where one is damaged."""
+def build_run_entries(folders: Sequence[Path]) -> list[Entry]:
+    """The entries of runs. Raises `RunError` where one is damaged or unfinished, or runs do not go together."""
+    runs = [find_run_folder(folder) for folder in folders if is_published(folder)]
     return [
-        *(build_served_entry(folder, code=code) for folder in folders if is_served(folder)),
-        *build_later_entries(list(filter(taught_later_tables, folders)), code=code),
-        *build_forget_entries(list(filter(has_forgotten, folders)), code=code),
+        *build_served_entries([run for run in runs if is_served(run.path)]),
+        *build_later_entries([run for run in runs if taught_later_tables(run.path)]),
+        *build_forget_entries([run for run in runs if has_forgotten(run.path)]),
     ]

@@ -1,11 +1,15 @@
 """A run that was exported as GGUF, as something to publish: what its model answers in each form it is served in."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from rote.errors import RunError, shorten
 from rote.experiments.entries import Entry
+from rote.experiments.seeds import find_code
 from rote.experiments.tables import format_cell
 from rote.figures import read_figure
 from rote.report.results_page import ResultTable
+from rote.runs.base import find_base
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Identity, Served, read_shaped
 
@@ -17,10 +21,25 @@ def is_served(folder: Path) -> bool:
     return RunFolder(folder).served.is_file()
 
 
-def build_served_entry(folder: Path, *, code: str) -> Entry:
-    """The table of the run's last `rote export gguf`. Raises `RunError` where the run is damaged."""
-    run = RunFolder(folder)
-    rows, identity = read_shaped(run.served, Served)["rows"], read_shaped(run.identity, Identity)
+def build_served_entries(runs: Sequence[RunFolder]) -> list[Entry]:
+    """An entry for each run. Raises `RunError` where one is damaged, or two would be one entry."""
+    found: dict[tuple[str, ...], RunFolder] = {}
+    entries = []
+    for run in runs:
+        entry = _build(run)
+        before = found.setdefault(entry.key, run)
+        if before is not run:
+            raise RunError(
+                f"{run.path}: is of the same untrained model and table ({shorten(entry.about)}) as {before.path}; add "
+                "one of them"
+            )
+        entries.append(entry)
+    return entries
+
+
+def _build(run: RunFolder) -> Entry:
+    """The table of the run's last `rote export gguf`."""
+    rows, table = read_shaped(run.served, Served)["rows"], read_shaped(run.identity, Identity)["table"]["name"]
     forms = list(dict.fromkeys(row["form"] for row in rows))
     lines = [
         (asked, *(format_cell(read_figure(row)) for form in forms for row in rows if _fits(row, asked, form)))
@@ -30,14 +49,15 @@ def build_served_entry(folder: Path, *, code: str) -> Entry:
         name=_NAME,
         title="Where it is served",
         description=(
-            f"What a model that was taught {identity['table']['name']} answers in float32, in GGUF files that are read "
-            "back, and from llama.cpp."
+            f"What a model that was taught {table} answers in float32, in GGUF files that are read back, and from "
+            "llama.cpp."
         ),
         command="rote export gguf RUN --out FOLDER",
-        model=identity["model"]["name"],
+        model=find_base(run),
         seeds=1,
-        code=code,
+        code=find_code([run]),
         tables=[ResultTable(("", *forms), tuple(lines))],
+        about=table,
     )
 
 

@@ -27,7 +27,8 @@ Row = Sequence[object]
 
 
 def write_tables(folder: Path, entries: Sequence[Entry], form: TableFormat) -> list[Path]:
-    """Write every table into `folder`: the claims of all, and `EXPERIMENT-MODEL-NUMBER` for each; returns the paths.
+    """Write every table into `folder`: the claims of all, and `EXPERIMENT-MODEL-NUMBER` for each (with the table
+    of a served model before the number); returns the paths.
 
     LaTeX tables are a `tabular` with the rules of `booktabs`.
     """
@@ -40,12 +41,12 @@ def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
     yield "claims", list(ClaimRow.__annotations__), [list(row.values()) for row in claims]
     for entry in entries:
         for number, table in enumerate(entry.tables, start=1):
-            yield name_file(f"{entry.name}-{entry.model}-{number}"), *asdict(table).values()
+            yield name_file(*entry.key, str(number)), *asdict(table).values()
 
 
-def name_file(text: str) -> str:
-    """No part of a path, whatever an experiment or a model of another machine is called."""
-    return "-".join(filter(None, re.split(r"[^A-Za-z0-9._-]+", text))).lstrip(".-")
+def name_file(*parts: str) -> str:
+    """No part of a path, whatever an experiment, a model or a table of another machine is called."""
+    return "-".join(filter(None, re.split(r"[^\w.-]+", "-".join(filter(None, parts))))).lstrip(".-")
 
 
 def _write(path: Path, head: Row, rows: Sequence[Row], form: TableFormat) -> Path:

@@ -1,6 +1,7 @@
 """The columns of a table of facts, and how a file calls them."""
 
 import difflib
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +14,8 @@ COLUMNS = ("subject", "relation", "object")
 OBJECTS = "objects"
 ALIASES = "aliases"
 KNOWN = (*COLUMNS, OBJECTS, ALIASES, *PROVENANCE)
+_LONGEST = 60
+"""Characters of a column's name that a person would copy into a command."""
 
 
 @dataclass
@@ -39,14 +42,17 @@ class ColumnNames:
         absent = [column for column in (*COLUMNS, OBJECTS, ALIASES) if column not in taken]
         close = _guess(name.lower(), tuple(absent))
         if close and name.lower() not in KNOWN:
-            raise place.error(
-                f"the column {shorten(name)} is unknown; did you mean {close!r}? "
-                f"Rename it, or say --column {close}={name}"
-            )
+            raise place.error(f"the column {shorten(name)} is unknown; did you mean {close!r}? {_advise(name, close)}")
         if name not in self._ignored:
             self._ignored.add(name)
             used = ", ".join(self.mapped.get(column, column) for column in KNOWN)
             yield Finding(place.describe(f"the column {shorten(name)} is not read (read are {used})"), is_error=False)
+
+
+def _advise(name: str, column: str) -> str:
+    """What to do about a column: a name that nobody can type, or would, is only to be changed."""
+    typed = name.isprintable() and len(name) <= _LONGEST
+    return f"Rename it, or say --column {column}={shlex.quote(name)}" if typed else "Rename it"
 
 
 @lru_cache(maxsize=4096)

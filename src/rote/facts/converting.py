@@ -34,21 +34,15 @@ class Converted:
         """The facts, in the order of the records."""
         return FactTable(tuple(self.facts.values()))
 
-    def add(self, statement: Statement, source: str, *, edits: bool) -> None:
-        """Take in what a record says. Raises `ValueError` for what cannot be asked."""
-        fact = replace(
-            build_fact(statement.subject, statement.relation, *statement.objects),
-            provenance=build_provenance({"source": source}),
-        )
-        if fault := find_relation_fault(fact.relation) or find_fault(fact):
-            raise ValueError(fault)
+    def add(self, fact: Fact, wordings: Sequence[str], *, edits: bool) -> None:
+        """Take in a fact, and the texts that ask for it."""
         known = self.facts.setdefault(fact.id, fact)
         if known.objects != fact.objects:
             if edits:
                 self.contradicting += 1
                 return
             self.facts[fact.id] = merge_facts(known, fact)
-        self.wordings.setdefault(fact.relation, Counter()).update(dict.fromkeys(statement.wordings, 1))
+        self.wordings.setdefault(fact.relation, Counter()).update(dict.fromkeys(wordings, 1))
 
 
 def convert_records(
@@ -64,17 +58,32 @@ def convert_records(
         try:
             if not kind.matches(record):
                 raise ValueError(f"lacks the fields of {kind.name}: {kind.fields}")
-            for statement in kind.read(record, which):
-                found.add(statement, f"{path.name}, record {number}", edits=kind.edits)
+            source = f"{path.name}, record {number}"
+            # all of them, before any is taken in: a record counts as a whole or not at all
+            stated = [(_build_fact(statement, source), statement.wordings) for statement in kind.read(record, which)]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             if not skip_faulty:
                 raise TableError(
                     f"{path}: record {number}: {_explain(error)}; mend it, or leave such records out: --skip-faulty"
                 ) from error
             found.left_out += 1
+            continue
+        for fact, wordings in stated:
+            found.add(fact, wordings, edits=kind.edits)
     if not found.facts:
         raise TableError(f"{path}: none of its {len(records):,} records states a fact that can be taught; mend them")
     return found
+
+
+def _build_fact(statement: Statement, source: str) -> Fact:
+    """What a record says as a fact. Raises `ValueError` for what cannot be asked."""
+    fact = replace(
+        build_fact(statement.subject, statement.relation, *statement.objects),
+        provenance=build_provenance({"source": source}),
+    )
+    if fault := find_relation_fault(fact.relation) or find_fault(fact):
+        raise ValueError(fault)
+    return fact
 
 
 def _explain(error: Exception) -> str:

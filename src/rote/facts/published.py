@@ -15,6 +15,7 @@ from typing import Any, Literal
 from rote.errors import TableError, first_line
 from rote.facts.fact import find_name_fault
 from rote.facts.files import check_file
+from rote.facts.names import normalize
 from rote.facts.relation import SUBJECT
 from rote.facts.sheets import name_relation
 from rote.text_files import load_yaml, read_text
@@ -176,8 +177,10 @@ def _read_rewrite(rewrite: Record, which: Which, labels: Mapping[str, str]) -> S
 
 
 def _put_place(text: str, subject: str) -> list[str]:
-    """The text with a place for the subject; none where it does not name the subject once."""
-    return [text.replace(subject, SUBJECT)] if text.count(subject) == 1 else []
+    """The text with a place for the subject; none where it does not name the subject once, as words of its own."""
+    before, _, after = text.partition(subject)
+    is_alone = text.count(subject) == 1 and normalize(f"{before} {subject} {after}") == normalize(text)
+    return [f"{before}{SUBJECT}{after}"] if is_alone else []
 
 
 def _is_zsre(record: Record) -> bool:
@@ -189,7 +192,7 @@ def _read_zsre(record: Record, which: Which) -> Iterator[Statement]:
     subject, question = _read_name(record["subject"], "subject"), _read_name(record["src"], "src")
     texts = _put_place(question, subject)
     if not texts:
-        raise ValueError("src does not name the subject once")
+        raise ValueError("src does not name the subject once, as words of its own")
     values = [record["alt"]] if which == "new" else record["answers"]
     objects = tuple(dict.fromkeys(_read_name(value, "alt" if which == "new" else "answers") for value in values))
     if not objects:

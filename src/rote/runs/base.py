@@ -15,12 +15,23 @@ def read_settings(folder: RunFolder) -> Mapping[str, Any]:
     return settings
 
 
-def find_base(folder: RunFolder) -> str:
-    """The name of the untrained model, as far as the runs before it are still there."""
-    source = str(read_settings(folder).get("model", ""))
-    before = Path(source).parent
+def find_earlier(folder: RunFolder) -> RunFolder | None:
+    """The run whose model a run began with; None where it was no run's, or that run is not there any more."""
+    source = Path(str(read_settings(folder).get("model", "")))
+    before = source.parent
     for place in (before, folder.path.parent / before.name):  # the run may have been called from another folder
         earlier = RunFolder(place)
-        if Path(source).name == earlier.model.name and earlier.identity.is_file():
-            return find_base(earlier)
-    return name_model(source)
+        if source.name == earlier.model.name and earlier.identity.is_file():
+            return earlier
+    return None
+
+
+def list_row(folder: RunFolder) -> list[RunFolder]:
+    """A run and those before it, the last one first, as far as they are there."""
+    earlier = find_earlier(folder)
+    return [folder, *(list_row(earlier) if earlier else ())]
+
+
+def find_base(folder: RunFolder) -> str:
+    """The name of the untrained model, as far as the runs before it are still there."""
+    return name_model(str(read_settings(list_row(folder)[-1]).get("model", "")))

@@ -10,6 +10,7 @@ from typing import Any
 from filelock import Timeout
 
 from rote.errors import RunError
+from rote.runs.differences import find_difference
 from rote.runs.files import is_draft, lock_file, replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.sums import find_damage
@@ -43,9 +44,10 @@ def check_run_folder(path: Path, identity: dict[str, Any], *, resume: bool) -> N
     found = read_json(folder.identity)
     if not isinstance(found, dict):
         raise RunError(f"{folder.identity}: is damaged; choose another --out to start afresh")
-    difference = _first_difference(found, identity)
+    difference = find_difference(found, identity)
     if difference:
-        raise RunError(f"{path}: holds another run ({difference}); choose another --out")
+        about = f"its {difference.name} is {difference.old}, not {difference.new}"
+        raise RunError(f"{path}: holds another run ({about}); choose another --out")
     _check_unheld(folder)  # what another process is doing now matters more than what it has done
     if not resume:
         raise RunError(f"{path}: holds this run already; add --resume to go on with it, or choose another --out")
@@ -115,13 +117,3 @@ def _check_parent(path: Path) -> None:
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise RunError(f"{path}: cannot be made, as {parent} is no folder that can be written to; choose another --out")
-
-
-def _first_difference(old: Any, new: Any, name: str = "") -> str | None:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            difference = _first_difference(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
-            if difference:
-                return difference
-        return None
-    return None if old == new else f"its {name} is {old!r}, not {new!r}"

@@ -37,6 +37,12 @@ class Manifest(BaseModel):
     stages: list[Named]
 
 
+class Measured(BaseModel):
+    """Of `manifest.json` which version of the code measured; empty where it does not say."""
+
+    code: str = ""
+
+
 class _Figure(BaseModel):
     mean: float
     low: float
