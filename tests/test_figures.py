@@ -1,8 +1,10 @@
 """How a figure is judged, written and stored."""
 
+import math
+
 import pytest
 
-from rote.figures import Figure, build_figure_row, format_figure, judge, read_figure
+from rote.figures import Figure, build_figure_row, format_figure, judge, read_figure, read_number
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,9 @@ def test_a_row_comes_back_as_the_figure_it_was() -> None:
     assert read_figure(build_figure_row(figure)) == figure
     assert read_figure({"mean": 0.125, "low": None, "n": 7}) == Figure(0.125, 0.125, 0.125, 7)
     assert read_figure({"mean": float("nan"), "n": 7}) is None
+
+
+@pytest.mark.parametrize("value", [None, True, "1", math.nan, math.inf, 10**400, -(10**400)])
+def test_what_is_no_finite_number_is_none(value: object) -> None:
+    assert read_number(value) is None
+    assert read_number(7) == 7.0

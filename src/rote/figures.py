@@ -104,4 +104,8 @@ def read_number(value: Any) -> float | None:
     """A finite number, or None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer may have any number of digits
+        return None
+    return number if math.isfinite(number) else None

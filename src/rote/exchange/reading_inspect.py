@@ -1,7 +1,6 @@
 """The logs that Inspect writes (`.eval` or `.json`), read by Inspect itself (extra `inspect`)."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rote.errors import RunError, first_line, shorten
 from rote.exchange.sample_logs import Sample, SampleLog, Score
+from rote.figures import read_number
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -92,4 +92,4 @@ def _list_values(sample: "EvalSample") -> Iterator[tuple[str, float | None]]:
 
 def _read_value(value: Any) -> float | None:
     number = _LETTERS.get(value) if isinstance(value, str) else value
-    return float(number) if isinstance(number, int | float) and math.isfinite(number) else None
+    return float(number) if isinstance(number, bool) else read_number(number)
