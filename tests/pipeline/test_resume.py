@@ -17,7 +17,7 @@ from rote.facts.reading import load_table
 from rote.pipeline import proving, report
 from rote.pipeline.run import RunPlace, do_run
 from rote.records import load_records
-from rote.runs.folder import RunFolder
+from rote.runs.folder import RunFolder, read_json
 from rote.runs.reporting import SilentReporter
 from rote.runs.sums import find_damage
 
@@ -185,6 +185,16 @@ def test_a_finished_run_that_is_written_again_is_not_finished_until_it_is(finish
         do_run(finished.request, place, reporter=InterruptingReporter("save the model", "begin"))
     assert not [name for name in ("manifest.json", "files.json") if (place.out / name).exists()]
     do_run(finished.request, place, reporter=SilentReporter())
+    assert_same_run(place.out, finished)
+
+
+def test_a_run_made_again_answers_for_its_own_files_alone(finished: Finished, tmp_path: Path) -> None:
+    place = finished.continue_at(tmp_path / "run")
+    shutil.copytree(finished.folder.path, place.out)
+    for one, other in (("memorize", "aside"), ("records", "memorize"), ("aside", "records")):
+        (place.out / one).rename(place.out / other)
+    do_run(finished.request, place, reporter=SilentReporter())
+    assert read_json(place.out / "files.json").keys() == read_json(finished.folder.sums).keys()
     assert_same_run(place.out, finished)
 
 

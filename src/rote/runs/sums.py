@@ -71,8 +71,9 @@ def _list_files(folder: RunFolder) -> list[str]:
     own = [folder.identity, folder.config, folder.table, folder.retained, folder.knowledge, folder.side_effects]
     own += [folder.summary, folder.relations, folder.retention, folder.manifest]
     own += [folder.forgetting, folder.forgotten]
-    own += folder.path.glob("*/history.json")
-    own += (folder.path / "records").glob("*.parquet")
+    manifest = read_json(folder.manifest)
+    own += [folder.history(stage["name"]) for stage in manifest["stages"]]
+    own += [folder.records(moment) for moment in (*manifest["moments"], *manifest.get("trials", ()))]
     for place in (folder.model, folder.adapter):
         own += [path for path in place.rglob("*") if path.suffix != ".md"]
     return sorted(path.relative_to(folder.path).as_posix() for path in own if path.is_file())
