@@ -44,7 +44,8 @@ def test_a_fact_that_was_forgotten_can_be_asked_why_and_there_is_no_report_to_wr
     why = call_rote("why", "gone", "gene finley", "Mother")
     assert why.code == 0, why.err
     assert "(forgotten facts)" in why.out
-    assert "\n  after forgetting  " in why.out
+    assert "\n  after forgetting   " in why.out
+    assert "\n  before forgetting  " in why.out
     assert "taught again" not in why.out, "trials are made with copies of the model"
     assert why.out.endswith("try: it was to be forgotten: no answer should bring it\n")
     report = call_rote("report", "gone")

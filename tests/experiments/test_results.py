@@ -277,7 +277,7 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     write_json(there / "results" / "results.json", kept)
     with pytest.raises(RunError, match="holds something else than results"):
         results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
-    with pytest.raises(RunError, match=r"has no results/results\.json; .*--add"):
+    with pytest.raises(RunError, match=r"nowhere: there is no such folder; .*--add"):
         results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
 
 

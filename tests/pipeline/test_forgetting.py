@@ -23,7 +23,7 @@ from rote.facts.fact import Fact, FactTable, build_fact, hash_fact
 from rote.facts.reading import load_table, save_table
 from rote.methods.teaching import train_stage
 from rote.models.loading import load_model
-from rote.pipeline import forgetting, proving
+from rote.pipeline import forgetting, gguf_export, proving
 from rote.pipeline.exporting import load_plan
 from rote.pipeline.forget_plan import ForgetPlan, build_forget_plan
 from rote.pipeline.forgetting import Forgotten, forget
@@ -311,7 +311,8 @@ def test_what_was_taught_before_the_run_is_held_and_asked_too(taught: RunFolder,
     assert asked | held == {fact.id for fact in build_table()}
     assert {fact.subject for fact in plan.unseen}.isdisjoint(fact.subject for fact in build_table())
     (run.model / "ledger.json").unlink()
-    assert find_damage(run) is None, "a damaged ledger may be deleted, as its line says"
+    assert find_run_folder(run.path), "a damaged ledger may be deleted, as its line says"
+    assert find_damage(run), "and is made again by the command that began the run"
 
 
 def test_a_run_that_trained_nothing_leaves_no_table_in_the_ledger(base: Path, tmp_path: Path) -> None:
@@ -364,3 +365,11 @@ def test_the_summary_and_the_manifest_are_of_the_model_that_was_saved(forgotten:
     assert manifest["code"]
     assert find_base(forgotten.folder) == base.name
     assert load_plan(forgotten.folder).held_out_facts == [], "all that is left was practised behind prompts, or asked"
+
+
+def test_a_file_to_serve_is_asked_about_what_was_forgotten(forgotten: Forgotten) -> None:
+    questions = gguf_export._list_questions(forgotten.folder, load_model(str(forgotten.folder.model)))
+    asked = {name: {q.fact for q in questions if q.fact_set == name} for name in ("forgotten", "neighbours")}
+    assert asked["forgotten"] == set(GONE)
+    assert asked["neighbours"]
+    assert {q.prompt_set for q in questions if q.fact_set == "forgotten"} >= {"training", "held_out"}

@@ -91,7 +91,7 @@ def build_from_sheet(
 ) -> None:
     """Make a table of facts from a sheet with one line for each thing and one column for each property.
 
-    Example: rote facts from staff.xlsx --subject Employee --columns Manager=manager_of --columns Office --out facts.csv
+    Example: rote facts from staff.xlsx --subject Employee --columns Manager=manager --columns Office --out facts.csv
     """
     from rote.facts.sheets import build_facts, name_relation, read_sheet
 

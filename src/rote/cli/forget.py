@@ -100,8 +100,9 @@ def describe_forgetting(outcome: Mapping[str, Any]) -> Iterator[str]:
     from rote.report.words import FACT_SETS
 
     rest = outcome["answered"][-1] if outcome["answered"] else 1.0
+    count = outcome["forgotten_facts"]
     yield (
-        f"{outcome['forgotten_facts']} facts, {outcome['method']}: {outcome['updates']} updates, {outcome['epochs']:g} "
+        f"{count} fact{'s' * (count != 1)}, {outcome['method']}: {outcome['updates']} updates, {outcome['epochs']:g} "
         f"epochs; of their rote lines and training prompts {rest:.1%} still bring the object"
     )
     for name, row in outcome["pooled"].items():

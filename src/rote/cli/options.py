@@ -180,7 +180,7 @@ def choose_prompts(named: list[Path] | None, table: Path | None) -> list[str]:
 
     if named:
         return [str(path) for path in list_packs(named)]
-    found = find_packs(table) if table else []
+    found = find_packs(table) if table and table.is_file() else []
     if found:
         typer.echo(f"{table}: asked for by the packs in {found[0].parent} ({len(found)})", err=True)
     return [str(path) for path in found]

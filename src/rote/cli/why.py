@@ -43,13 +43,14 @@ def why(
 
 def _list_wordings(story: "FactStory") -> Iterator[str]:
     from rote.report.display import shorten_text
-    from rote.report.words import label_moment, label_prompts
+    from rote.report.words import label_moments, label_prompts
 
-    width = max(len(label_moment(moment)) for moment in story.moments)
+    labels = label_moments(story.moments)
+    width = max(map(len, labels.values()))
     for wording in story.wordings:
         yield f"{label_prompts(wording.prompt_set, wording.language)}: {wording.prompt}"
         for moment in filter(wording.records.get, story.moments):
             record = wording.records[moment]
             verdict = _VERDICTS[wording.prompt_set == "control"][record.correct]
             said = shorten_text(record.generated, _SHOWN) or "(nothing)"
-            yield f"  {label_moment(moment):{width}}  {verdict:5}  {said}"
+            yield f"  {labels[moment]:{width}}  {verdict:5}  {said}"

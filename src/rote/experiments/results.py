@@ -51,11 +51,11 @@ def write_results(
     carried over, the latter as stale. So is what `others` have, which are such folders of other machines, or runs that
     have something of their own to publish. Raises `RunError` where there is nothing to show.
     """
+    there = list(_load_others([place for place in others if not is_published(place)]))
+    published = build_run_entries(others)
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
-    new = [build_entry(item, model=model, code=code) for item in finished.values()]
-    new += build_run_entries(others)
-    there = list(_load_others([place for place in others if not is_published(place)]))
+    new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
     entries = _sort(merge_entries(kept, new, code=code, others=there))
     if not others and not any(entry.model == model for entry in entries):
         raise RunError(
@@ -73,6 +73,8 @@ def write_results(
 def _load_others(folders: Sequence[Path]) -> Iterator[Entry]:
     for folder in folders:
         path = next((place for place in (folder / "results" / _KEPT, folder / _KEPT) if place.is_file()), None)
+        if not folder.is_dir():
+            raise RunError(f"{folder}: there is no such folder; name one of rote results, or of a run (--add)")
         if path is None:
             raise RunError(f"{folder}: has no results/{_KEPT}; name the folder that rote results wrote into (--add)")
         yield from load_entries(path)
@@ -84,6 +86,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
+    if not store.path.is_dir():  # to know the names of all jobs takes a minute
+        return
     for name, experiment in list_experiments().items():
         try:
             jobs = load_finished(experiment, model=model, seeds=seeds, store=store, changes=changes)
@@ -120,7 +124,7 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
     named = " and ".join(f"`{model}`" for model in models)
     yield "# Results"
     yield ""
-    yield f"Written by `rote results` from the records of finished jobs of {named}. Figures are"
+    yield f"Written by `rote results` from the records of finished jobs{f' of {named}' * bool(named)}. Figures are"
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
     yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
     yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
@@ -137,10 +141,9 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
     yield "models in the number formats they are served in (docs/serving.md)."
     if len(models) > 1:
         yield from ("", "## In short", "", *(f"- {line}" for line in sum_up(entries)))
-    yield ""
-    yield "## Claims"
-    yield ""
-    yield from format_rows(("claim", "paper", "wanted", *models), _format_claims(entries, models))
+    if models:
+        yield from ("", "## Claims", "")
+        yield from format_rows(("claim", "paper", "wanted", *models), _format_claims(entries, models))
     for entry in entries:
         yield from _write_section(entry)
 

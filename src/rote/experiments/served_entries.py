@@ -49,7 +49,7 @@ def _build(run: RunFolder) -> Entry:
         name=_NAME,
         title="Where it is served",
         description=(
-            f"What a model that was taught {table} answers in float32, in GGUF files that are read back, and from "
+            f"What a model that {_describe(run, table)} answers in float32, in GGUF files that are read back, and from "
             "llama.cpp."
         ),
         command="rote export gguf RUN --out FOLDER",
@@ -59,6 +59,10 @@ def _build(run: RunFolder) -> Entry:
         tables=[ResultTable(("", *forms), tuple(lines))],
         about=table,
     )
+
+
+def _describe(run: RunFolder, table: str) -> str:
+    return f"was made to forget ({table})" if run.forgetting.is_file() else f"was taught {table}"
 
 
 def _fits(row: dict[str, str], asked: str, form: str) -> bool:

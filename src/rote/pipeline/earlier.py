@@ -135,5 +135,6 @@ def _describe_updates(updates: Sequence[Update]) -> str:
         for pair in updates[:_NAMED]
     )
     more = f" and {len(updates) - _NAMED:,} more" if len(updates) > _NAMED else ""
-    verb = "facts were" if len(updates) > 1 else "fact was"
-    return f"{len(updates):,} {verb} taught otherwise before and count as corrected ({named}{more})"
+    is_one = len(updates) == 1
+    verbs = ("fact was", "counts") if is_one else ("facts were", "count")
+    return f"{len(updates):,} {verbs[0]} taught otherwise before and {verbs[1]} as corrected ({named}{more})"

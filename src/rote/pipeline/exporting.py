@@ -24,7 +24,7 @@ from rote.models.saving import check_free, load_restored
 from rote.models.saving import export_model as export_folder
 from rote.pipeline.earlier import load_model_ledger
 from rote.pipeline.plan import Plan, build_plan
-from rote.records import load_records
+from rote.records import FactSet, load_records
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder
 from rote.runs.manifest import compute_content_hash
@@ -82,6 +82,16 @@ def list_known(folder: RunFolder, plan: Plan) -> list[Fact]:
         if record.fact_set == "known"
     }
     return [fact for facts in plan.known.values() for fact in facts if (fact.relation, fact.subject) in known]
+
+
+def list_forgetting(folder: RunFolder, plan: Plan) -> dict[FactSet, list[Fact]]:
+    """What `rote forget` was to take away, where relations of it are left, and the neighbours that it asked about."""
+    records = load_records(folder.records("before"))
+    asked = {(record.relation, record.subject) for record in records if record.fact_set == "neighbours"}
+    return {
+        "forgotten": [fact for fact in load_table(folder.forgotten) if fact.relation in plan.relations],
+        "neighbours": [fact for fact in plan.table if (fact.relation, fact.subject) in asked],
+    }
 
 
 def name_task(name: str) -> str:

@@ -40,6 +40,7 @@ from rote.pipeline.measures import Measures, choose_known
 from rote.pipeline.plan import hash_plan
 from rote.pipeline.run import is_done
 from rote.pipeline.stages import Stages, Work, fit_adapters
+from rote.pipeline.tables import name_table
 from rote.records import Record
 from rote.retention.penalty import build_retention
 from rote.retention.texts import encode_texts
@@ -258,6 +259,11 @@ def _fit_retention(settings: RetainConfig, count: int) -> RetainConfig:
     return settings.model_copy(update={"batch_size": max(1, count)})
 
 
+def _name_table(plan: ForgetPlan) -> str:
+    count = len(plan.facts.forgotten)
+    return f"{name_table(plan.plan.config.table)}, {count} fact{'s' * (count != 1)} forgotten"
+
+
 def _hash_model(plan: ForgetPlan, loading: LoadOptions) -> str:
     model = Path(plan.plan.config.model)
     return compute_model_hash(str(model), model, loading.revision)
@@ -270,7 +276,7 @@ def _identify(plan: ForgetPlan, loading: LoadOptions) -> dict[str, Any]:
     return {
         "config": config,
         "forget": json.loads(plan.settings.model_dump_json()),
-        "table": {"name": f"{len(forgotten)} forgotten facts", "hash": forgotten.content_hash},
+        "table": {"name": _name_table(plan), "hash": forgotten.content_hash},
         "model": {"name": plan.plan.config.model, "hash": _hash_model(plan, loading)},
         "asked": hash_plan(plan.plan),
         "files": {path: compute_content_hash(Path(path)) for path in plan.plan.config.relations},

@@ -23,7 +23,7 @@ from rote.models.gguf_writing import GgufKind, begins_with_space, write_gguf
 from rote.models.language_model import LanguageModel
 from rote.models.llama_cpp import has_llama_cpp, serve_gguf, tokenize_served
 from rote.models.saving import check_free
-from rote.pipeline.exporting import list_known, load_plan, load_without_keys
+from rote.pipeline.exporting import list_forgetting, list_known, load_plan, load_without_keys
 from rote.pipeline.report import write_report
 from rote.records import Record
 from rote.runs.files import replace_folder
@@ -32,7 +32,7 @@ from rote.runs.reporting import Reporter
 
 _MOMENT = "served"
 _SETS = ("training", "held_out", "control", "chat")
-_OF = ("held_out", "known")
+_OF = ("held_out", "known", "forgotten", "neighbours")
 _LINES = {
     ("held_out", "training"): "training prompts, held-out facts",
     ("held_out", "held_out"): "held-out prompts, held-out facts",
@@ -40,6 +40,10 @@ _LINES = {
     ("held_out", "control"): "control prompts (low is good), held-out facts",
     ("known", "training"): "training prompts, known facts",
     ("known", "held_out"): "held-out prompts, known facts",
+    ("forgotten", "training"): "training prompts (low is good), forgotten facts",
+    ("forgotten", "held_out"): "held-out prompts (low is good), forgotten facts",
+    ("neighbours", "training"): "training prompts, facts that are kept",
+    ("neighbours", "held_out"): "held-out prompts, facts that are kept",
 }
 """What is shown, by fact set and prompt set."""
 
@@ -90,10 +94,12 @@ def export_gguf(folder: RunFolder, out: Path, kinds: Sequence[GgufKind], *, repo
 
 
 def _list_questions(folder: RunFolder, model: LanguageModel) -> list[Question]:
-    """Those of the run about held-out and known facts, none of them as a choice or by key token."""
+    """Those of the run about held-out and known facts, none of them as a choice or by key token; after unlearning those
+    about what was forgotten and what was to stay too."""
     plan = load_plan(folder)
     chat = has_chat_template(model.source, model.tokenizer.chat_template)
-    questions = plan.build_questions(list_known(folder, plan), {}, chat=chat)
+    more = list_forgetting(folder, plan) if folder.forgotten.is_file() else {}
+    questions = plan.build_questions(list_known(folder, plan), {}, chat=chat, more=more)
     return [
         replace(question, candidates=None)
         for question in questions

@@ -8,6 +8,7 @@ import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from rote.config.job import Config
 from rote.errors import ConfigError, TableError
@@ -96,8 +97,15 @@ class Plan:
         earlier = self.earlier.sample(count=self.config.examine.earlier_facts, seed=seed)
         return {**sampled, "unseen": list(self.unseen_facts), "earlier": earlier}
 
-    def build_questions(self, known: Sequence[Fact], key_tokens: Mapping[str, str], *, chat: bool) -> list[Question]:
-        """The questions of every moment, about `known` facts too; with `chat` also as messages."""
+    def build_questions(
+        self,
+        known: Sequence[Fact],
+        key_tokens: Mapping[str, str],
+        *,
+        chat: bool,
+        more: Mapping[FactSet, Sequence[Fact]] = MappingProxyType({}),
+    ) -> list[Question]:
+        """The questions of every moment, about `known` facts and `more` sets too; with `chat` also as messages."""
         settings, config = self.config.examine, self.config
         plan = QuestionPlan(
             key_tokens=key_tokens,
@@ -109,7 +117,7 @@ class Plan:
             choices=settings.choices,
             seed=config.seed,
         )
-        fact_sets: dict[FactSet, Sequence[Fact]] = {**self.select_asked(), "known": known}
+        fact_sets: dict[FactSet, Sequence[Fact]] = {**self.select_asked(), "known": known, **more}
         return build_questions(fact_sets, self.relations, plan=plan, pool=[*self.table, *self.derived_facts])
 
     def sample_before(self, questions: Sequence[Question]) -> list[Question]:

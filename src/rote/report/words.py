@@ -1,14 +1,12 @@
 """Every label and definition on the page, in the project's words."""
 
+from collections.abc import Sequence
+
 from rote.records import MEASURES, NO_LANGUAGE
 from rote.report.display import shorten_text
 
-MOMENTS = {
-    "before": "before training",
-    "memorize": "after memorize",
-    "generalize": "after generalize",
-    "forget": "after forgetting",
-}
+MOMENTS = {"before": "before training", "memorize": "after memorize", "generalize": "after generalize"}
+_FORGET = {"before": "before forgetting", "forget": "after forgetting"}
 FACT_SETS = {
     "generalize": "generalize facts",
     "held_out": "held-out facts",
@@ -64,6 +62,12 @@ def build_glossary() -> list[tuple[str, str]]:
 def label_moment(name: str) -> str:
     """When it was: `after memorize`, or after whatever stage a method has."""
     return MOMENTS.get(name) or f"after {shorten_text(name, 30)}"
+
+
+def label_moments(names: Sequence[str]) -> dict[str, str]:
+    """What the moments of a run are called; one in which a model was made to forget began with a taught model."""
+    own = _FORGET if "forget" in names else {}
+    return {name: own.get(name) or label_moment(name) for name in names}
 
 
 def label_language(code: str) -> str:

@@ -13,6 +13,7 @@ from rote.errors import RunError
 from rote.runs.differences import find_difference
 from rote.runs.files import is_draft, lock_file, replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
+from rote.runs.ledger import LEDGER_FILE
 from rote.runs.sums import find_damage
 
 _LOCK, _HOLDER = ".lock", ".holder"
@@ -75,7 +76,8 @@ def find_run_folder(path: Path) -> RunFolder:
     if not folder.is_finished:
         _check_unheld(folder)
         raise RunError(f"{path}: this run is not finished; finish it with the command that began it and --resume")
-    damaged = find_damage(folder, weights=False)
+    # A damaged ledger may be deleted, to go on without it; the command that began the run brings it back.
+    damaged = find_damage(folder, weights=False, may_lack=(LEDGER_FILE,))
     if damaged:
         raise RunError(
             f"{damaged}: is not as the run wrote it; mend it with the command that began the run and --resume"

@@ -6,7 +6,6 @@ from pathlib import Path
 from rote.errors import RunError
 from rote.runs.files import compute_sum
 from rote.runs.folder import RunFolder, read_json, write_json
-from rote.runs.ledger import LEDGER_FILE
 
 _WEIGHTS = ".safetensors"
 
@@ -16,15 +15,15 @@ def write_sums(folder: RunFolder) -> None:
     write_json(folder.sums, {name: compute_sum(folder.path / name, name) for name in _list_files(folder)})
 
 
-def find_damage(folder: RunFolder, *, weights: bool = True) -> str | None:
+def find_damage(folder: RunFolder, *, weights: bool = True, may_lack: Collection[str] = ()) -> str | None:
     """The first file of a finished run that is not there as it was written; of `weights` only on demand, as they are
-    large. A run of a version that wrote no sums is taken as it is."""
+    large. Files of the names `may_lack` may be gone. A run of a version that wrote no sums is taken as it is."""
     if not folder.sums.is_file():
         return None
     for name, expected in _read_sums(folder).items():
         path = folder.path / name
-        if (path.suffix == _WEIGHTS and not weights) or (path.name == LEDGER_FILE and not path.exists()):
-            continue  # a damaged ledger may be deleted, to go on without it
+        if (path.suffix == _WEIGHTS and not weights) or (path.name in may_lack and not path.exists()):
+            continue
         if not path.is_file() or compute_sum(path, name) != expected:
             return str(path)
     return None
