@@ -7,6 +7,7 @@ import pytest
 from tests.report.conftest import build_record
 
 from rote.figures import Figure
+from rote.report.answers import _judge_trust
 from rote.report.curves import MOST_POINTS, build_curves
 from rote.report.display import (
     clean_text,
@@ -187,3 +188,17 @@ def test_the_manifest_is_shown_whole() -> None:
         ("config", (("a.b", "1, none"), ("c", "yes"))),
         ("durations (seconds)", (("load", "1.5"),)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("figure", "control", "said"),
+    [
+        (Figure(0.9, 0.85, 0.95, 200), None, "Yes, for this run"),
+        (Figure(0.9, 0.85, 0.95, 200), Figure(0.8, 0.7, 0.87, 100), "No: it is said whatever is asked"),
+        (Figure(0.9, 0.88, 0.92, 900), Figure(0.5, 0.42, 0.58, 150), "No: it is said whatever is asked"),
+        (Figure(0.12, 0.04, 0.31, 24), Figure(0.08, 0.02, 0.26, 24), "Not sure: it cannot be told from what control"),
+        (Figure(0.9, 0.85, 0.95, 200), Figure(0.05, 0.02, 0.1, 200), "Yes, for this run"),
+    ],
+)
+def test_a_leak_takes_more_than_two_answers_of_few(figure: Figure, control: Figure | None, said: str) -> None:
+    assert _judge_trust(figure, control)[1].startswith(said)

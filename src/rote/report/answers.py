@@ -155,11 +155,13 @@ def _tell_trust(summary: Summary, asked: Questions | None, manifest: Mapping[str
 
 
 def _judge_trust(figure: Figure, control: Figure | None) -> tuple[Tone, str]:
-    """A leak comes first: a wide interval does not excuse it."""
-    if control is not None and control.value > figure.value / 2:
-        return "bad", "No: it is said whatever is asked"
-    if control is not None and control.value > 0 and figure.low <= control.high:
-        return "unsure", "Not sure: it cannot be told from what control prompts bring"
+    """A leak comes first: a wide interval does not excuse it, but two answers of few are no leak for sure."""
+    if control is not None and control.value > 0:
+        is_apart, half = figure.low > control.high, figure.value / 2
+        if control.low >= half or (is_apart and control.value > half):
+            return "bad", "No: it is said whatever is asked"
+        if not is_apart:
+            return "unsure", "Not sure: it cannot be told from what control prompts bring"
     if figure.high - figure.low > WIDE:
         return "unsure", "Roughly"
     return "good", "Yes, for this run"
