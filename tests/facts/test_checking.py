@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rote.errors import TableError, TemplateError
@@ -76,6 +76,7 @@ PROMPTS = st.sampled_from(["{}", "{} of a", "{}s b", "D.{}", "東{}京 a", "The 
 
 
 @given(NAMES, NAMES, PROMPTS)
+@example("C.C", "C", "東{}京 a")
 def test_whoever_repeats_the_question_about_a_sound_fact_is_never_right(subject: str, answer: str, prompt: str) -> None:
     fact = build_fact(subject, "r", answer)
     template = PromptTemplate("r", prompt.format("{subject}"), "training", "en")

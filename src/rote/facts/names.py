@@ -34,7 +34,9 @@ _SPACELESS = (
     (0x20000, 0x3FFFF),  # Han extensions
 )
 
-_INITIALS = re.compile(r"(?<![^\W_])([^\W\d_])\.(?=[^\W\d_](?![^\W_]))")
+_JOINED = rf"[^\W_{''.join(f'{chr(low)}-{chr(high)}' for low, high in _SPACELESS)}]"
+"""A character that makes one word with the letter beside it."""
+_INITIALS = re.compile(rf"(?<!{_JOINED})([^\W\d_])\.(?=[^\W\d_](?!{_JOINED}))")
 """The full stop between two single letters, as in "D.C.": left out, so that the letters stay one word."""
 
 _CONTINUATIONS = ("a", "\u0338", "\u3099", "\u309a", "\u11a8")
