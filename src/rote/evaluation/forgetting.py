@@ -14,6 +14,8 @@ NOT_ERASURE = (
     "Forgetting is not erasure: the model no longer says these facts when it is asked in these words, which does not "
     "show that they are gone from its weights. Whoever must be rid of them teaches a model that never saw them."
 )
+ASKED: tuple[FactSet, ...] = ("forgotten", "neighbours", "other_relations", "earlier", "known", "unseen")
+"""The fact sets that are asked about before and after, in the order in which they are shown."""
 NOTHING, RELEARN, TEACH_UNSEEN = "nothing", "relearn", "teach_unseen"
 """How the moments begin at which the same is asked after nothing was taught, after some forgotten facts were taught
 again, and after as many facts never taught were."""

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rote.evaluation.forgetting import NOT_ERASURE, NOTHING, RELEARN, TEACH_UNSEEN
-from rote.evaluation.statistics import SHARE, average_seeds
+from rote.evaluation.forgetting import ASKED, NOT_ERASURE, NOTHING, RELEARN, TEACH_UNSEEN
 from rote.experiments.entries import Entry
-from rote.experiments.seeds import Seed, check_seeds, find_code, list_relations
+from rote.experiments.seeds import Seed, average_rows, check_seeds, find_code, list_relations
 from rote.experiments.tables import format_cell
-from rote.figures import Figure, read_figure
+from rote.figures import Figure
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ResultTable
 from rote.report.words import FACT_SETS
@@ -17,7 +16,6 @@ from rote.runs.base import find_base
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Forgetting, read_shaped
 
-_SETS = ("forgotten", "neighbours", "other_relations", "earlier", "known", "unseen")
 _WHEN = ("before", "after", "kept")
 
 _TRIES = (NOTHING, RELEARN, TEACH_UNSEEN)
@@ -70,14 +68,14 @@ def _build(base: str, kinds: Mapping[str, Sequence[Seed]]) -> Entry:
 
 
 def _build_changes(kind: str, runs: Outcomes) -> ResultTable:
-    sets = [name for name in _SETS if any(name in run["pooled"] for run in runs)]
+    sets = [name for name in ASKED if any(name in run["pooled"] for run in runs)]
     rows = [(FACT_SETS[name], *(format_cell(_average_change(runs, name, when)) for when in _WHEN)) for name in sets]
     return ResultTable((kind, *_WHEN), tuple(rows))
 
 
 def _average_change(runs: Outcomes, fact_set: str, when: str) -> Figure | None:
     rows = [run["pooled"][fact_set][when] for run in runs if fact_set in run["pooled"]]
-    return _average(rows)
+    return average_rows(rows)
 
 
 def _build_relearning(kinds: Mapping[str, Outcomes]) -> ResultTable:
@@ -120,11 +118,6 @@ def _average_try(runs: Outcomes, moment: str, count: int) -> Figure | None:
         return None
     asked = (moment, count, "forgotten", "held_out")
     rows = [row for run in runs for row in run["relearning"]]
-    return _average(
+    return average_rows(
         [row["figure"] for row in rows if (row["moment"], row["count"], row["fact_set"], row["prompt_set"]) == asked]
     )
-
-
-def _average(rows: Sequence[Mapping[str, Any] | None]) -> Figure | None:
-    figures = [figure for figure in (read_figure(row) for row in rows if row) if figure]
-    return average_seeds(figures, within=SHARE) if figures else None

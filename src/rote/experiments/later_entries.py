@@ -1,15 +1,14 @@
 """Runs that taught one table after another, as something to publish: how each table is answered after each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rote.evaluation.statistics import SHARE, average_seeds
 from rote.experiments.entries import Entry
-from rote.experiments.seeds import Seed, check_seeds, find_code, list_relations, refuse_other
+from rote.experiments.seeds import Seed, average_rows, check_seeds, find_code, list_relations, refuse_other
 from rote.experiments.tables import format_cell
-from rote.figures import Figure, read_figure
+from rote.figures import Figure
 from rote.report.results_page import ResultTable
 from rote.runs.base import find_base, list_row, read_settings
 from rote.runs.differences import find_difference
@@ -93,16 +92,8 @@ def _build_matrix(condition: Condition, runs: Sequence[Mapping[str, Any]]) -> Re
 
 
 def _average(runs: Sequence[Mapping[str, Any]], table: int, after: int) -> Figure | None:
-    figures = list(_list_figures(runs, table, after))
-    return average_seeds(figures, within=SHARE) if figures else None
-
-
-def _list_figures(runs: Sequence[Mapping[str, Any]], table: int, after: int) -> Iterator[Figure]:
-    for run in runs:
-        for cell in run["cells"]:
-            figure = read_figure(cell)
-            if figure and (cell["table"], cell["after"]) == (table, after):
-                yield figure
+    cells = [cell for run in runs for cell in run["cells"]]
+    return average_rows([cell for cell in cells if (cell["table"], cell["after"]) == (table, after)])
 
 
 def _sum_up(conditions: Mapping[Condition, Sequence[Mapping[str, Any]]]) -> ResultTable:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import RunError
+from rote.evaluation.statistics import SHARE, average_seeds
 from rote.facts.reading import load_table
+from rote.figures import Figure, read_figure
 from rote.runs.base import list_row
 from rote.runs.differences import Difference, find_difference
 from rote.runs.folder import RunFolder
@@ -44,6 +46,12 @@ def check_seeds(seeds: Sequence[Seed]) -> None:
         for old, new in zip(list_row(first.folder), list_row(folder), strict=False):  # as far as both are there
             refuse_other(old, new, find_difference(_read_settings(old, _FREE), _read_settings(new, _FREE)))
         refuse_other(first.folder, folder, find_difference(first.about, seed.about))
+
+
+def average_rows(rows: Iterable[Mapping[str, Any] | None]) -> Figure | None:
+    """The mean share of rows of figures, one of each seed; None where none has a figure."""
+    figures = [figure for figure in (read_figure(row) for row in rows if row) if figure]
+    return average_seeds(figures, within=SHARE) if figures else None
 
 
 def refuse_other(old: RunFolder, new: RunFolder, difference: Difference | None) -> None:

@@ -15,6 +15,7 @@ import yaml
 from rote.config.teaching import RetainConfig
 from rote.errors import ConfigError
 from rote.evaluation.forgetting import (
+    ASKED,
     NOT_ERASURE,
     NOTHING,
     RELEARN,
@@ -58,7 +59,6 @@ from rote.training.parallel import count_processes
 
 _PROVED = 50
 """Questions that are asked again of what was saved."""
-_SETS = ("forgotten", "neighbours", "other_relations", "earlier", "known", "unseen")
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class _Forgetting:
     def _describe(self) -> dict[str, Any]:
         before, after, later = self._split_records()
         history = self._read_history()
-        pooled = {name: pool_changes(before, after, name) for name in _SETS}  # type: ignore[arg-type]  # they are sets
+        pooled = {name: pool_changes(before, after, name) for name in ASKED}
         return {
             "method": self._settings.method,
             "forgotten_facts": len(self._plan.facts.forgotten),
