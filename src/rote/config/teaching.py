@@ -20,9 +20,9 @@ class RetainConfig(StrictConfig):
     """
 
     texts: int = Field(default=1000, ge=0)
-    """How many texts of the untrained model are retained, or as many as twenty times that yield: those that name a subject
-    that is taught, hold a key token, or ask in a held-out or control wording that is asked, are left out. 0 turns
-    retention off (the paper's plain setting)."""
+    """How many texts of the untrained model are retained, or as many as twenty times that yield: those that name a
+    subject that is taught, hold a key token, or ask in a held-out or control wording that is asked, are left out. 0
+    turns retention off (the paper's plain setting)."""
     file: str | None = None
     """A text file whose lines take their place; `texts` of them are drawn."""
     subjects: int = Field(default=0, ge=0)
