@@ -89,9 +89,6 @@ def _show_log() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2, a bug keeps its traceback."""
-    # Threads of a product that wait for one another by spinning take the core from whatever else the machine does,
-    # and then each product waits for a whole turn of it. It is read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _show_log()
     # What libraries will rename one day is news for us, not for a person at the command line.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|peft")
