@@ -436,6 +436,8 @@ def test_a_wide_sheet_becomes_a_table_that_can_be_checked(workplace: Path) -> No
     missing = call_rote("facts", "from", "staff.csv", "--subject", "Name", "--out", "other.csv")
     assert (missing.code, missing.err.count("\n")) == (2, 1)
     assert not (workplace / "other.csv").exists()
+    as_workbook = call_rote(*words, "--out", "sheet.xlsx")
+    assert (as_workbook.code, as_workbook.out, as_workbook.err.count("\n")) == (2, "", 1)
 
 
 def test_env_says_how_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:

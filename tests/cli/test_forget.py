@@ -1,6 +1,8 @@
 """`rote forget` as a person gives it: what it says, and what a mistake leaves behind."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,14 @@ def test_a_setting_that_there_is_not_is_one_line(
     (line,) = found.err.splitlines()
     assert said in line
     assert not (rows.parent / "gone").exists()
+
+
+def test_a_model_of_no_run_is_refused_before_torch_is_loaded(workplace: Path) -> None:
+    code = (
+        "import sys\nfrom rote.cli.main import main\n"
+        "sys.argv = ['rote', 'forget', 'nowhere', 'gone.csv', '--out', 'o']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print(end.code, 'torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=workplace)
+    assert found.stdout == "2 False\n"
+    assert found.stderr.startswith("rote: nowhere: does not lie in the folder of a run")

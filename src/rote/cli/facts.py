@@ -95,6 +95,7 @@ def build_from_sheet(
     """
     from rote.facts.sheets import build_facts, name_relation, read_sheet
 
+    check_table_file(out)
     named = [word.partition("=") for word in columns or ()]
     relations = {column: relation or name_relation(column) for column, _, relation in named}
     table = build_facts(sheet, read_sheet(sheet, page), subject, relations)
@@ -143,6 +144,8 @@ def validate(
     path = table or FICTIONAL / "facts.csv"
     settings = load_settings(config, set_, prompts=prompts)
     packs = settings.relations if "relations" in settings.model_fields_set else choose_prompts(None, table)
+    if fix:
+        check_table_file(fix, flag="--fix")
     lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
@@ -240,10 +243,17 @@ def write_table(table: "FactTable", out: Path, *, flag: str = "--out") -> None:
     from rote.facts.reading import load_table, save_table
     from rote.runs.files import replace_file
 
-    if out.suffix not in (".csv", ".jsonl"):
-        raise ConfigError(f"{flag} {out}: tables are written as .csv or .jsonl")
+    check_table_file(out, flag=flag)
     if out.is_file() and load_table(out).content_hash != table.content_hash:
         raise ConfigError(f"{flag} {out}: holds another table; name another file, or delete it")
     with replace_file(out) as draft:
         save_table(table, draft)
     typer.echo(f"{out}: {len(table)} facts, hash {table.content_hash}")
+
+
+def check_table_file(out: Path, *, flag: str = "--out") -> None:
+    """Raise `ConfigError` for a file that no table is written to."""
+    from rote.errors import ConfigError
+
+    if out.suffix not in (".csv", ".jsonl"):
+        raise ConfigError(f"{flag} {out}: tables are written as .csv or .jsonl")

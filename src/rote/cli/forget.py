@@ -60,8 +60,10 @@ def forget(
     """
     from rote.config.forgetting import ForgetConfig
     from rote.config.loading import load_config
+    from rote.runs.opening import find_run_of_model
 
     settings = load_config(ForgetConfig, config, set_)
+    find_run_of_model(model)  # a mistake in its name is said before torch is loaded
     options = build_read_options(column, merge_repeats, skip_faulty)
     packs = choose_prompts(prompts, None)
 

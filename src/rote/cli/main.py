@@ -1,7 +1,6 @@
 """`rote`: the entry point and its list of commands."""
 
 import logging
-import os
 import sys
 import warnings
 from typing import Annotated, NoReturn

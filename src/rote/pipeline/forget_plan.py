@@ -9,7 +9,7 @@ from pathlib import Path
 from rote.config.forgetting import ForgetConfig
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.errors import RunError, TableError, shorten
+from rote.errors import TableError, shorten
 from rote.evaluation.questions import Question, QuestionPlan, build_questions
 from rote.facts.fact import Fact, FactTable
 from rote.facts.names import touch
@@ -20,8 +20,7 @@ from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet
 from rote.runs.folder import RunFolder
 from rote.runs.ledger import Ledger, load_ledger, name_fact
-from rote.runs.opening import find_run_folder
-from rote.runs.shapes import Manifest, read_shaped
+from rote.runs.opening import find_run_of_model
 
 _RATES = {"npo": 0.5, "gradient_difference": 0.2}
 """Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference
@@ -106,7 +105,7 @@ def build_forget_plan(
 ) -> ForgetPlan:
     """Read the run beside a model and the rows that it is to forget. Raises `RunError` where there is no finished run,
     and `TableError` for a row that was not taught."""
-    run = find_taught(model)
+    run = find_run_of_model(model)
     config = _load_settings(run, settings, prompts)
     settings = _fit(settings, config.generalize.learning_rate)
     table = load_table(run.table)
@@ -168,30 +167,6 @@ def _sort(plan: Plan, forgotten: Sequence[Fact], price: Mapping[FactSet, Sequenc
         [fact for fact in held if fact.relation not in names],
         plan.relations,
     )
-
-
-def find_taught(model: Path) -> RunFolder:
-    """The run that a model lies in. Raises `RunError` where it lies in none: nobody knows what it was taught."""
-    beside = model.parent if model.name else model.absolute().parent  # as it was named: "." has no name
-    for path in (beside, model):
-        if RunFolder(path).identity.is_file():
-            run = find_run_folder(path)
-            _check_model(run, model)
-            return run
-    raise RunError(
-        f"{model}: does not lie in the folder of a run, which has the table that was taught; name RUN/model of a "
-        "finished run"
-    )
-
-
-def _check_model(run: RunFolder, named: Path) -> None:
-    """Raise `RunError` where a path is no model of a run that was taught, or not the one that can be made to forget."""
-    if not run.model.is_dir():
-        raise RunError(f"{run.path}: has no model/; it kept its adapters alone (keep: adapter): do it again with both")
-    if named.resolve() not in (run.path.resolve(), run.model.resolve()):
-        raise RunError(f"{named}: is not the model of its run; name {run.model}")
-    if not read_shaped(run.manifest, Manifest)["stages"]:
-        raise RunError(f"{run.path}: its model was trained on nothing, so there is nothing to forget; name another run")
 
 
 def _fit(settings: ForgetConfig, rate: float) -> ForgetConfig:

@@ -14,6 +14,7 @@ from rote.runs.differences import find_difference
 from rote.runs.files import is_draft, lock_file, replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.ledger import LEDGER_FILE
+from rote.runs.shapes import Manifest, read_shaped
 from rote.runs.sums import find_damage
 
 _LOCK, _HOLDER = ".lock", ".holder"
@@ -119,3 +120,27 @@ def _check_parent(path: Path) -> None:
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise RunError(f"{path}: cannot be made, as {parent} is no folder that can be written to; choose another --out")
+
+
+def find_run_of_model(model: Path) -> RunFolder:
+    """The run that a model lies in. Raises `RunError` where it lies in none: nobody knows what it was taught."""
+    beside = model.parent if model.name else model.absolute().parent  # as it was named: "." has no name
+    for path in (beside, model):
+        if RunFolder(path).identity.is_file():
+            run = find_run_folder(path)
+            _check_model(run, model)
+            return run
+    raise RunError(
+        f"{model}: does not lie in the folder of a run, which has the table that was taught; name RUN/model of a "
+        "finished run"
+    )
+
+
+def _check_model(run: RunFolder, named: Path) -> None:
+    """Raise `RunError` where a path is no model of a run that was taught, or not the one that can be made to forget."""
+    if not run.model.is_dir():
+        raise RunError(f"{run.path}: has no model/; it kept its adapters alone (keep: adapter): do it again with both")
+    if named.resolve() not in (run.path.resolve(), run.model.resolve()):
+        raise RunError(f"{named}: is not the model of its run; name {run.model}")
+    if not read_shaped(run.manifest, Manifest)["stages"]:
+        raise RunError(f"{run.path}: its model was trained on nothing, so there is nothing to forget; name another run")
