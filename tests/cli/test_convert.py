@@ -49,6 +49,13 @@ def test_the_kind_is_said_and_five_sentences_are_shown(folder: Path) -> None:
     assert [fact.object for fact in load_table(Path("facts.csv"))][:2] == ["Dutch", "Greek"]
 
 
+def test_an_out_that_is_no_table_is_refused_before_anything_is_said(folder: Path) -> None:
+    words = ["facts", "convert", "records.json", "--out", "facts.xlsx"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, ConfigError)
+    assert result.output == ""
+
+
 def test_the_true_objects_are_had_by_a_flag(folder: Path) -> None:
     convert("--objects", "true")
     assert {fact.object for fact in load_table(Path("facts.csv"))} == {"French"}

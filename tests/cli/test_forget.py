@@ -53,6 +53,8 @@ def test_a_fact_that_was_forgotten_can_be_asked_why_and_there_is_no_report_to_wr
     report = call_rote("report", "gone")
     assert report.code == 2
     assert report.err.startswith("rote: gone: was written by rote forget, which has no report; read forgetting.json")
+    served = call_rote("serve", "gone")
+    assert (served.code, served.err) == (2, report.err)
 
 
 def test_json_is_one_object(finished_run: FinishedRun, rows: Path) -> None:
@@ -71,6 +73,13 @@ def test_json_is_one_object(finished_run: FinishedRun, rows: Path) -> None:
     assert content["method"] == "gradient_difference"
     assert content["forgotten_facts"] == 2
     assert {"rows", "pooled", "relearning", "note", "folder", "answered"} <= set(content)
+
+
+def test_rows_that_are_left_out_are_counted(finished_run: FinishedRun, rows: Path) -> None:
+    rows.write_text(ROWS + "Nobody Known,mother,\n", encoding="utf-8")
+    found = call_rote("forget", finished_run.folder / "model", rows, "--out", "gone", *QUICK, "-q", "--skip-faulty")
+    assert found.code == 0, found.err
+    assert f"{rows}: 1 rows left out; " in found.err
 
 
 def test_a_row_that_was_not_taught_is_one_line_and_leaves_nothing(finished_run: FinishedRun, rows: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from tests.pipeline.conftest import (
 from rote.config.forgetting import ForgetConfig
 from rote.config.job import Config
 from rote.errors import RunError, TableError
-from rote.facts.fact import Fact, FactTable, build_fact, hash_fact
+from rote.facts.fact import Fact, FactObject, FactTable, build_fact, hash_fact
 from rote.facts.reading import load_table, save_table
+from rote.facts.relation import PACKS
 from rote.methods.teaching import train_stage
 from rote.models.loading import load_model
 from rote.pipeline import forgetting, gguf_export, proving
@@ -225,12 +227,35 @@ def test_rows_that_were_not_taught_are_named(taught: RunFolder, tmp_path: Path) 
     for wrong, words in (
         (build_fact("Nobody Nowhere", "mother", "Cody Ross"), r"'Nobody Nowhere' mother 'Cody Ross' was not taught;"),
         (build_fact(fact.subject, "mother", "Someone Else"), f"was not taught; it was taught '{fact.object}'"),
+        (replace(fact, objects=(*fact.objects, FactObject("Someone Else"))), "was not taught; it was taught"),
     ):
         rows = write_rows(tmp_path, [GONE[1], wrong])
         with pytest.raises(TableError, match=words):
             build_forget_plan(taught.model, rows, SETTINGS)
         rows.unlink()
     assert list_tree(tmp_path) == before
+
+
+def test_a_second_object_is_not_forgotten_for_the_first(base: Path, tmp_path: Path) -> None:
+    lists = [replace(fact, objects=(*fact.objects, FactObject("Vera Marlow"))) for fact in build_table()]
+    save_table(FactTable(tuple(lists)), tmp_path / "both.jsonl")
+    run = teach(build_config(base, {"table": {"file": str(tmp_path / "both.jsonl")}}), tmp_path / "run")
+    second = write_rows(tmp_path, [replace(lists[0], objects=lists[0].objects[1:])])
+    with pytest.raises(TableError, match=f"'Vera Marlow' was not taught; it was taught '{lists[0].object}'"):
+        build_forget_plan(run.model, second, SETTINGS)
+    assert build_forget_plan(run.model, write_rows(tmp_path), SETTINGS).facts.forgotten == lists[:2]
+
+
+def test_a_pack_that_changed_since_is_refused_unless_another_is_named(base: Path, tmp_path: Path) -> None:
+    pack = tmp_path / "mother.yaml"
+    shutil.copy(PACKS / "mother.yaml", pack)
+    run = teach(build_config(base, {"relations": [str(pack)]}), tmp_path / "run")
+    rows = write_rows(tmp_path)
+    build_forget_plan(run.model, rows, SETTINGS)
+    pack.write_text(pack.read_text(encoding="utf-8") + "# mended\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"its relation pack .*mother.yaml is not there any more, or has changed"):
+        build_forget_plan(run.model, rows, SETTINGS)
+    build_forget_plan(run.model, rows, SETTINGS, prompts=[str(pack)])
 
 
 def test_a_model_of_no_run_is_refused(base: Path, tmp_path: Path) -> None:

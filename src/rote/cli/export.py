@@ -32,7 +32,7 @@ def task(run: RunArgument, out: OutOption) -> None:
 
 @export.command()
 def model(run: RunArgument, out: OutOption) -> None:
-    """Write the taught model without its key tokens: the vocabulary of the base model.
+    """Write the taught model without the key tokens of its run: the vocabulary of the model it began from.
 
     Example: rote export model runs/mine --out mine_to_serve
     """

@@ -145,7 +145,7 @@ def validate(
     settings = load_settings(config, set_, prompts=prompts)
     packs = settings.relations if "relations" in settings.model_fields_set else choose_prompts(None, table)
     if fix:
-        check_table_file(fix, flag="--fix")
+        _check_mended(path, fix)
     lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
@@ -224,12 +224,17 @@ def _print_costs(settings: "Config", loading: "LoadOptions") -> None:
     typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))
 
 
-def _write_mended(path: Path, out: Path, columns: dict[str, str]) -> None:
+def _check_mended(path: Path, out: Path) -> None:
     from rote.errors import ConfigError
-    from rote.facts.mending import mend_table
 
+    check_table_file(out, flag="--fix")
     if out.resolve() == path.resolve():
         raise ConfigError(f"--fix {out}: is the table itself, which is never written over; name another file")
+
+
+def _write_mended(path: Path, out: Path, columns: dict[str, str]) -> None:
+    from rote.facts.mending import mend_table
+
     mended = mend_table(path, columns)
     typer.echo(f"rows left out: {mended.left_out:,}; facts with several objects, all of which count as right:")
     for fact in mended.several:

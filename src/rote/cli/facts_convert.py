@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rote.cli.facts import show_understood, write_table
+from rote.cli.facts import check_table_file, show_understood, write_table
 from rote.cli.options import SkipOption
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def convert(
     from rote.facts.converting import convert_records, write_packs
     from rote.facts.published import load_records
 
+    check_table_file(out)
     kind, found = load_records(records)
     which = f", their {objects.value} objects (--objects)" if kind.edits else ""
     typer.echo(f"{records}: {len(found):,} records of {kind.name} (told by {kind.fields}){which}")

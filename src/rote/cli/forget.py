@@ -13,7 +13,6 @@ from rote.cli.options import (
     JsonOption,
     MergeOption,
     PickleOption,
-    PromptsOption,
     QuietOption,
     RemoteCodeOption,
     SetOption,
@@ -22,6 +21,7 @@ from rote.cli.options import (
     build_read_options,
     choose_prompts,
     print_json,
+    say_what_was_read,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def forget(
     model: Annotated[Path, typer.Argument(help="The model of a finished run: RUN/model.")],
     rows: Annotated[Path, typer.Argument(help="A table of the facts to forget, each as it was taught.")],
     out: Annotated[Path, typer.Option(help="Folder of the model and of what was measured.")],
-    prompts: PromptsOption = None,
+    prompts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Relation packs (YAML) or folders of them, in the place of all that the run had."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings (docs/settings.md).")] = None,
     set_: SetOption = None,
     column: ColumnOption = None,
@@ -73,6 +76,7 @@ def forget(
     from rote.pipeline.forgetting import forget as do_forget
 
     plan = build_forget_plan(model, rows, settings, options=options, prompts=packs)
+    say_what_was_read(rows, plan.left_out, plan.plan.neutral)
     words = ["rote", *sys.argv[1:]]
     again = words if resume else [*words, "--resume"]
     loading = build_load_options(None, trust_remote_code, allow_pickle)
@@ -136,12 +140,18 @@ def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def _show_change(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """All languages of one kind of question together, and the one that is answered most often afterwards."""
+    """All languages of one kind of question together, the one that is answered most often afterwards, and the rank in
+    the first."""
     count = sum(row["after"]["n"] for row in rows)
     before, after = (sum(row[when]["mean"] * row[when]["n"] for row in rows) / count for when in ("before", "after"))
     worst = max(rows, key=lambda row: row["after"]["mean"])
-    highest = f"{worst['after']['mean']:.2f} {worst['language']}" if len(rows) > 1 else ""
-    ranks = [f"{row['rank_before']:g} -> {row['rank_after']:g}" for row in rows if row["rank_after"] is not None]
+    several = len(rows) > 1
+    highest = f"{worst['after']['mean']:.2f} {worst['language']}" if several else ""
+    ranks = [
+        f"{row['rank_before']:g} -> {row['rank_after']:g}{' ' + row['language'] if several else ''}"
+        for row in rows
+        if row["rank_after"] is not None
+    ]
     return [f"{before:.2f}", f"{after:.2f} ({count})", highest, ranks[0] if ranks else ""]
 
 

@@ -119,7 +119,7 @@ def describe_earlier(earlier: Earlier, config: Config) -> Iterator[str]:
     names = ", ".join(shorten(table.name)[1:-1] for table in tables[-_NAMED:])
     more = f"{len(tables) - _NAMED} more and " if len(tables) > _NAMED else ""
     is_own = config.method == Config().method and config.rehearse.share
-    rehearsed = f"rehearsed as {config.rehearse.share:.0%} of each epoch" if is_own else "not rehearsed"
+    rehearsed = f"rehearsed as at most {config.rehearse.share:.0%} of each epoch" if is_own else "not rehearsed"
     yield (
         f"earlier:    {len(tables)} table{'s' * (len(tables) > 1)} taught before ({more}{names}): "
         f"{len(earlier.facts):,} facts, {asked:,} of them asked again, {rehearsed}"

@@ -1,10 +1,8 @@
 """From a finished run to what others use: tasks of lm-evaluation-harness, or a model without its key tokens."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -27,7 +25,7 @@ from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet, load_records
 from rote.runs.files import replace_folder
 from rote.runs.folder import RunFolder
-from rote.runs.manifest import compute_content_hash
+from rote.runs.opening import check_packs
 from rote.runs.shapes import Identity, read_shaped
 
 _VERIFIED_FACTS = 50
@@ -105,13 +103,7 @@ def load_plan(folder: RunFolder) -> Plan:
     Raises `RunError` where a pack of its own is not as it was.
     """
     config = load_config(Config, folder.config)
-    known: Mapping[str, Any] = read_shaped(folder.identity, Identity)["files"]
-    for path in config.relations:
-        if not Path(path).is_file() or compute_content_hash(Path(path)) != known.get(path):
-            raise RunError(
-                f"{folder.path}: its relation pack {path} is not there any more, or has changed; put it back as it was "
-                "and give the command where the run was started"
-            )
+    check_packs(folder, config.relations)
     effects = config.side_effects.model_copy(update={"facts": None})  # only what was taught is asked
     ledger = load_model_ledger(config)  # where the model that it began from is still there
     plan = build_plan(config.model_copy(update={"side_effects": effects}), load_table(folder.table), ledger=ledger)

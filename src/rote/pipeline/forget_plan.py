@@ -20,7 +20,7 @@ from rote.pipeline.plan import Plan, build_plan
 from rote.records import FactSet
 from rote.runs.folder import RunFolder
 from rote.runs.ledger import Ledger, load_ledger, name_fact
-from rote.runs.opening import find_run_of_model
+from rote.runs.opening import check_packs, find_run_of_model
 
 _RATES = {"npo": 0.5, "gradient_difference": 0.2}
 """Learning rates that nobody set, as shares of what the run taught generalize with: the ascent of gradient difference
@@ -44,6 +44,8 @@ class ForgetPlan:
     """Never taught, and asked beside the others."""
     spare: Sequence[Fact]
     """Never taught, and taught in the place of forgotten ones to see what that alone brings."""
+    left_out: int
+    """Rows of what is to be forgotten that were left out."""
 
     @property
     def counts(self) -> list[int]:
@@ -109,15 +111,17 @@ def build_forget_plan(
     config = _load_settings(run, settings, prompts)
     settings = _fit(settings, config.generalize.learning_rate)
     table = load_table(run.table)
-    wanted = load_usable(rows, config.relations, options).table
+    if not prompts:
+        check_packs(run, config.relations)
+    usable = load_usable(rows, config.relations, options)
     earlier = _load_earlier(run)
-    _check_earlier(rows, wanted, load_ledger(run.model), table)
-    forgotten = _match(rows, wanted, table)
+    _check_earlier(rows, usable.table, load_ledger(run.model), table)
+    forgotten = _match(rows, usable.table, table)
     plan = build_plan(config, table, ledger=earlier)
     price = _pick_price(plan, forgotten, settings)
     facts = _sort(plan, forgotten, price)
     unseen, spare = _invent(facts, plan, settings)
-    return ForgetPlan(run, plan, settings, facts, price, unseen, spare)
+    return ForgetPlan(run, plan, settings, facts, price, unseen, spare, usable.left_out)
 
 
 def _load_settings(run: RunFolder, settings: ForgetConfig, prompts: Sequence[str]) -> Config:
@@ -192,9 +196,9 @@ def _check_earlier(rows: Path, wanted: FactTable, ledger: Ledger, table: FactTab
 
 
 def _match(rows: Path, wanted: FactTable, taught: FactTable) -> list[Fact]:
-    """The facts of the run that the rows name."""
+    """The facts of the run that the rows name: each whole, by the object it was taught with."""
     known = {fact.id: fact for fact in taught}
-    strange = [fact for fact in wanted if fact.id not in known or fact.object not in known[fact.id].answers]
+    strange = [fact for fact in wanted if fact.id not in known or not _says_the_same(fact, known[fact.id])]
     if strange:
         first = strange[0]
         was = known.get(first.id)
@@ -209,6 +213,11 @@ def _match(rows: Path, wanted: FactTable, taught: FactTable) -> list[Fact]:
     if len(wanted) == len(taught):
         raise TableError(f"{rows}: names all facts that the run taught; use the model that it began from")
     return [known[fact.id] for fact in wanted]
+
+
+def _says_the_same(row: Fact, taught: Fact) -> bool:
+    """Whether a row names the object that was taught, and none that was not."""
+    return row.object == taught.object and set(row.answers) <= set(taught.answers)
 
 
 def _invent(facts: Forgetting, plan: Plan, settings: ForgetConfig) -> tuple[list[Fact], list[Fact]]:

@@ -156,18 +156,18 @@ def write_cards(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 def write_report(folder: RunFolder) -> None:
     """Render the report of a run folder into it. Raises `RunError` for what unlearning left, which has none."""
-    if folder.forgetting.is_file():
-        raise RunError(
-            f"{folder.path}: was written by rote forget, which has no report; read {folder.forgetting.name} there, or "
-            "ask about a fact with rote why"
-        )
     html = render_report(load_report_content(folder))
     with replace_file(folder.report) as draft:
         draft.write_text(html, encoding="utf-8")
 
 
 def load_report_content(folder: RunFolder) -> ReportContent:
-    """All that a report shows, read from a run folder."""
+    """All that a report shows, read from a run folder. Raises `RunError` for what unlearning left, which has none."""
+    if folder.forgetting.is_file():
+        raise RunError(
+            f"{folder.path}: was written by rote forget, which has no report; read {folder.forgetting.name} there, or "
+            "ask about a fact with rote why"
+        )
     identity, manifest = read_shaped(folder.identity, Identity), read_shaped(folder.manifest, Manifest)
     stages = [stage["name"] for stage in manifest["stages"]]
     return ReportContent(

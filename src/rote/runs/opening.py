@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from rote.runs.differences import find_difference
 from rote.runs.files import is_draft, lock_file, replace_file
 from rote.runs.folder import RunFolder, read_json, write_json
 from rote.runs.ledger import LEDGER_FILE
-from rote.runs.shapes import Manifest, read_shaped
+from rote.runs.manifest import compute_content_hash
+from rote.runs.shapes import Identity, Manifest, read_shaped
 from rote.runs.sums import find_damage
 
 _LOCK, _HOLDER = ".lock", ".holder"
@@ -134,6 +135,17 @@ def find_run_of_model(model: Path) -> RunFolder:
         f"{model}: does not lie in the folder of a run, which has the table that was taught; name RUN/model of a "
         "finished run"
     )
+
+
+def check_packs(folder: RunFolder, packs: Iterable[str]) -> None:
+    """Raise `RunError` where a relation pack of a run is not as it was: it would ask what was never taught."""
+    known: Mapping[str, Any] = read_shaped(folder.identity, Identity)["files"]
+    for path in packs:
+        if not Path(path).is_file() or compute_content_hash(Path(path)) != known.get(path):
+            raise RunError(
+                f"{folder.path}: its relation pack {path} is not there any more, or has changed; put it back as it was "
+                "and give the command where the run was started"
+            )
 
 
 def _check_model(run: RunFolder, named: Path) -> None:

@@ -132,7 +132,7 @@ def _check_loss(history: Sequence[Mapping[str, Any]]) -> None:
     if len(history) >= 2 * _LATELY and now > 1.5 * first + 1:
         raise TrainingError(
             f"the loss rose from {first:.3g} to {now:.3g} by step {len(history)}, which ruins the model; "
-            "lower the learning rate of this phase (--set memorize.learning_rate=..., or generalize's)"
+            "lower the learning rate of this phase, its setting learning_rate (docs/settings.md)"
         )
 
 
@@ -205,7 +205,7 @@ def _update(
     if not math.isfinite(total) or not math.isfinite(norm):
         raise TrainingError(
             f"the loss became {total} (gradient norm {norm}) at step {step + 1}; it was not applied. "
-            "Lower the learning rate of this phase (--set memorize.learning_rate=..., or generalize's)"
+            "Lower the learning rate of this phase, its setting learning_rate (docs/settings.md)"
         )
     for group in optimizer.param_groups:
         group["lr"] = rate
