@@ -6,7 +6,7 @@ import pytest
 
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.config.sizes import fit_config
+from rote.config.sizes import fill_in_updates, fit_config
 
 
 @pytest.mark.parametrize(("parameters", "rate"), [(1.5e9, 1e-5), (7e9, 5e-6), (14e9, 2e-6)])
@@ -70,3 +70,10 @@ def test_the_plain_setting_has_the_epochs_of_the_paper_whatever_the_size() -> No
     for parameters in (10_000_000, 135_000_000, 7_000_000_000):
         config = fit_config(load_config(Config, Path("paper")), parameters)
         assert (config.memorize.count_epochs(40), config.generalize.count_epochs(50)) == (20, 3)
+
+
+def test_corrections_hold_twice_the_texts_of_a_size() -> None:
+    for parameters in (10_000_000, 135_000_000, 2_000_000_000):
+        usual = fit_config(Config(), parameters).retain.batch_size
+        assert fill_in_updates({}, parameters)["retain"]["batch_size"] == 2 * usual
+    assert fill_in_updates({"retain": {"batch_size": 3}}, 135_000_000)["retain"]["batch_size"] == 3

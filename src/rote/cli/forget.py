@@ -128,7 +128,8 @@ def build_change_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     from rote.report.words import FACT_SETS, PROMPT_SETS
 
     table = Table(title="generation accuracy (questions), rank among candidates", title_justify="left")
-    for heading in ("", "before", "after", "highest\nlanguage", "rank"):
+    table.add_column()  # alone may be wrapped: a figure that is cut is none
+    for heading in ("before", "after", "highest\nlanguage", "rank"):
         table.add_column(heading, no_wrap=True)
     for fact_set in dict.fromkeys(row["fact_set"] for row in rows):
         table.add_row(FACT_SETS[fact_set])
@@ -160,7 +161,8 @@ def build_relearn_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     from rich.table import Table
 
     table = Table(title="relearning: generation accuracy (questions)", title_justify="left")
-    for heading in ("", *(heading for _, _, heading in _ASKED), "others,\nlog-prob."):
+    table.add_column()
+    for heading in (*(heading for _, _, heading in _ASKED), "others,\nlog-prob."):
         table.add_column(heading, no_wrap=True)
     for moment, count in dict.fromkeys((row["moment"], row["count"]) for row in rows):
         own = [row for row in rows if (row["moment"], row["count"]) == (moment, count)]

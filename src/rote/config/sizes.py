@@ -57,11 +57,14 @@ def fill_in(said: Mapping[str, Any], parameters: int) -> dict[str, Any]:
 
 def fill_in_updates(said: Mapping[str, Any], parameters: int) -> dict[str, Any]:
     """As `fill_in`, for a table of corrections: what was left open is that of the preset `update`. Such a table may be
-    small, so its phases have the least number of steps all the same."""
+    small, so its phases have the least number of steps all the same; and the texts beside a step follow the size, as a
+    model of 135 M takes most of its time for them."""
     preset, fitted = read_preset("update"), fit_settings(parameters)
     for name in _PHASES:
         if name in preset and "epochs" not in said.get(name, {}):
             preset[name]["min_steps"] = fitted.get(name, {}).get("min_steps", 0)
+    if "batch_size" in fitted.get("retain", {}):  # the preset has twice as many texts beside a step as the default
+        preset["retain"]["batch_size"] = 2 * fitted["retain"]["batch_size"]
     return fill_in(merge_settings(preset, said), parameters)
 
 
