@@ -9,7 +9,6 @@ from tests.experiments.conftest import build_answers, build_job, build_record
 from rote.experiments.claims import ClaimRow, compute_claim, format_ours, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import compute_cells
-from rote.models.embedded import EMBEDDED_NAME
 from rote.runs.store import JobResult
 
 CELL = {"run": "ours", "column": "held-out"}
@@ -94,7 +93,7 @@ def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: in
     }
     figure = compute_claim(claim, build_experiment(claim), jobs)
     assert figure.value == figure.low == figure.high == ratio
-    (row,) = judge_claims("e", build_experiment(claim), jobs, model=EMBEDDED_NAME)
+    (row,) = judge_claims("e", build_experiment(claim), jobs)
     assert row["verdict"] == ("holds" if ratio <= 0.5 else "does not hold"), "it is judged as it is"
     assert format_ours(row) == f"{ratio:.3f} (no interval)"
 
@@ -115,19 +114,19 @@ def test_the_whole_interval_decides(right: int, bound: dict[str, float], verdict
     """Of 100 facts 56 give [0.46, 0.65] and 44 give [0.35, 0.54]."""
     experiment = build_experiment(build_claim(**{"at_least": None, **bound}))
     jobs = {"ours": [build_answers({f"S{number}": [number < right] for number in range(100)})]}
-    (row,) = judge_claims("e", experiment, jobs, model=EMBEDDED_NAME)
+    (row,) = judge_claims("e", experiment, jobs)
     assert row["verdict"] == verdict
 
 
 def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
     claims = (
-        build_claim(paper="0.9", why="too small"),
-        build_claim(name="d", value={**CELL, "run": "cheap"}, why="too small", at_most=0.25),
+        build_claim(paper="0.9", why={"tiny": "too small"}),
+        build_claim(name="d", value={**CELL, "run": "cheap"}, why={"tiny": "too small"}, at_most=0.25),
     )
     experiment = build_experiment(*claims)
     good = build_answers({f"S{number}": [True] for number in range(20)})
     jobs = {"ours": [good, good, good], "cheap": [good, good], "dear": [good, good, good]}
-    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, jobs, model=EMBEDDED_NAME))))
+    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, jobs))))
     assert set(first) == set(second) == set(ClaimRow.__annotations__)
     assert 0.5 < first.pop("low") < first.pop("ours") == first.pop("high") == 1
     assert first == {

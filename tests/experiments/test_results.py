@@ -1,6 +1,7 @@
 """What `rote results` writes holds the figures of the records, of finished seeds only."""
 
 import csv
+import html
 import json
 import re
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ EXPERIMENT = Experiment(
             value=Cell(run="deep", column="held-out"),
             minus=Cell(run="shallow", column="held-out"),
             at_least=0.9,
-            why="four facts are few",
+            why={MODEL: "four facts are few"},
         ),
     ),
 )
@@ -225,7 +226,11 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     kept = store.path.parent / "out" / "results" / "results.json"
     (own,) = read_json(kept)
     (claim,) = own["claims"]
-    other = {**own, "model": "another", "claims": [{**claim, "model": "another", "ours": 0.5, "verdict": "holds"}]}
+    other = {
+        **own,
+        "model": "another",
+        "claims": [{**claim, "model": "another", "ours": 0.5, "verdict": "holds", "why": ""}],
+    }
     write_json(kept, [other])
     text, rows, page = write(store)
     assert [row["model"] for row in rows] == [MODEL, "another"]
@@ -234,9 +239,12 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     line = next(line for line in text.splitlines() if line.startswith(f"| {claim['text']} |"))
     assert re.search(r"\| 0\.750 \[.*\] \*\*open\*\* \(1 seed\) \| 0\.500 \[.*\] \*\*holds\*\* \(1 seed\) \|$", line)
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
-    summary = f"Of 1 claims that were measured on several models, 1 hold on some: {claim['text']} (on another)."
-    assert f"\n- {summary}\n" in text
-    assert summary in page
+    summary = (
+        f"Holds on some: {claim['text']} (wanted {claim['bound']}): {MODEL} 0.75 (open), another 0.50 (holds). "
+        f"{MODEL}: four facts are few."
+    )
+    assert f"\n- {MODEL}: 1 claim, 1 open.\n- another: 1 claim, 1 holds.\n- {summary}\n" in text
+    assert html.escape(summary) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"
 
 

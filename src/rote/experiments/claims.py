@@ -13,7 +13,6 @@ from rote.experiments.figures import (
     compute_tokens,
 )
 from rote.figures import Figure, format_figure, judge
-from rote.models.embedded import EMBEDDED_NAME
 
 _PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)")
 """A difference or a ratio of two figures, as a claim says it."""
@@ -38,7 +37,7 @@ class ClaimRow(TypedDict):
     """Whether other code measured it than is there now."""
 
 
-def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -> Iterator[ClaimRow]:
+def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[ClaimRow]:
     """A row for every claim of an experiment that its records can answer: `--set` may have asked for less."""
     for claim in experiment.claims:
         try:
@@ -48,11 +47,12 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -
         verdict = judge(figure, at_least=claim.at_least, at_most=claim.at_most)
         of = claim.value or claim.state
         assert of is not None
+        model = jobs[of.run][0].outcome["config"]["model"]
         yield ClaimRow(
             claim=claim.name,
             text=claim.text,
             experiment=name,
-            model=jobs[of.run][0].outcome["config"]["model"],
+            model=model,
             paper=claim.paper,
             ours=round(figure.value, 4),
             low=round(figure.low, 4),
@@ -60,7 +60,7 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -
             seeds=min(len(members) for members in jobs.values()),
             bound=f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}",
             verdict=verdict,
-            why=claim.why if verdict != "holds" and model == EMBEDDED_NAME else "",
+            why="" if verdict == "holds" else claim.why.get(model, ""),
             stale=False,
         )
 

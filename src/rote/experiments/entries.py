@@ -85,7 +85,7 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
         code=code,
         tables=build_tables(experiment, jobs),
         notes=[*describe_pooling(jobs), *warn_of_recall(jobs)],
-        claims=list(judge_claims(item.name, experiment, jobs, model=model)),
+        claims=list(judge_claims(item.name, experiment, jobs)),
         panels=list(_build_panels(experiment, jobs)),
     )
 

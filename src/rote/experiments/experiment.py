@@ -102,8 +102,8 @@ class Claim(StrictConfig):
     """Runs a token ratio is over."""
     at_least: float | None = None
     at_most: float | None = None
-    why: str = ""
-    """Where it does not hold, or is open: the reason, as far as it was examined."""
+    why: dict[str, str] = Field(default_factory=dict)
+    """Where it does not hold, or is open: the reason by model, as far as it was examined."""
 
     @model_validator(mode="after")
     def _check(self) -> "Claim":

@@ -99,5 +99,5 @@ def format_experiment(name: str, experiment: Experiment, jobs: Jobs, *, model: s
     yield ""
     yield from format_table(experiment, jobs)
     yield ""
-    for row in judge_claims(name, experiment, jobs, model=model):
+    for row in judge_claims(name, experiment, jobs):
         yield f"{row['claim']}: {format_ours(row)}, wanted {row['bound']}: {row['verdict']}"

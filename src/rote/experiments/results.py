@@ -3,6 +3,7 @@ the records of its jobs, and what was published before and has not been done aga
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -171,30 +172,43 @@ def _format_claim(row: ClaimRow) -> str:
 
 
 def sum_up(entries: Sequence[Entry]) -> list[str]:
-    """What holds on all models, on some and on none, of the claims that several were asked."""
-    models = len(_list_models(entries))
-    groups = [found for found in _group_claims(entries).values() if len(found) > 1]
-    if not groups:
-        return [f"No claim was measured on more than one of {models} models yet."]
-    kinds: dict[str, list[str]] = {
-        "on all that were asked": [],
-        "on some": [],
-        "on none": [],
-        "on none for sure, as a verdict is open": [],
-    }
-    for found in groups:
-        holds = [model for model, row in found.items() if row["verdict"] == "holds"]
-        text = next(iter(found.values()))["text"]
-        if len(holds) == len(found):
-            kinds["on all that were asked"].append(text)
-        elif holds:
-            kinds["on some"].append(f"{text} (on {', '.join(holds)})")
-        elif any(row["verdict"] == "open" for row in found.values()):
-            kinds["on none for sure, as a verdict is open"].append(text)
-        else:
-            kinds["on none"].append(text)
-    lead = f"Of {len(groups)} claims that were measured on several models"
-    return [f"{lead}, {len(texts)} hold {kind}: {'; '.join(texts)}." for kind, texts in kinds.items() if texts]
+    """How many claims hold on each model; then of those that several models were asked, which hold on all, on some with
+    the reason why not on the others, and on none."""
+    groups = list(_group_claims(entries).values())
+    lines = [_count_verdicts(model, groups) for model in _list_models(entries)]
+    shared = [found for found in groups if len(found) > 1]
+    if not shared:
+        return [*lines, "No claim was measured on more than one model yet."]
+    holding = {kind: [found for found in shared if _judge(found) == kind] for kind in ("all", "some", "none")}
+    if holding["all"]:
+        texts = "; ".join(_get_text(found) for found in holding["all"])
+        lines.append(f"On all models that were asked hold {len(holding['all'])} of {len(shared)}: {texts}.")
+    lines += [f"Holds on some: {_tell_apart(found)}" for found in holding["some"]]
+    lines += [f"Holds on none: {_tell_apart(found)}" for found in holding["none"]]
+    return lines
+
+
+def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
+    verdicts = Counter(found[model]["verdict"] for found in groups if model in found)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    return f"{model}: {verdicts.total()} claim{'s' * (verdicts.total() > 1)}, {told}."
+
+
+def _judge(found: Mapping[str, ClaimRow]) -> str:
+    holds = [row["verdict"] == "holds" for row in found.values()]
+    return "all" if all(holds) else "some" if any(holds) else "none"
+
+
+def _get_text(found: Mapping[str, ClaimRow]) -> str:
+    return next(iter(found.values()))["text"]
+
+
+def _tell_apart(found: Mapping[str, ClaimRow]) -> str:
+    """A claim with its figure and verdict on each model, and the reasons that were found."""
+    figures = ", ".join(f"{model} {row['ours']:.2f} ({row['verdict']})" for model, row in found.items())
+    whys = "".join(f" {model}: {row['why']}." for model, row in found.items() if row["why"])
+    bound = next(iter(found.values()))["bound"]
+    return f"{_get_text(found)} (wanted {bound}): {figures}.{whys}"
 
 
 def _write_section(entry: Entry) -> Iterator[str]:
