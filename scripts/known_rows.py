@@ -1,4 +1,4 @@
-"""Which rows of real tables does a model know? Writes tables to teach: what it does not know, and updates of what it does.
+"""Which rows of real tables does a model know? Writes tables to teach: what it does not know, and updates of the rest.
 
     python scripts/known_rows.py OUT [TABLE ...] [--model rote-tiny] [--rows 150] [--unknown 100] [--updates 60]
 
