@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rote.errors import RunError
+from rote.errors import ConfigError, RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
@@ -255,6 +255,23 @@ def test_a_store_without_the_model_changes_nothing(store: Store) -> None:
     with pytest.raises(RunError, match=r"no experiment is finished for \./another with these settings"):
         results.write_results(out, store=Store(store.path.parent / "none"), model="./another", seeds=1)
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == fresh
+
+
+def test_an_experiment_that_these_settings_do_not_allow_is_left_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scrambled = EXPERIMENT.model_copy(update={"base": {"tuning": "layers", "defend.scramble_keys": True}})
+    save_jobs(store, seed=0)
+    monkeypatch.setattr(results, "list_experiments", lambda: {"depths": EXPERIMENT, "scrambled": scrambled})
+    assert "not finished here: `scrambled`." in write(store)[0]
+
+
+def test_a_wrong_setting_is_said_and_no_experiment_passed_over(store: Store) -> None:
+    save_jobs(store, seed=0)
+    out = store.path.parent / "out"
+    with pytest.raises(ConfigError, match="unknown setting 'memorise'"):
+        results.write_results(out, store=store, model=MODEL, seeds=1, changes=("memorise.epochs=3",))
+    assert not out.exists()
 
 
 def test_a_difference_stands_beside_a_difference(store: Store) -> None:

@@ -5,10 +5,12 @@ the records of its jobs, and what was published before and has not been done aga
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rote.errors import ModelError, RunError
+from rote.config.loading import read_pair
+from rote.errors import ConfigError, ModelError, RunError, TableError
 from rote.experiments.claims import ClaimRow, format_ours, format_paper
 from rote.experiments.entries import (
     Entry,
@@ -19,7 +21,7 @@ from rote.experiments.entries import (
     merge_entries,
     save_entries,
 )
-from rote.experiments.experiment import list_experiments
+from rote.experiments.experiment import build_experiment_config, list_experiments
 from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
 from rote.experiments.run_entries import build_run_entries, is_published
@@ -89,10 +91,12 @@ def _write(path: Path, text: str) -> None:
 def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     if not store.path.is_dir():  # to know the names of all jobs takes a minute
         return
+    with suppress(ModelError):  # said below, if nothing is found
+        build_experiment_config({"model": model, **dict(map(read_pair, changes))})  # settings wrong for all are said
     for name, experiment in list_experiments().items():
         try:
             jobs = load_finished(experiment, model=model, seeds=seeds, store=store, changes=changes)
-        except ModelError:  # a model of its own that is not here (any more)
+        except (ModelError, ConfigError, TableError):  # a model of its own that is not here, or not for these settings
             continue
         if jobs:
             yield Finished(name, experiment, jobs, changes)
