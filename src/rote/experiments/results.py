@@ -194,8 +194,8 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
 
 def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
     verdicts = Counter(found[model]["verdict"] for found in groups if model in found)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    return f"{model}: {verdicts.total()} claim{'s' * (verdicts.total() > 1)}, {told}."
+    told = ", ".join(f"{verdict} {verdicts[verdict]}" for verdict in ("holds", "open", "does not hold"))
+    return f"{model}, of {verdicts.total()} claim{'s' * (verdicts.total() > 1)}: {told}."
 
 
 def _judge(found: Mapping[str, ClaimRow]) -> str:
