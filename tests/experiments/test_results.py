@@ -243,12 +243,9 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
         f"Holds on some: {claim['text']} (wanted {claim['bound']}): {MODEL} 0.75 (open), another 0.50 (holds). "
         f"{MODEL}: four facts are few."
     )
-    assert (
     for line in (f"{MODEL}, of 1 claim: holds 0, open 1, does not hold 0.", "another, of 1 claim: holds 1, open 0"):
         assert f"\n- {line}" in text
     assert f"\n- {summary}\n" in text
-        in text
-    )
     assert html.escape(summary) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"
 
