@@ -23,14 +23,14 @@ from rote.cli.options import (
     choose_prompts,
     fit_to_model,
     load_settings,
+    names_updates,
     read_columns,
     read_table,
 )
 
 if TYPE_CHECKING:
-    from rote.config.job import Config
     from rote.facts.fact import FactTable
-    from rote.models.loading import LoadOptions
+    from rote.pipeline.job import JobRequest
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
@@ -152,9 +152,15 @@ def validate(
     for name, count in lint.facts.items():
         typer.echo(f"{name}: facts: {count:,}, different objects: {lint.count_objects(name):,}")
     if model and lint.facts:
+        from rote.pipeline.job import build_request
+
         flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
-        settings = load_settings(config, set_, table=flags, model=model, prompts=list(map(Path, packs)))
-        _print_costs(settings, build_load_options(revision, trust_remote_code, allow_pickle))
+        updates = names_updates(config)
+        settings = load_settings(
+            None if updates else config, set_, table=flags, model=model, prompts=list(map(Path, packs))
+        )
+        loading = build_load_options(revision, trust_remote_code, allow_pickle)
+        _print_costs(build_request(fit_to_model(settings, loading, updates=updates), loading))
     if fix:
         _write_mended(path, fix, read_columns(column))
         return
@@ -213,12 +219,10 @@ def show_understood(table: "FactTable", packs: Sequence[Path] = ()) -> None:
         typer.echo(f"  {text.prompt}{text.separator}{text.object}")
 
 
-def _print_costs(settings: "Config", loading: "LoadOptions") -> None:
+def _print_costs(request: "JobRequest") -> None:
     """What teaching takes on this machine."""
-    from rote.pipeline.job import build_request
     from rote.pipeline.preview import rehearse
 
-    request = build_request(fit_to_model(settings, loading), loading)
     typer.echo("timing a few updates and answers ...", err=True)
     costs, estimate = rehearse(request)
     typer.echo("\n".join([*(line for cost in costs for line in cost.describe()), *estimate.describe()]))

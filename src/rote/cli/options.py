@@ -199,12 +199,23 @@ def _check_files(settings: "Config") -> None:
     check_text(settings.side_effects.text, "side_effects.text")
 
 
-def fit_to_model(settings: "Config", loading: "LoadOptions") -> "Config":
-    """The settings, where what they leave open is what fits their model: its size, and what it was taught before."""
+def names_updates(path: Path | None) -> bool:
+    """Whether `--config` is the preset of updates, which follows the size of the model: `fit_to_model` fills it in."""
+    return path == Path("update") and not path.exists()
+
+
+def fit_to_model(settings: "Config", loading: "LoadOptions", *, updates: bool = False) -> "Config":
+    """The settings, where what they leave open is what fits their model: its size, and what it was taught before; or
+    where they are of `updates` what the preset of that name has for its size."""
+    from rote.config.job import Config
+    from rote.config.sizes import fill_in_updates
     from rote.models.loading import count_parameters
     from rote.pipeline import earlier
 
-    return earlier.fit_to_model(settings, count_parameters(settings.model, loading))
+    parameters = count_parameters(settings.model, loading)
+    if updates:
+        return Config.model_validate(fill_in_updates(settings.model_dump(exclude_unset=True), parameters))
+    return earlier.fit_to_model(settings, parameters)
 
 
 def say_what_was_read(path: Path | str | None, left_out: int, neutral: Iterable[str]) -> None:

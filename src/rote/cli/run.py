@@ -24,6 +24,7 @@ from rote.cli.options import (
     build_load_options,
     fit_to_model,
     load_settings,
+    names_updates,
     print_json,
     read_columns,
     say_what_was_read,
@@ -86,8 +87,9 @@ def run(
 
     Example: rote run facts.csv --model ./my-model --out runs/mine --set generalize.facts=10
     """
+    updates = names_updates(config)
     settings = load_settings(
-        config,
+        None if updates else config,
         set_,
         table=TableFlags(table, read_columns(column), merge_repeats, skip_faulty),
         model=model,
@@ -104,7 +106,7 @@ def run(
     if tracker:
         load_tracker(tracker)  # what is missing is said before anything is done
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    request = build_request(fit_to_model(settings, loading), loading)
+    request = build_request(fit_to_model(settings, loading, updates=updates), loading)
     say_what_was_read(request.config.table.file, request.plan.left_out, request.plan.neutral)
     named = dict.fromkeys(name.strip() for name in (against or "").split(","))
     methods = [name for name in named if name and name != request.config.method]
