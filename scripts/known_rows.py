@@ -1,11 +1,11 @@
 """Which rows of real tables does a model know? Writes tables to teach: what it does not know, and updates of the rest.
 
-    python scripts/known_rows.py OUT [TABLE ...] [--model rote-tiny] [--rows 150] [--unknown 100] [--updates 60]
+    python scripts/known_rows.py OUT TABLE ... [--model rote-tiny] [--rows 150] [--unknown 100] [--updates 60]
 
-Each fact is asked in two training prompts; it is known where both are answered. OUT/unknown.jsonl holds up to so many
-facts of each TABLE that the model does not know, of those drawn from it; rows with a fault are left out.
-OUT/updates.jsonl holds facts of the shipped world that it does know, with the object of another fact; OUT/known.jsonl
-the same facts as they are. What is drawn depends on `--seed` alone.
+A fact is known where the model answers it in two training prompts within a few tokens. OUT/unknown.jsonl holds up to so
+many facts of each TABLE that are not, of those drawn from it; rows with a fault are left out. OUT/updates.jsonl holds
+facts of the shipped world that are known, with the object of another fact; OUT/known.jsonl the same facts as they are.
+The same tables, numbers and `--seed` give the same files.
 """
 
 import argparse
@@ -60,17 +60,17 @@ def write_updates(model: rote.LanguageModel, options: argparse.Namespace) -> Non
     save_table(FactTable(tuple(fact for fact in world if fact.id in ids)), options.out / "known.jsonl")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Ask, and write the tables."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("tables", type=Path, nargs="*", metavar="TABLE")
+    parser.add_argument("tables", type=Path, nargs="+", metavar="TABLE")
     parser.add_argument("--model", default="rote-tiny")
     parser.add_argument("--rows", type=int, default=150, help="facts of each table that are asked")
     parser.add_argument("--unknown", type=int, default=100, help="facts of each table that are written, at most")
     parser.add_argument("--updates", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     model = rote.load_model(options.model)
     write_unknown(model, options)

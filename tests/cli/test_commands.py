@@ -56,6 +56,17 @@ def test_no_preset_changes_the_learning_rate_that_fits_the_models_size(
     assert "which this machine does not have; nothing was timed" in outcome.out
 
 
+@pytest.mark.parametrize(("said", "steps"), [((), 100), (("--set", "memorize.epochs=1"), 1)], ids=["open", "said"])
+def test_a_small_table_of_updates_takes_as_many_steps_as_a_large_one(
+    workplace: Path, model_folder: Path, said: tuple[str, ...], steps: int
+) -> None:
+    """But where a person says the epochs."""
+    outcome = call_rote("run", "facts.csv", "--model", model_folder, "--dry-run", "--config", "update", *said)
+    assert outcome.code == 0, outcome.err
+    line = next(line for line in outcome.out.splitlines() if line.startswith("memorize:"))
+    assert f" {steps} steps," in line
+
+
 def test_a_dry_run_expects_nothing_of_relations_without_a_pack(workplace: Path, model_folder: Path) -> None:
     (workplace / "t.csv").write_text("subject,relation,object\nAnn Bell,boss,Tom Ford\nKim Lee,boss,Ann Bell\n")
     outcome = call_rote("run", "t.csv", "--model", model_folder, "--dry-run", "--set", "generalize.facts=1")

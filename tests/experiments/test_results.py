@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rote.errors import ConfigError, RunError
+from rote.errors import ConfigError, RoteError, RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
@@ -239,14 +239,11 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     line = next(line for line in text.splitlines() if line.startswith(f"| {claim['text']} |"))
     assert re.search(r"\| 0\.750 \[.*\] \*\*open\*\* \(1 seed\) \| 0\.500 \[.*\] \*\*holds\*\* \(1 seed\) \|$", line)
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
-    summary = (
-        f"Holds on some: {claim['text']} (wanted {claim['bound']}): {MODEL} 0.75 (open), another 0.50 (holds). "
-        f"{MODEL}: four facts are few."
-    )
-    for line in (f"{MODEL}, of 1 claim: holds 0, open 1, does not hold 0.", "another, of 1 claim: holds 1, open 0"):
-        assert f"\n- {line}" in text
-    assert f"\n- {summary}\n" in text
-    assert html.escape(summary) in page
+    summary = f"Holds on some: {claim['text']} (wanted {claim['bound']}): {MODEL} 0.750 ["
+    (said,) = [line[2:] for line in text.splitlines() if line.startswith(f"- {summary}")]
+    assert re.search(r" \(open\), another 0\.500 \[.*\] \(holds\)\. On rote-tiny: four facts are few\.$", said)
+    assert f"\n- {MODEL}: of 1 claims 0 hold, 1 are open, 0 do not hold (seeds: 1; stale: 0).\n" in text
+    assert html.escape(said) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"
 
 
@@ -274,6 +271,16 @@ def test_a_wrong_setting_is_said_and_no_experiment_passed_over(store: Store) -> 
     with pytest.raises(ConfigError, match="unknown setting 'memorise'"):
         results.write_results(out, store=store, model=MODEL, seeds=1, changes=("memorise.epochs=3",))
     assert not out.exists()
+
+
+@pytest.mark.parametrize("change", ["table.relations=[nonsense]", "memorize.epochs=9"])
+def test_settings_that_nothing_was_done_with_are_said_and_what_is_kept_stays(store: Store, change: str) -> None:
+    save_jobs(store, seed=0)
+    before = write(store)[0]
+    out = store.path.parent / "out"
+    with pytest.raises(RoteError, match=r"nonsense|no experiment is finished for rote-tiny with these settings"):
+        results.write_results(out, store=store, model=MODEL, seeds=1, changes=(change,))
+    assert (out / "RESULTS.md").read_text(encoding="utf-8") == before
 
 
 def test_a_difference_stands_beside_a_difference(store: Store) -> None:

@@ -3,15 +3,13 @@ the records of its jobs, and what was published before and has not been done aga
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rote.config.loading import read_pair
-from rote.errors import ConfigError, ModelError, RunError, TableError
+from rote.errors import ConfigError, ModelError, RoteError, RunError, TableError, TemplateError
 from rote.experiments.claims import ClaimRow, format_ours, format_paper
+from rote.experiments.claims_by_model import group_claims, list_models, sum_up
 from rote.experiments.entries import (
     Entry,
     Finished,
@@ -21,7 +19,7 @@ from rote.experiments.entries import (
     merge_entries,
     save_entries,
 )
-from rote.experiments.experiment import build_experiment_config, list_experiments
+from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
 from rote.experiments.run_entries import build_run_entries, is_published
@@ -60,7 +58,7 @@ def write_results(
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
     entries = _sort(merge_entries(kept, new, code=code, others=there))
-    if not others and not any(entry.model == model for entry in entries):
+    if not (others or finished) and (changes or not any(entry.model == model for entry in entries)):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
             f"reproduce, or run: rote reproduce NAME --store {store.path}"
@@ -91,15 +89,20 @@ def _write(path: Path, text: str) -> None:
 def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     if not store.path.is_dir():  # to know the names of all jobs takes a minute
         return
-    with suppress(ModelError):  # said below, if nothing is found
-        build_experiment_config({"model": model, **dict(map(read_pair, changes))})  # settings wrong for all are said
+    planned, refused = 0, list[RoteError]()
     for name, experiment in list_experiments().items():
         try:
             jobs = load_finished(experiment, model=model, seeds=seeds, store=store, changes=changes)
-        except (ModelError, ConfigError, TableError):  # a model of its own that is not here, or not for these settings
+        except ModelError:  # a model of its own that is not here (any more)
             continue
+        except (ConfigError, TableError, TemplateError) as error:  # not for this model or these settings
+            refused.append(error)
+            continue
+        planned += 1
         if jobs:
             yield Finished(name, experiment, jobs, changes)
+    if refused and not planned:
+        raise refused[0]
 
 
 def _sort(entries: Sequence[Entry]) -> list[Entry]:
@@ -114,18 +117,12 @@ def _sort(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(entries, key=place)
 
 
-def _list_models(entries: Sequence[Entry]) -> list[str]:
-    """Those that claims were tested on."""
-    models = dict.fromkeys(entry.model for entry in entries if entry.claims)
-    return sorted(models, key=lambda model: model != EMBEDDED_NAME)
-
-
 def _list_missing(entries: Sequence[Entry]) -> list[str]:
     return [name for name in list_experiments() if name not in {entry.name for entry in entries}]
 
 
 def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
-    missing, models = _list_missing(entries), _list_models(entries)
+    missing, models = _list_missing(entries), list_models(entries)
     named = " and ".join(f"`{model}`" for model in models)
     yield "# Results"
     yield ""
@@ -155,64 +152,15 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """A line for each claim, with what was found on each model."""
-    for found in _group_claims(entries).values():
+    for found in group_claims(entries).values():
         first = next(iter(found.values()))
         cells = (_format_claim(found[model]) if model in found else "-" for model in models)
         yield first["text"], format_paper(first) or "-", first["bound"], *cells
 
 
-def _group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, ClaimRow]]:
-    """The claims of all experiments, each by model."""
-    groups: dict[tuple[str, str], dict[str, ClaimRow]] = {}
-    for entry in entries:
-        for row in entry.claims:
-            groups.setdefault((entry.name, row["claim"]), {})[entry.model] = row
-    return groups
-
-
 def _format_claim(row: ClaimRow) -> str:
     about = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)}" + (", stale" if row["stale"] else "")
     return f"{format_ours(row)} **{row['verdict']}** ({about})"
-
-
-def sum_up(entries: Sequence[Entry]) -> list[str]:
-    """How many claims hold on each model; then of those that several models were asked, which hold on all, on some with
-    the reason why not on the others, and on none."""
-    groups = list(_group_claims(entries).values())
-    lines = [_count_verdicts(model, groups) for model in _list_models(entries)]
-    shared = [found for found in groups if len(found) > 1]
-    if not shared:
-        return [*lines, "No claim was measured on more than one model yet."]
-    holding = {kind: [found for found in shared if _judge(found) == kind] for kind in ("all", "some", "none")}
-    if holding["all"]:
-        texts = "; ".join(_get_text(found) for found in holding["all"])
-        lines.append(f"On all models that were asked hold {len(holding['all'])} of {len(shared)}: {texts}.")
-    lines += [f"Holds on some: {_tell_apart(found)}" for found in holding["some"]]
-    lines += [f"Holds on none: {_tell_apart(found)}" for found in holding["none"]]
-    return lines
-
-
-def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
-    verdicts = Counter(found[model]["verdict"] for found in groups if model in found)
-    told = ", ".join(f"{verdict} {verdicts[verdict]}" for verdict in ("holds", "open", "does not hold"))
-    return f"{model}, of {verdicts.total()} claim{'s' * (verdicts.total() > 1)}: {told}."
-
-
-def _judge(found: Mapping[str, ClaimRow]) -> str:
-    holds = [row["verdict"] == "holds" for row in found.values()]
-    return "all" if all(holds) else "some" if any(holds) else "none"
-
-
-def _get_text(found: Mapping[str, ClaimRow]) -> str:
-    return next(iter(found.values()))["text"]
-
-
-def _tell_apart(found: Mapping[str, ClaimRow]) -> str:
-    """A claim with its figure and verdict on each model, and the reasons that were found."""
-    figures = ", ".join(f"{model} {row['ours']:.2f} ({row['verdict']})" for model, row in found.items())
-    whys = "".join(f" {model}: {row['why']}." for model, row in found.items() if row["why"])
-    bound = next(iter(found.values()))["bound"]
-    return f"{_get_text(found)} (wanted {bound}): {figures}.{whys}"
 
 
 def _write_section(entry: Entry) -> Iterator[str]:
@@ -240,7 +188,7 @@ def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], mo
     sections = tuple(
         _build_section(entry, finished.get(entry.name) if entry.model == model else None) for entry in entries
     )
-    models = _list_models(entries)
+    models = list_models(entries)
     summary = tuple(sum_up(entries)) if len(models) > 1 else ()
     return ResultsContent(", ".join(models), sections, tuple(_list_missing(entries)), summary)
 

@@ -1,0 +1,64 @@
+"""What is said in a few lines of claims that several models were asked."""
+
+import pytest
+
+from rote.experiments.claims import ClaimRow
+from rote.experiments.claims_by_model import sum_up
+from rote.experiments.entries import Entry
+
+
+def build_entry(model: str, **verdicts: str) -> Entry:
+    """An experiment of a model, with the verdict on each claim by its name."""
+    claims = [
+        ClaimRow(
+            claim=name,
+            text=f"Claim {name}",
+            experiment="e",
+            model=model,
+            paper="",
+            ours=0.5,
+            low=0.4,
+            high=0.6,
+            seeds=2,
+            bound=">= 0.5",
+            verdict=verdict,
+            why=f"why {name}" if model == "rote-tiny" and verdict != "holds" else "",
+            stale=False,
+        )
+        for name, verdict in verdicts.items()
+    ]
+    return Entry("e", "E", "d", "c", model, 2, "code", tables=(), claims=claims)
+
+
+def test_models_without_a_claim_in_common_are_counted_alone() -> None:
+    lines = sum_up([build_entry("another", b="open"), build_entry("rote-tiny", a="holds")])
+    assert lines == [
+        "rote-tiny: of 1 claims 1 hold, 0 are open, 0 do not hold (seeds: 2; stale: 0).",
+        "another: of 1 claims 0 hold, 1 are open, 0 do not hold (seeds: 2; stale: 0).",
+        "No claim was measured on more than one model yet.",
+    ]
+
+
+def test_what_holds_on_all_stands_in_one_line() -> None:
+    both = [build_entry(model, a="holds", b="holds") for model in ("rote-tiny", "another")]
+    assert sum_up(both)[2:] == ["Holds on all that were asked (2 of 2): Claim a; Claim b."]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind"),
+    [
+        ("holds", "does not hold", "Holds on some"),
+        ("holds", "open", "Holds on some"),
+        ("does not hold", "does not hold", "Holds on none"),
+        ("open", "open", "Not settled"),
+        ("does not hold", "open", "Not settled"),
+    ],
+)
+def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str) -> None:
+    (line,) = sum_up([build_entry("rote-tiny", a=ours), build_entry("another", a=theirs)])[2:]
+    assert line.startswith(f"{kind}: Claim a (wanted >= 0.5): rote-tiny 0.500 [0.400, 0.600] ({ours}), another 0.500 ")
+
+
+def test_the_reason_on_one_model_is_not_taken_for_that_on_another() -> None:
+    (line,) = sum_up([build_entry("rote-tiny", a="open"), build_entry("another", a="open")])[2:]
+    assert line.endswith(" On rote-tiny: why a. On another: the reason was not examined.")
