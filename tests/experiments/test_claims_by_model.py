@@ -59,6 +59,9 @@ def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str) -> Non
     assert line.startswith(f"{kind}: Claim a (wanted >= 0.5): rote-tiny 0.500 [0.400, 0.600] ({ours}), another 0.500 ")
 
 
-def test_the_reason_on_one_model_is_not_taken_for_that_on_another() -> None:
-    (line,) = sum_up([build_entry("rote-tiny", a="open"), build_entry("another", a="open")])[2:]
-    assert line.endswith(" On rote-tiny: why a. On another: the reason was not examined.")
+@pytest.mark.parametrize(
+    ("theirs", "said"), [("does not hold", " On another: the reason was not examined."), ("open", "")]
+)
+def test_the_reason_on_one_model_is_not_taken_for_that_on_another(theirs: str, said: str) -> None:
+    (line,) = sum_up([build_entry("rote-tiny", a="open"), build_entry("another", a=theirs)])[2:]
+    assert line.endswith(f" ({theirs}). On rote-tiny: why a.{said}")
