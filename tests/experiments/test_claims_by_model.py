@@ -33,8 +33,8 @@ def build_entry(model: str, **verdicts: str) -> Entry:
 def test_models_without_a_claim_in_common_are_counted_alone() -> None:
     lines = sum_up([build_entry("another", b="open"), build_entry("rote-tiny", a="holds")])
     assert lines == [
-        "rote-tiny: of 1 claims 1 hold, 0 are open, 0 do not hold (seeds: 2; stale: 0).",
-        "another: of 1 claims 0 hold, 1 are open, 0 do not hold (seeds: 2; stale: 0).",
+        "rote-tiny: of 1 claims 1 held, 0 left open, 0 not held (seeds: 2; stale: 0).",
+        "another: of 1 claims 0 held, 1 left open, 0 not held (seeds: 2; stale: 0).",
         "No claim was measured on more than one model yet.",
     ]
 
@@ -65,3 +65,8 @@ def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str) -> Non
 def test_the_reason_on_one_model_is_not_taken_for_that_on_another(theirs: str, said: str) -> None:
     (line,) = sum_up([build_entry("rote-tiny", a="open"), build_entry("another", a=theirs)])[2:]
     assert line.endswith(f" ({theirs}). On rote-tiny: why a.{said}")
+
+
+def test_a_reason_that_models_share_is_said_once() -> None:
+    (line,) = sum_up([build_entry(name, a="does not hold") for name in ("one", "two")])[2:]
+    assert line.endswith(" On one and two: the reason was not examined.")

@@ -147,6 +147,17 @@ def test_a_run_has_its_settings_and_its_seed() -> None:
     assert {(run.request.config.examine.facts, run.request.config.model) for run in runs} == {(1, "rote-tiny")}
 
 
+@pytest.mark.parametrize("change", ["memorize.epochs=5", "memorize={epochs: 5}"])
+def test_a_setting_that_the_runs_differ_in_is_not_changed_for_all(change: str) -> None:
+    with pytest.raises(ConfigError, match=r"--set memorize\S*: the runs of .* differ in it.*leave it out"):
+        list(plan_runs(EXPERIMENT, seeds=1, changes=[change]))
+
+
+def test_a_setting_that_one_run_alone_says_is_not_changed_for_all() -> None:
+    with pytest.raises(ConfigError, match=r"--set generalize.facts: the runs of 'Depth of memorization' differ in it"):
+        list(plan_runs(list_experiments()["main"], seeds=1, changes=["generalize.facts=25"]))
+
+
 def test_a_run_may_name_its_own_model_and_change_what_all_share(tmp_path: Path) -> None:
     mine, other = (str(write_shape(tmp_path / name, layers=1)) for name in ("mine", "other"))
     runs = {"given": {}, "own": {"model": other, "memorize.epochs": 5}}

@@ -44,7 +44,7 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
 def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
     rows = [found[model] for found in groups if model in found]
     verdicts, stale = Counter(row["verdict"] for row in rows), sum(row["stale"] for row in rows)
-    told = f"{verdicts['holds']} hold, {verdicts['open']} are open, {verdicts['does not hold']} do not hold"
+    told = f"{verdicts['holds']} held, {verdicts['open']} left open, {verdicts['does not hold']} not held"
     seeds = ", ".join(sorted({str(row["seeds"]) for row in rows}))
     return f"{model}: of {len(rows)} claims {told} (seeds: {seeds}; stale: {stale})."
 
@@ -64,7 +64,10 @@ def _get_text(found: Mapping[str, ClaimRow]) -> str:
 def _tell_apart(found: Mapping[str, ClaimRow]) -> str:
     """A claim with its figure and verdict on each model, and why it does not hold where it does not."""
     figures = ", ".join(f"{model} {format_ours(row)} ({row['verdict']})" for model, row in found.items())
-    whys = "".join(f" On {model}: {why}." for model, row in found.items() if (why := _explain(row)))
+    models_by_why = dict[str, list[str]]()
+    for model, row in found.items():
+        models_by_why.setdefault(_explain(row), []).append(model)
+    whys = "".join(f" On {' and '.join(models)}: {why}." for why, models in models_by_why.items() if why)
     bound = next(iter(found.values()))["bound"]
     return f"{_get_text(found)} (wanted {bound}): {figures}.{whys}"
 
