@@ -41,22 +41,22 @@ def test_models_without_a_claim_in_common_are_counted_alone() -> None:
 
 def test_what_holds_on_all_stands_in_one_line() -> None:
     both = [build_entry(model, a="holds", b="holds") for model in ("rote-tiny", "another")]
-    assert sum_up(both)[2:] == ["Holds on all that were asked (2 of 2): Claim a; Claim b."]
+    assert sum_up(both)[2:] == ["Holds on all that were asked: Claim a; Claim b (holds on rote-tiny and another)."]
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "kind"),
     [
-        ("holds", "does not hold", "Holds on some"),
-        ("holds", "open", "Holds on some"),
-        ("does not hold", "does not hold", "Holds on none"),
-        ("open", "open", "Not settled"),
-        ("does not hold", "open", "Not settled"),
+        ("holds", "does not hold", "Holds on some: Claim a (holds on rote-tiny, does not hold on another)."),
+        ("holds", "open", "Holds on some: Claim a (holds on rote-tiny, is open on another)."),
+        ("does not hold", "does not hold", "Holds on none: Claim a (does not hold on rote-tiny and another)."),
+        ("open", "open", "Not settled: Claim a (is open on rote-tiny and another)."),
+        ("does not hold", "open", "Not settled: Claim a (is open on another, does not hold on rote-tiny)."),
     ],
 )
 def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str) -> None:
     (line,) = sum_up([build_entry("rote-tiny", a=ours), build_entry("another", a=theirs)])[2:]
-    assert line.startswith(f"{kind}: Claim a (wanted >= 0.5): rote-tiny 0.500 [0.400, 0.600] ({ours}), another 0.500 ")
+    assert line.startswith(kind)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,14 @@ def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str) -> Non
 )
 def test_the_reason_on_one_model_is_not_taken_for_that_on_another(theirs: str, said: str) -> None:
     (line,) = sum_up([build_entry("rote-tiny", a="open"), build_entry("another", a=theirs)])[2:]
-    assert line.endswith(f" ({theirs}). On rote-tiny: why a.{said}")
+    assert line.endswith(f"). On rote-tiny: why a.{said}")
 
 
 def test_a_reason_that_models_share_is_said_once() -> None:
     (line,) = sum_up([build_entry(name, a="does not hold") for name in ("one", "two")])[2:]
-    assert line.endswith(" On one and two: the reason was not examined.")
+    assert line.endswith(" (does not hold on one and two). On one and two: the reason was not examined.")
+
+
+def test_claims_with_other_reasons_have_a_line_each() -> None:
+    lines = sum_up([build_entry("rote-tiny", a="open", b="open"), build_entry("another", a="open", b="open")])[2:]
+    assert lines == [f"Not settled: Claim {x} (is open on rote-tiny and another). On rote-tiny: why {x}." for x in "ab"]

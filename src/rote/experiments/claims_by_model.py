@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from rote.experiments.claims import ClaimRow, format_ours
+from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry
 from rote.models.embedded import EMBEDDED_NAME
 
-_ALL = "Holds on all that were asked"
-_APART = ("Holds on some", "Holds on none", "Not settled")
-"""Kinds of claims whose models are told apart."""
+_KINDS = ("Holds on all that were asked", "Holds on some", "Holds on none", "Not settled")
+_WORDS = {"holds": "holds", "open": "is open", "does not hold": "does not hold"}
 
 
 def list_models(entries: Sequence[Entry]) -> list[str]:
@@ -29,16 +28,19 @@ def group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, Cl
 
 def sum_up(entries: Sequence[Entry]) -> list[str]:
     """How many claims hold on each model; then of those that several models were asked, which hold on all, on some, on
-    none, and on none as far as can be told, with the reasons."""
+    none, and on none as far as can be told. Claims with the same verdicts and the same reasons share a line."""
     groups = list(group_claims(entries).values())
     lines = [_count_verdicts(model, groups) for model in list_models(entries)]
     shared = [found for found in groups if len(found) > 1]
     if not shared:
         return [*lines, "No claim was measured on more than one model yet."]
-    on_all = [found for found in shared if _judge(found) == _ALL]
-    if on_all:
-        lines.append(f"{_ALL} ({len(on_all)} of {len(shared)}): {'; '.join(map(_get_text, on_all))}.")
-    return lines + [f"{kind}: {_tell_apart(found)}" for kind in _APART for found in shared if _judge(found) == kind]
+    for kind in _KINDS:
+        texts = dict[str, list[str]]()
+        for found in shared:
+            if _judge(found) == kind:
+                texts.setdefault(_tell_apart(found), []).append(next(iter(found.values()))["text"])
+        lines.extend(f"{kind}: {'; '.join(same)} {where}" for where, same in texts.items())
+    return lines
 
 
 def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
@@ -51,25 +53,21 @@ def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str
 
 def _judge(found: Mapping[str, ClaimRow]) -> str:
     verdicts = {row["verdict"] for row in found.values()}
+    on_all, on_some, on_none, unsettled = _KINDS
     if verdicts == {"holds"}:
-        return _ALL
-    some, none, unsettled = _APART
-    return some if "holds" in verdicts else unsettled if "open" in verdicts else none
-
-
-def _get_text(found: Mapping[str, ClaimRow]) -> str:
-    return next(iter(found.values()))["text"]
+        return on_all
+    return on_some if "holds" in verdicts else unsettled if "open" in verdicts else on_none
 
 
 def _tell_apart(found: Mapping[str, ClaimRow]) -> str:
-    """A claim with its figure and verdict on each model, and why it does not hold where it does not."""
-    figures = ", ".join(f"{model} {format_ours(row)} ({row['verdict']})" for model, row in found.items())
-    models_by_why = dict[str, list[str]]()
+    """The models that each verdict was found on, and why a claim does not hold where it does not."""
+    verdicts, whys = {verdict: list[str]() for verdict in _WORDS}, dict[str, list[str]]()
     for model, row in found.items():
-        models_by_why.setdefault(_explain(row), []).append(model)
-    whys = "".join(f" On {' and '.join(models)}: {why}." for why, models in models_by_why.items() if why)
-    bound = next(iter(found.values()))["bound"]
-    return f"{_get_text(found)} (wanted {bound}): {figures}.{whys}"
+        verdicts[row["verdict"]].append(model)
+        whys.setdefault(_explain(row), []).append(model)
+    where = ", ".join(f"{_WORDS[verdict]} on {' and '.join(models)}" for verdict, models in verdicts.items() if models)
+    reasons = "".join(f" On {' and '.join(models)}: {why}." for why, models in whys.items() if why)
+    return f"({where}).{reasons}"
 
 
 def _explain(row: ClaimRow) -> str:
