@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.experiments.conftest import build_answers, build_job, build_record
 
-from rote.experiments.claims import ClaimRow, compute_claim, format_ours, judge_claims
+from rote.experiments.claims import ClaimRow, compute_claim, format_ours, format_paper, judge_claims
 from rote.experiments.experiment import Claim, Column, Experiment
 from rote.experiments.figures import compute_cells
 from rote.runs.store import JobResult
@@ -96,6 +96,22 @@ def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: in
     (row,) = judge_claims("e", build_experiment(claim), jobs)
     assert row["verdict"] == ("holds" if ratio <= 0.5 else "does not hold"), "it is judged as it is"
     assert format_ours(row) == f"{ratio:.3f} (no interval)"
+    assert (row["low"], row["high"], row["n"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("paper", "said"),
+    [
+        ("0.98 - 0.35", "0.63 (0.98 - 0.35)"),
+        ("0.886 - 0.097 (arXiv 2505.16178)", "0.79 (0.886 - 0.097) (arXiv 2505.16178)"),
+        ("0.178 (arXiv 2402.12847)", "0.178 (arXiv 2402.12847)"),
+        ("yes", "yes"),
+    ],
+)
+def test_what_a_papers_figure_is_made_of_stands_behind_it_and_then_its_source(paper: str, said: str) -> None:
+    experiment = build_experiment(build_claim(paper=paper))
+    (row,) = judge_claims("e", experiment, {"ours": [build_answers({"A": [True]})]})
+    assert format_paper(row) == said
 
 
 @pytest.mark.parametrize(
@@ -136,6 +152,7 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
         "model": "tiny",
         "paper": "0.9",
         "seeds": 2,
+        "n": 60,
         "bound": ">= 0.5",
         "verdict": "holds",
         "why": "",

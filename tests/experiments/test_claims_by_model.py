@@ -20,6 +20,7 @@ def build_entry(model: str, **verdicts: str) -> Entry:
             low=0.4,
             high=0.6,
             seeds=2,
+            n=20,
             bound=">= 0.5",
             verdict=verdict,
             why=f"why {name}" if model == "rote-tiny" and verdict != "holds" else "",
@@ -33,15 +34,15 @@ def build_entry(model: str, **verdicts: str) -> Entry:
 def test_models_without_a_claim_in_common_are_counted_alone() -> None:
     lines = sum_up([build_entry("another", b="open"), build_entry("rote-tiny", a="holds")])
     assert lines == [
-        "rote-tiny: of 1 claims 1 held, 0 left open, 0 not held (seeds: 2; stale: 0).",
-        "another: of 1 claims 0 held, 1 left open, 0 not held (seeds: 2; stale: 0).",
+        "rote-tiny: of 1 claims 1 held, 0 left open, 0 not held (2 seeds a claim; 0 stale).",
+        "another: of 1 claims 0 held, 1 left open, 0 not held (2 seeds a claim; 0 stale).",
         "No claim was measured on more than one model yet.",
     ]
 
 
 def test_what_holds_on_all_stands_in_one_line() -> None:
     both = [build_entry(model, a="holds", b="holds") for model in ("rote-tiny", "another")]
-    assert sum_up(both)[2:] == ["Holds on all that were asked: Claim a; Claim b (holds on rote-tiny and another)."]
+    assert sum_up(both)[2:] == ["Holds on every model measured: Claim a; Claim b (holds on rote-tiny and another)."]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_the_reason_on_one_model_is_not_taken_for_that_on_another(theirs: str, s
 
 
 def test_a_reason_that_models_share_is_said_once() -> None:
-    (line,) = sum_up([build_entry(name, a="does not hold") for name in ("one", "two")])[2:]
-    assert line.endswith(" (does not hold on one and two). On one and two: the reason was not examined.")
+    (line,) = sum_up([build_entry(name, a="does not hold") for name in ("one", "two", "six")])[3:]
+    assert line.endswith(" (does not hold on one, two and six). On one, two and six: the reason was not examined.")
 
 
 def test_claims_with_other_reasons_have_a_line_each() -> None:

@@ -50,6 +50,11 @@ def test_each_measure_reads_its_own_field() -> None:
     assert found == {"A": [0.25], "B": [0.25], "C": [1.0]}
 
 
+def test_a_column_may_count_only_what_another_measure_applies_to() -> None:
+    records = [build_record("A", True, rank=2, candidates=4), build_record("B", True)]
+    assert collect(Column(name="x", where="choice_accuracy"), *records) == {"A": [1.0]}
+
+
 def test_labels_select_the_groups_of_facts_job_by_job() -> None:
     records = [build_record("A", True), build_record("B", False), build_record("B", True, relation="capital")]
     column = Column(name="x", label=("shown",))

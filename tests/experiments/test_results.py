@@ -127,7 +127,10 @@ def test_rows_of_claims_have_the_documented_keys(store: Store) -> None:
     assert set(row) == set(ClaimRow.__annotations__)
     assert (row["claim"], row["experiment"], row["model"], row["seeds"]) == ("depth", "depths", MODEL, 1)
     assert (row["ours"], row["bound"], row["verdict"]) == (0.75, ">= 0.9", "open")
+    assert row["low"] is not None
+    assert row["high"] is not None
     assert row["low"] < 0.75 < row["high"]
+    assert row["n"] == 4
     assert row["why"] == "four facts are few"
 
 
@@ -190,7 +193,7 @@ def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> 
     text, (old,), page = write(store)
     assert old == {**row, "stale": True}
     assert "**Stale: measured with an earlier version of the code.**" in text
-    assert f"**{row['verdict']}** (1 seed, stale) |" in text
+    assert f"**{row['verdict']}** (1 seed, 4 questions, stale) |" in text
     assert [line for line in fresh.splitlines() if line.startswith("| held-out")] == [
         line for line in text.splitlines() if line.startswith("| held-out")
     ], "no figure is lost"
@@ -199,6 +202,33 @@ def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> 
     assert "1.000 " in page
     save_jobs(store, seed=0)
     assert write(store)[0] == fresh, "what is done again takes its place"
+
+
+@pytest.mark.parametrize("change", [{"text": "Deeper was better"}, {"claim": "depth_of_old"}])
+def test_a_claim_that_is_made_no_more_is_not_kept(store: Store, change: dict[str, str]) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    entries = read_json(kept)
+    entries[0] |= {"claims": [{**entries[0]["claims"][0], **change}], "code": "an older one"}
+    write_json(kept, entries)
+    age(store)
+    text, claims, _ = write(store)
+    assert claims == []
+    assert "| held-out |" in text, "the figures are"
+
+
+def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(store: Store) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    entries = read_json(kept)
+    del entries[0]["claims"][0]["n"]
+    write_json(kept, [{**entries[0], "code": "an older one"}])
+    age(store)
+    text, (row,), _ = write(store)
+    assert row["n"] is None
+    assert "** (1 seed, stale) |" in text
 
 
 def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store) -> None:
@@ -235,14 +265,15 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     text, rows, page = write(store)
     assert [row["model"] for row in rows] == [MODEL, "another"]
     assert f"of finished jobs of `{MODEL}` and `another`." in text
-    assert f"| claim | paper | wanted | {MODEL} | another |" in text
+    assert f"| claim | experiment | paper | wanted | {MODEL} | another |" in text
     line = next(line for line in text.splitlines() if line.startswith(f"| {claim['text']} |"))
-    assert re.search(r"\| 0\.750 \[.*\] \*\*open\*\* \(1 seed\) \| 0\.500 \[.*\] \*\*holds\*\* \(1 seed\) \|$", line)
+    size = r"\(1 seed, 4 questions\)"
+    assert re.search(rf"\| 0\.750 \[.*\] \*\*open\*\* {size} \| 0\.500 \[.*\] \*\*holds\*\* {size} \|$", line)
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
     where = f"(holds on another, is open on {MODEL}). On {MODEL}: four facts are few."
     said = f"Holds on some: {claim['text']} {where}"
     assert f"\n- {said}\n" in text
-    assert f"\n- {MODEL}: of 1 claims 0 held, 1 left open, 0 not held (seeds: 1; stale: 0).\n" in text
+    assert f"\n- {MODEL}: of 1 claims 0 held, 1 left open, 0 not held (1 seed a claim; 0 stale).\n" in text
     assert html.escape(said) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"
 
@@ -285,7 +316,7 @@ def test_settings_that_nothing_was_done_with_are_said_and_what_is_kept_stays(sto
 
 def test_a_difference_stands_beside_a_difference(store: Store) -> None:
     save_jobs(store, seed=0)
-    assert "| Deeper is better | 0.63 (0.98 - 0.35) | >= 0.9 | 0.750 [" in write(store)[0]
+    assert "| Deeper is better | `depths` | 0.63 (0.98 - 0.35) | >= 0.9 | 0.750 [" in write(store)[0]
 
 
 def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path) -> None:
@@ -301,8 +332,8 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
     assert [(entry.name, entry.model) for entry in entries] == [("depths", MODEL), ("depths", "qwen")]
     text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
-    assert f"| claim | paper | wanted | {MODEL} | qwen |" in text
-    assert "**open** (1 seed) | 0.500 [" in text
+    assert f"| claim | experiment | paper | wanted | {MODEL} | qwen |" in text
+    assert "**open** (1 seed, 4 questions) | 0.500 [" in text
     kept[0]["model"] = MODEL
     write_json(there / "results" / "results.json", kept)
     entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
@@ -342,7 +373,7 @@ def test_what_a_served_model_answers_is_a_table(store: Store, tmp_path: Path) ->
     (entry,), text = publish(store, serve(tmp_path / "run", code=compute_code_hash(ROOMS)))
     assert "## Where it is served, small, staff.csv\n\nWhat a model" in text
     assert "| held-out prompts | 0.500 [0.250, 0.750] (8) | 0.250 [0.000, 0.750] (8) |" in text
-    assert f"| claim | paper | wanted | {MODEL} |" in text, "no claim was tested on it"
+    assert f"| claim | experiment | paper | wanted | {MODEL} |" in text, "no claim was tested on it"
     (kept,), again = publish(store)
     assert (kept.key, again) == (entry.key, text), "it is kept"
 

@@ -25,7 +25,7 @@ ROWS = (
     DotRow("no prompts", None),
 )
 OURS, BARE = Figure(0.65, 0.58, 0.72, 0), Figure(0.65, 0.65, 0.65, 0)
-CLAIM = ClaimLine("Deeper is better", "0.98 - 0.35", OURS, ">= 0.7", 3, "open", "It is a small model.")
+CLAIM = ClaimLine("Deeper is better", "0.98 - 0.35", OURS, ">= 0.7", "3 seeds", "open", "It is a small model.")
 
 
 def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSection:

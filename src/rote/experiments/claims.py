@@ -14,8 +14,8 @@ from rote.experiments.figures import (
 )
 from rote.figures import Figure, format_figure, judge
 
-_PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)")
-"""A difference or a ratio of two figures, as a claim says it."""
+_PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)( \(.+\))?")
+"""A difference or a ratio of two figures, as a claim says it, and where it was found if not in the paper."""
 
 
 class ClaimRow(TypedDict):
@@ -27,9 +27,12 @@ class ClaimRow(TypedDict):
     model: str
     paper: str
     ours: float
-    low: float
-    high: float
+    low: float | None
+    """The ends of the 95% interval; none of a ratio of tokens, which are counted."""
+    high: float | None
     seeds: int
+    n: int | None
+    """The questions it rests on, of a difference the fewer; None for hidden states and tokens, and in older results."""
     bound: str
     verdict: str
     why: str
@@ -55,9 +58,10 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
             model=model,
             paper=claim.paper,
             ours=round(figure.value, 4),
-            low=round(figure.low, 4),
-            high=round(figure.high, 4),
+            low=None if claim.over else round(figure.low, 4),
+            high=None if claim.over else round(figure.high, 4),
             seeds=min(len(members) for members in jobs.values()),
+            n=None if claim.over or claim.state else figure.n,
             bound=f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}",
             verdict=verdict,
             why="" if verdict == "holds" else claim.why.get(model, ""),
@@ -67,8 +71,23 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
 
 def format_ours(row: ClaimRow) -> str:
     """A claim's figure with its interval, or with the word that it has none."""
-    figure = Figure(row["ours"], row["low"], row["high"], 0)
+    figure = get_figure(row)
     return format_figure(figure) if figure.low < figure.high else f"{format_figure(figure)} (no interval)"
+
+
+def get_figure(row: ClaimRow) -> Figure:
+    """A claim's figure; without an interval both of its ends are the value."""
+    low, high = (row["ours"] if end is None else end for end in (row["low"], row["high"]))
+    return Figure(row["ours"], low, high, row["n"] or 0)
+
+
+def format_size(row: ClaimRow) -> str:
+    """What a claim's figure rests on: `3 seeds, 300 questions`."""
+    return ", ".join(
+        f"{number} {word}{'s' * (number != 1)}"
+        for number, word in ((row["seeds"], "seed"), (row["n"], "question"))
+        if number
+    )
 
 
 def format_paper(row: ClaimRow) -> str:
@@ -79,7 +98,9 @@ def format_paper(row: ClaimRow) -> str:
     first, mark, second = float(found[1]), found[2], float(found[3])
     if mark == "/" and not second:
         return row["paper"]
-    return f"{first - second if mark == '-' else first / second:.2f} ({row['paper']})"
+    source = found[4] or ""
+    made_of = row["paper"].removesuffix(source)
+    return f"{first - second if mark == '-' else first / second:.2f} ({made_of}){source}"
 
 
 def compute_claim(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:

@@ -7,7 +7,7 @@ from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry
 from rote.models.embedded import EMBEDDED_NAME
 
-_KINDS = ("Holds on all that were asked", "Holds on some", "Holds on none", "Not settled")
+_KINDS = ("Holds on every model measured", "Holds on some", "Holds on none", "Not settled")
 _WORDS = {"holds": "holds", "open": "is open", "does not hold": "does not hold"}
 
 
@@ -47,8 +47,9 @@ def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str
     rows = [found[model] for found in groups if model in found]
     verdicts, stale = Counter(row["verdict"] for row in rows), sum(row["stale"] for row in rows)
     told = f"{verdicts['holds']} held, {verdicts['open']} left open, {verdicts['does not hold']} not held"
-    seeds = ", ".join(sorted({str(row["seeds"]) for row in rows}))
-    return f"{model}: of {len(rows)} claims {told} (seeds: {seeds}; stale: {stale})."
+    least, most = (bound(row["seeds"] for row in rows) for bound in (min, max))
+    seeds = f"{least} to {most} seeds" if least < most else f"{most} seed{'s' * (most > 1)}"
+    return f"{model}: of {len(rows)} claims {told} ({seeds} a claim; {stale} stale)."
 
 
 def _judge(found: Mapping[str, ClaimRow]) -> str:
@@ -65,9 +66,14 @@ def _tell_apart(found: Mapping[str, ClaimRow]) -> str:
     for model, row in found.items():
         verdicts[row["verdict"]].append(model)
         whys.setdefault(_explain(row), []).append(model)
-    where = ", ".join(f"{_WORDS[verdict]} on {' and '.join(models)}" for verdict, models in verdicts.items() if models)
-    reasons = "".join(f" On {' and '.join(models)}: {why}." for why, models in whys.items() if why)
+    where = ", ".join(f"{_WORDS[verdict]} on {_list(models)}" for verdict, models in verdicts.items() if models)
+    reasons = "".join(f" On {_list(models)}: {why}." for why, models in whys.items() if why)
     return f"({where}).{reasons}"
+
+
+def _list(models: Sequence[str]) -> str:
+    *first, last = models
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _explain(row: ClaimRow) -> str:

@@ -133,11 +133,12 @@ def load_entries(path: Path) -> list[Entry]:
 
 
 def _build_kept(row: Mapping[str, Any]) -> Entry:
-    if any(claim.keys() != ClaimRow.__annotations__.keys() for claim in row["claims"]):
+    claims = [{"n": None, **claim} for claim in row["claims"]]  # earlier versions counted no questions
+    if any(claim.keys() != ClaimRow.__annotations__.keys() for claim in claims):
         raise ValueError("a claim has other keys")
     tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
     panels = [DotPanel(panel["title"], tuple(map(_build_dot, panel["rows"]))) for panel in row.get("panels", ())]
-    return Entry(**{**row, "tables": tables, "panels": panels})
+    return Entry(**{**row, "tables": tables, "panels": panels, "claims": claims})
 
 
 def _build_dot(row: Mapping[str, Any]) -> DotRow:

@@ -34,6 +34,8 @@ class Column(StrictConfig):
     """The moment of the records; by default the last one of the run."""
     measure: str = "generation_accuracy"
     """One of `rote.records.MEASURES`."""
+    where: str = ""
+    """A measure that has to apply to a record too, so that columns of two measures are over the same questions."""
     fact_set: tuple[str, ...] = ()
     prompt_set: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
@@ -55,13 +57,15 @@ class Column(StrictConfig):
         return record.moment == (self.moment or moment) and all(not ok or value in ok for ok, value in wanted)
 
     def read(self, record: Record) -> float | None:
-        """The value of a record, in [0, 1]; None where the measure does not apply to it."""
+        """The value of a record, in [0, 1]; None where the measure, or that of `where`, does not apply to it."""
+        if self.where and MEASURES[self.where].read(record) is None:
+            return None
         return MEASURES[self.measure].read(record)
 
-    @field_validator("measure")
+    @field_validator("measure", "where")
     @classmethod
     def _check_measure(cls, name: str) -> str:
-        if name not in MEASURES:
+        if name and name not in MEASURES:
             raise ValueError(f"there is no measure {name!r}; all: {', '.join(MEASURES)}")
         return name
 

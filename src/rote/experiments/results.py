@@ -3,12 +3,13 @@ the records of its jobs, and what was published before and has not been done aga
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rote.errors import ConfigError, ModelError, RoteError, RunError, TableError, TemplateError
-from rote.experiments.claims import ClaimRow, format_ours, format_paper
+from rote.experiments.claims import ClaimRow, format_ours, format_paper, format_size, get_figure
 from rote.experiments.claims_by_model import group_claims, list_models, sum_up
 from rote.experiments.entries import (
     Entry,
@@ -24,7 +25,6 @@ from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
 from rote.experiments.run_entries import build_run_entries, is_published
 from rote.experiments.tables import format_rows
-from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
 from rote.pipeline.job import ROOMS
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
@@ -57,7 +57,7 @@ def write_results(
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
-    entries = _sort(merge_entries(kept, new, code=code, others=there))
+    entries = _sort(_drop_claims(merge_entries(kept, new, code=code, others=there)))
     if not (others or finished) and (changes or not any(entry.model == model for entry in entries)):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
@@ -105,7 +105,17 @@ def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) 
         raise refused[0]
 
 
-def _sort(entries: Sequence[Entry]) -> list[Entry]:
+def _drop_claims(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Entries without claims that their experiments do not make any more, or make in other words: a verdict on what is
+    not claimed says nothing."""
+    experiments = list_experiments()
+    for entry in entries:
+        experiment = experiments.get(entry.name)
+        made = {(claim.name, claim.text) for claim in experiment.claims} if experiment else set()
+        yield replace(entry, claims=[row for row in entry.claims if (row["claim"], row["text"]) in made])
+
+
+def _sort(entries: Iterable[Entry]) -> list[Entry]:
     """In the order in which experiments are declared, the models of each as they come, the embedded one first; those
     that are declared no more come last."""
     order = list(list_experiments())
@@ -130,7 +140,8 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
     yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
     yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
     yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
-    yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B."
+    yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B;"
+    yield "what other papers found names them."
     if any(entry.stale for entry in entries):
         yield ""
         yield "What is marked stale was measured, and its intervals computed, with an earlier version of the code; it"
@@ -145,7 +156,7 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
         yield from ("", "## In short", "", *(f"- {line}" for line in sum_up(entries)))
     if models:
         yield from ("", "## Claims", "")
-        yield from format_rows(("claim", "paper", "wanted", *models), _format_claims(entries, models))
+        yield from format_rows(("claim", "experiment", "paper", "wanted", *models), _format_claims(entries, models))
     for entry in entries:
         yield from _write_section(entry)
 
@@ -155,12 +166,11 @@ def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[
     for found in group_claims(entries).values():
         first = next(iter(found.values()))
         cells = (_format_claim(found[model]) if model in found else "-" for model in models)
-        yield first["text"], format_paper(first) or "-", first["bound"], *cells
+        yield first["text"], f"`{first['experiment']}`", format_paper(first) or "-", first["bound"], *cells
 
 
 def _format_claim(row: ClaimRow) -> str:
-    about = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)}" + (", stale" if row["stale"] else "")
-    return f"{format_ours(row)} **{row['verdict']}** ({about})"
+    return f"{format_ours(row)} **{row['verdict']}** ({format_size(row)}{', stale' * row['stale']})"
 
 
 def _write_section(entry: Entry) -> Iterator[str]:
@@ -211,9 +221,9 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
     return ClaimLine(
         text=row["text"],
         paper=format_paper(row),
-        ours=Figure(row["ours"], row["low"], row["high"], 0),
+        ours=get_figure(row),
         bound=row["bound"],
-        seeds=row["seeds"],
+        size=format_size(row),
         verdict=row["verdict"],
         why=f"{begin_large(row['why'])}." if row["why"] else "",
     )

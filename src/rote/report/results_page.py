@@ -28,7 +28,8 @@ class ClaimLine:
     ours: Figure
     bound: str
     """What is wanted of our figure: `>= 0.3`."""
-    seeds: int
+    size: str
+    """What it rests on: `3 seeds, 300 questions`."""
     verdict: str
     why: str
     """The reason where it does not hold or is open; may be empty."""
