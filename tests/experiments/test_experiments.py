@@ -362,8 +362,9 @@ def test_only_seeds_whose_runs_are_all_finished_by_this_code_count(tmp_path: Pat
     assert {run: [job.name for job in members] for run, members in found.items()} == {
         run: [name_job(runs[run, seed].request) for seed in (1, 2)] for run in ("shallow", "deep")
     }
-    told = [line.rsplit(", ", 1)[1] for line in describe_runs(EXPERIMENT, **{**load, "seeds": 1})]
-    assert told == ["finished", "to do again"], "a result of other code is no result"
+    *told, total = describe_runs(EXPERIMENT, **{**load, "seeds": 1})
+    assert [line.rsplit(", ", 1)[1] for line in told] == ["finished", "to do again"], "other code's result is none"
+    assert total.startswith("2 jobs: 1 finished, 1 stale, to do again; ")
 
 
 def test_what_would_stop_a_run_is_said_before_the_first_is_done(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rote.errors import ConfigError, RoteError, RunError
+from rote.errors import ConfigError, ModelError, RoteError, RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments import results
 from rote.experiments.claims import ClaimRow
@@ -204,6 +204,12 @@ def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> 
     assert write(store)[0] == fresh, "what is done again takes its place"
 
 
+def test_a_model_that_is_not_there_is_said(store: Store) -> None:
+    save_jobs(store, seed=0)
+    with pytest.raises(ModelError, match="another"):
+        results.write_results(store.path.parent / "out", store=store, model="./another", seeds=1)
+
+
 @pytest.mark.parametrize("change", [{"text": "Deeper was better"}, {"claim": "depth_of_old"}])
 def test_a_claim_that_is_made_no_more_is_not_kept(store: Store, change: dict[str, str]) -> None:
     save_jobs(store, seed=0)
@@ -228,7 +234,12 @@ def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(stor
     age(store)
     text, (row,), _ = write(store)
     assert row["n"] is None
+    assert list(row) == list(ClaimRow.__annotations__), "in the order of the others"
     assert "** (1 seed, stale) |" in text
+    (claims, *_) = write_tables(store.path / "tables", load_entries(kept), "csv")
+    with claims.open(newline="", encoding="utf-8") as file:
+        (cells,) = csv.DictReader(file)
+    assert (cells["claim"], cells["ours"], cells["n"]) == ("depth", "0.75", "")
 
 
 def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store) -> None:

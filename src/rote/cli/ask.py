@@ -89,4 +89,4 @@ def _print_taught(facts: "list[Fact]") -> None:
         shown = f"{fact.subject} - {fact.relation} - {' | '.join(fact.answers)}"
         typer.echo(f"in the table: {shown}" + (f" ({origin})" if origin else ""))
     if not facts:
-        typer.echo("in the table: nothing about this that is known of")
+        typer.echo("in the table: nothing about this was found")

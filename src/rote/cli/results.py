@@ -1,5 +1,6 @@
 """`rote results`"""
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,16 +49,20 @@ def results(
 
     Example: rote results runs/store --out .
     """
+    from rote.experiments.figure_files import import_canvas
     from rote.experiments.results import write_results
     from rote.runs.store import Store
 
+    if {Format.svg, Format.pdf} & set(format_ or ()):
+        import_canvas()  # what is missing is said before anything is written
     entries = write_results(
         out, store=Store(store), model=model, seeds=seeds, changes=tuple(set_ or ()), others=add or ()
     )
     for entry in entries:
-        verdicts = ", ".join(f"{row['claim']} {row['verdict']}" for row in entry.claims)
-        about = f"{entry.seeds} seed{'s' * (entry.seeds > 1)}{', stale' * entry.stale}"
-        typer.echo(f"{entry.name} ({about}): {verdicts}")
+        about = f"{entry.model}, {entry.seeds} seed{'s' * (entry.seeds > 1)}{', stale' * entry.stale}"
+        verdicts = Counter(row["verdict"] for row in entry.claims)
+        told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+        typer.echo(f"{entry.name} ({about}): {told or 'no claims'}")
     written = (
         out / "RESULTS.md",
         *(out / "results" / name for name in ("results.json", "claims.json", "results.html")),

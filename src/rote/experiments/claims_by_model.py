@@ -1,7 +1,7 @@
 """Claims of several models side by side, and in a few lines what holds on which."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry
@@ -32,6 +32,7 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
     groups = list(group_claims(entries).values())
     lines = [_count_verdicts(model, groups) for model in list_models(entries)]
     shared = [found for found in groups if len(found) > 1]
+    lines.extend(_list_alone(groups))
     if not shared:
         return [*lines, "No claim was measured on more than one model yet."]
     for kind in _KINDS:
@@ -41,6 +42,16 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
                 texts.setdefault(_tell_apart(found), []).append(next(iter(found.values()))["text"])
         lines.extend(f"{kind}: {'; '.join(same)} {where}" for where, same in texts.items())
     return lines
+
+
+def _list_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[str]:
+    """What holds of what one model alone was asked."""
+    texts = dict[str, list[str]]()
+    for found in groups:
+        for model, row in found.items():
+            if len(found) == 1 and row["verdict"] == "holds":
+                texts.setdefault(model, []).append(f"{row['text']}{' (stale)' * row['stale']}")
+    yield from (f"Holds on {model}, measured there alone: {'; '.join(held)}." for model, held in texts.items())
 
 
 def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:

@@ -78,7 +78,7 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
     return Entry(
         name=item.name,
         title=experiment.title + (f" ({experiment.letter})" if experiment.letter else ""),
-        description=f"{begin_large(experiment.description)}.",
+        description=f"{begin_large(experiment.description)}{'.' * (not experiment.description.endswith('?'))}",
         command=f"rote reproduce {item.name}{of} --seeds {seeds}{changes}",
         model=model,
         seeds=seeds,
@@ -133,12 +133,17 @@ def load_entries(path: Path) -> list[Entry]:
 
 
 def _build_kept(row: Mapping[str, Any]) -> Entry:
-    claims = [{"n": None, **claim} for claim in row["claims"]]  # earlier versions counted no questions
-    if any(claim.keys() != ClaimRow.__annotations__.keys() for claim in claims):
-        raise ValueError("a claim has other keys")
+    claims = [_build_kept_claim(claim) for claim in row["claims"]]
     tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
     panels = [DotPanel(panel["title"], tuple(map(_build_dot, panel["rows"]))) for panel in row.get("panels", ())]
     return Entry(**{**row, "tables": tables, "panels": panels, "claims": claims})
+
+
+def _build_kept_claim(row: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ClaimRow.__annotations__
+    if keys.keys() != {"n", *row}:
+        raise ValueError("a claim has other keys")
+    return {key: row.get(key) for key in keys}  # earlier versions counted no questions
 
 
 def _build_dot(row: Mapping[str, Any]) -> DotRow:

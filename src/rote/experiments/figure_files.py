@@ -16,21 +16,27 @@ _WIDTH, _ROW, _MARGIN = 5.0, 0.32, 0.9
 """Inches."""
 
 
-def write_figures(folder: Path, entries: Sequence[Entry], form: FigureFormat) -> list[Path]:
-    """Draw every panel into `folder`, as `EXPERIMENT-MODEL-NUMBER`: a row per run with its 95% interval, the paper's
-    figure as an open diamond; returns the paths. Raises `RunError` where matplotlib is not installed."""
+def import_canvas() -> tuple[Any, Any]:
+    """matplotlib's `rc_context` and `Figure`. Raises `RunError` where it is not installed."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure as Canvas
     except ImportError as error:
         raise RunError("--format svg and pdf need matplotlib: pip install -e '.[figures]'") from error
+    return rc_context, Canvas
+
+
+def write_figures(folder: Path, entries: Sequence[Entry], form: FigureFormat) -> list[Path]:
+    """Draw every panel into `folder`, as `EXPERIMENT-MODEL-NUMBER`: a row per run with its 95% interval, the paper's
+    figure as an open diamond; returns the paths. Raises `RunError` where matplotlib is not installed."""
+    rc_context, canvas_class = import_canvas()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "rote", "pdf.fonttype": 42}  # text stays text
     with rc_context(settings):
         for entry in entries:
             for number, panel in enumerate(entry.panels, start=1):
-                canvas = Canvas(figsize=(_WIDTH, _MARGIN + _ROW * len(panel.rows)), layout="constrained")
+                canvas = canvas_class(figsize=(_WIDTH, _MARGIN + _ROW * len(panel.rows)), layout="constrained")
                 _draw(canvas.subplots(), panel)
                 path = folder / f"{name_file(*entry.key, str(number))}.{form}"
                 with replace_file(path) as draft:

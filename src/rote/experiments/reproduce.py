@@ -1,6 +1,7 @@
 """Doing an experiment: its jobs, one after the other, and what they show as text."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from rote.errors import ModelError
@@ -30,7 +31,10 @@ def describe_commands(model: str, *, seeds: int) -> Iterator[str]:
         f"# {model}: {parameters / 1e6:,.0f} M parameters. To train all of them takes about "
         f"{_BYTES * parameters / 1e9:.1f} GB and what the activations need; --set tuning=layers or lora takes less."
     )
-    yield "# Hours are for two CPU cores (those of rote-tiny times the parameters); a GPU takes a small part of them."
+    yield (
+        f"# Hours are for {seeds} seed(s) on two CPU cores (those of rote-tiny times the parameters); a GPU takes a "
+        "small part of them, and so does a smaller table: --set 'table.relations=[mother]' --set table.count=50."
+    )
     for name, experiment in list_experiments().items():
         hours = experiment.minutes * seeds * times / 60
         yield f"rote reproduce {name} --model {model} --seeds {seeds}  # {experiment.title}; about {hours:,.1f} h"
@@ -66,14 +70,17 @@ def run_experiment(
 def describe_runs(
     experiment: Experiment, *, model: str, seeds: int, store: Store, changes: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """A line for each job: its name, what it does, and whether that is finished or still to do."""
-    code = compute_code_hash(ROOMS)
+    """A line for each job: its name, what it does, and whether that is finished or still to do; then their number."""
+    code, states = compute_code_hash(ROOMS), Counter[str]()
     for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
         name = name_job(planned.request)
         found = store.find_code(name)
         state = "finished" if found == code else "stale, to do again" if found else "to do"
         config, facts = planned.request.config, len(planned.request.plan.table)
+        states[state] += 1
         yield f"{name}  seed {planned.seed}  {planned.name}: {config.method}, {facts} facts, {state}"
+    counts = ", ".join(f"{number} {state}" for state, number in states.items())
+    yield f"{states.total()} jobs: {counts}; all seeds take about {experiment.minutes * seeds:g} min with rote-tiny"
 
 
 def load_finished(

@@ -26,6 +26,7 @@ from rote.experiments.reproduce import load_finished
 from rote.experiments.run_entries import build_run_entries, is_published
 from rote.experiments.tables import format_rows
 from rote.models.embedded import EMBEDDED_NAME
+from rote.models.loading import count_parameters
 from rote.pipeline.job import ROOMS
 from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
@@ -77,7 +78,10 @@ def _load_others(folders: Sequence[Path]) -> Iterator[Entry]:
         if not folder.is_dir():
             raise RunError(f"{folder}: there is no such folder; name one of rote results, or of a run (--add)")
         if path is None:
-            raise RunError(f"{folder}: has no results/{_KEPT}; name the folder that rote results wrote into (--add)")
+            raise RunError(
+                f"{folder}: has no results/{_KEPT}, and is no run with an export, later tables or forgotten facts; "
+                "name such a run, or the folder that rote results wrote into (--add)"
+            )
         yield from load_entries(path)
 
 
@@ -89,6 +93,7 @@ def _write(path: Path, text: str) -> None:
 def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     if not store.path.is_dir():  # to know the names of all jobs takes a minute
         return
+    count_parameters(model)  # a model that cannot be loaded is said once, and not looked for by each experiment
     planned, refused = 0, list[RoteError]()
     for name, experiment in list_experiments().items():
         try:
@@ -223,7 +228,7 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
         paper=format_paper(row),
         ours=get_figure(row),
         bound=row["bound"],
-        size=format_size(row),
+        size=f"{row['model']}, {format_size(row)}",
         verdict=row["verdict"],
         why=f"{begin_large(row['why'])}." if row["why"] else "",
     )

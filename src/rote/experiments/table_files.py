@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -37,8 +37,9 @@ def write_tables(folder: Path, entries: Sequence[Entry], form: TableFormat) -> l
 
 
 def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
-    claims = [row for entry in entries for row in entry.claims]
-    yield "claims", list(ClaimRow.__annotations__), [list(row.values()) for row in claims]
+    keys = list(ClaimRow.__annotations__)
+    claims: list[Mapping[str, object]] = [{**row} for entry in entries for row in entry.claims]
+    yield "claims", keys, [["" if row[key] is None else row[key] for key in keys] for row in claims]
     for entry in entries:
         for number, table in enumerate(entry.tables, start=1):
             yield name_file(*entry.key, str(number)), *asdict(table).values()
