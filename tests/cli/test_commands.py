@@ -85,8 +85,9 @@ def test_a_dry_run_of_an_experiment_lists_its_jobs_and_does_none(workplace: Path
     before = list_tree(workplace)
     outcome = call_rote("reproduce", "targets", "--model", model_folder, "--seeds", "2", "--dry-run")
     assert (outcome.code, outcome.err) == (0, "")
-    head, *lines = outcome.out.splitlines()
+    head, *lines, total = outcome.out.splitlines()
     assert head == "targets:"
+    assert total.startswith("4 jobs: 4 to do; ")
     assert len({line.split()[0] for line in lines}) == 4, "two runs, two seeds"
     assert [line.split("  ", 1)[1] for line in lines[:2]] == [
         "seed 0  default: memorize_then_generalize, 500 facts, to do",

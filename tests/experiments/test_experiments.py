@@ -147,15 +147,17 @@ def test_a_run_has_its_settings_and_its_seed() -> None:
     assert {(run.request.config.examine.facts, run.request.config.model) for run in runs} == {(1, "rote-tiny")}
 
 
-@pytest.mark.parametrize("change", ["memorize.epochs=5", "memorize={epochs: 5}"])
-def test_a_setting_that_the_runs_differ_in_is_not_changed_for_all(change: str) -> None:
-    with pytest.raises(ConfigError, match=r"--set memorize\S*: the runs of .* differ in it.*leave it out"):
-        list(plan_runs(EXPERIMENT, seeds=1, changes=[change]))
+def test_what_a_run_says_of_itself_is_not_changed() -> None:
+    experiment = Experiment(**{**ABOUT, "runs": {"usual": {}, "one": {"generalize.facts": 1}}})
+    runs = plan_runs(experiment, seeds=1, changes=["generalize={facts: 25, epochs: 3}"])
+    shown = {run.name: run.request.config.generalize for run in runs}
+    assert {name: (phase.facts, phase.epochs) for name, phase in shown.items()} == {"usual": (25, 3), "one": (1, 3)}
 
 
-def test_a_setting_that_one_run_alone_says_is_not_changed_for_all() -> None:
-    with pytest.raises(ConfigError, match=r"--set generalize.facts: the runs of 'Depth of memorization' differ in it"):
-        list(plan_runs(list_experiments()["main"], seeds=1, changes=["generalize.facts=25"]))
+@pytest.mark.parametrize(("name", "change"), [("main", "generalize.facts=25"), ("epochs", "memorize.epochs=9")])
+def test_a_setting_that_every_run_says_of_itself_is_refused(name: str, change: str) -> None:
+    with pytest.raises(ConfigError, match=r"--set \w+\.\w+: every run of '.*' says it of itself; leave it out"):
+        list(plan_runs(DECLARED[name], seeds=1, changes=[change]))
 
 
 def test_a_run_may_name_its_own_model_and_change_what_all_share(tmp_path: Path) -> None:

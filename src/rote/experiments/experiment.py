@@ -199,34 +199,21 @@ def find_experiment(name: str) -> str:
 def plan_runs(
     experiment: Experiment, *, seeds: int, model: str = EMBEDDED_NAME, changes: Sequence[str] = ()
 ) -> Iterator[PlannedRun]:
-    """The runs of an experiment, seed by seed. `changes` are `--set` pairs for all of them.
-
-    Raises `ConfigError` for a pair that would make runs alike which differ in that very setting.
-    """
+    """The runs of an experiment, seed by seed. `changes` are `--set` pairs for what the runs share: what a run says of
+    itself, and is called after, stays. Raises `ConfigError` for a pair that would change no run."""
     pairs = dict(map(read_pair, changes))
-    _refuse_varied(experiment, pairs)
+    _refuse_idle(experiment, pairs)
     for seed in range(seeds):
         for name, settings in experiment.runs.items():
-            chosen = {"model": model, **experiment.base, **settings}
-            config = build_experiment_config({**chosen, **pairs, "seed": seed})
+            chosen = {"model": model, **experiment.base, **pairs}
+            config = build_experiment_config({**chosen, **settings, "seed": seed})
             yield PlannedRun(name, seed, build_request(config))
 
 
-def _refuse_varied(experiment: Experiment, pairs: Mapping[str, Any]) -> None:
+def _refuse_idle(experiment: Experiment, pairs: Mapping[str, Any]) -> None:
     for key in pairs:
-        said = [{name: value for name, value in run.items() if _overlap(name, key)} for run in experiment.runs.values()]
-        if any(settings != said[0] for settings in said):
-            raise ConfigError(
-                f"--set {key}: the runs of {experiment.title!r} differ in it, and would no longer be what they are "
-                "called; leave it out"
-            )
-
-
-def _overlap(key: str, other: str) -> bool:
-    """Whether two dotted keys are one, or one of them holds the other."""
-    parts, others = key.split("."), other.split(".")
-    length = min(len(parts), len(others))
-    return parts[:length] == others[:length]
+        if all(any(f"{key}.".startswith(f"{own}.") for own in settings) for settings in experiment.runs.values()):
+            raise ConfigError(f"--set {key}: every run of {experiment.title!r} says it of itself; leave it out")
 
 
 def build_experiment_config(settings: Mapping[str, Any]) -> Config:
