@@ -306,3 +306,15 @@ def test_a_bug_keeps_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("rote.cli.facts.read_table", fail)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         call_rote("facts", "show", "facts.csv")
+
+
+def test_that_figures_cannot_be_drawn_is_said_before_results_are_written(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = call_rote("results", "--out", "new", "--format", "csv", "--format", "svg")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "rote: --format svg and pdf need matplotlib: pip install -e '.[figures]'\n",
+    )
+    assert not (workplace / "new").exists()

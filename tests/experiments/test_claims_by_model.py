@@ -37,6 +37,7 @@ def test_models_without_a_claim_in_common_are_counted_alone() -> None:
         "rote-tiny: of 1 claims 1 held, 0 left open, 0 not held (2 seeds a claim; 0 stale).",
         "another: of 1 claims 0 held, 1 left open, 0 not held (2 seeds a claim; 0 stale).",
         "Holds on rote-tiny, measured there alone: Claim a.",
+        "Is open on another, measured there alone: Claim b.",
         "No claim was measured on more than one model yet.",
     ]
 

@@ -147,17 +147,29 @@ def test_a_run_has_its_settings_and_its_seed() -> None:
     assert {(run.request.config.examine.facts, run.request.config.model) for run in runs} == {(1, "rote-tiny")}
 
 
-def test_what_a_run_says_of_itself_is_not_changed() -> None:
-    experiment = Experiment(**{**ABOUT, "runs": {"usual": {}, "one": {"generalize.facts": 1}}})
-    runs = plan_runs(experiment, seeds=1, changes=["generalize={facts: 25, epochs: 3}"])
-    shown = {run.name: run.request.config.generalize for run in runs}
-    assert {name: (phase.facts, phase.epochs) for name, phase in shown.items()} == {"usual": (25, 3), "one": (1, 3)}
+@pytest.mark.parametrize(
+    "change", ["memorize.epochs=5", "memorize={epochs: 5}", "generalize.facts=25", "generalize.warmup_steps=2"]
+)
+def test_what_a_run_says_of_itself_is_not_changed(change: str) -> None:
+    with pytest.raises(ConfigError, match=r"--set \S+: runs of 'Depth of memorization' differ in it.*leave it out"):
+        list(plan_runs(DECLARED["main"], seeds=1, changes=[change]))
 
 
-@pytest.mark.parametrize(("name", "change"), [("main", "memorize.epochs=9"), ("epochs", "memorize.epochs=9")])
-def test_a_setting_that_every_run_says_of_itself_is_refused(name: str, change: str) -> None:
-    with pytest.raises(ConfigError, match=r"--set \w+\.\w+: every run of '.*' says it of itself; leave it out"):
-        list(plan_runs(DECLARED[name], seeds=1, changes=[change]))
+def test_the_seed_of_an_experiment_is_none_of_its_settings() -> None:
+    with pytest.raises(ConfigError, match="--set seed: an experiment has its own; say how many with --seeds"):
+        list(plan_runs(EXPERIMENT, seeds=1, changes=["seed=7"]))
+
+
+@pytest.mark.parametrize("change", ["generalize.learning_rate=0.5", "generalize={learning_rate: 0.5}"])
+def test_a_multiple_that_a_run_says_stays_where_the_others_change(change: str) -> None:
+    def read_rates(*changes: str) -> dict[str, float]:
+        runs = plan_runs(experiment, seeds=1, changes=changes)
+        return {run.name: run.request.config.generalize.learning_rate for run in runs}
+
+    experiment = Experiment(**{**ABOUT, "runs": {"usual": {}, "fast": {"generalize.learning_rate": "x3"}}})
+    before, after = read_rates(), read_rates(change)
+    assert after["usual"] == 0.5
+    assert after["fast"] == before["fast"] == pytest.approx(3 * before["usual"])
 
 
 def test_a_run_may_name_its_own_model_and_change_what_all_share(tmp_path: Path) -> None:

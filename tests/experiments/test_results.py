@@ -210,7 +210,7 @@ def test_a_model_that_is_not_there_is_said(store: Store) -> None:
         results.write_results(store.path.parent / "out", store=store, model="./another", seeds=1)
 
 
-@pytest.mark.parametrize("change", [{"text": "Deeper was better"}, {"claim": "depth_of_old"}])
+@pytest.mark.parametrize("change", [{"bound": ">= 0.5"}, {"claim": "depth_of_old"}])
 def test_a_claim_that_is_made_no_more_is_not_kept(store: Store, change: dict[str, str]) -> None:
     save_jobs(store, seed=0)
     write(store)
@@ -222,6 +222,17 @@ def test_a_claim_that_is_made_no_more_is_not_kept(store: Store, change: dict[str
     text, claims, _ = write(store)
     assert claims == []
     assert "| held-out |" in text, "the figures are"
+
+
+def test_a_claim_that_is_kept_has_the_words_of_today(store: Store) -> None:
+    save_jobs(store, seed=0)
+    _, (row,), _ = write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    entries = read_json(kept)
+    entries[0] |= {"claims": [{**row, "text": "Deeper was better", "why": "of old", "paper": ""}], "code": "older"}
+    write_json(kept, entries)
+    age(store)
+    assert write(store)[1] == [{**row, "stale": True}]
 
 
 def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(store: Store) -> None:
@@ -320,7 +331,7 @@ def test_settings_that_nothing_was_done_with_are_said_and_what_is_kept_stays(sto
     save_jobs(store, seed=0)
     before = write(store)[0]
     out = store.path.parent / "out"
-    with pytest.raises(RoteError, match=r"nonsense|every run of .* says it of itself|no experiment is finished"):
+    with pytest.raises(RoteError, match=r"nonsense|runs of .* differ in it|no experiment is finished"):
         results.write_results(out, store=store, model=MODEL, seeds=1, changes=(change,))
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == before
 

@@ -22,7 +22,7 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, and do nothing.")] = False,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of every run, such as memorize.learning_rate=1e-5."),
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting that all runs share, such as table.count=50."),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:

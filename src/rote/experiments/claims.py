@@ -28,7 +28,7 @@ class ClaimRow(TypedDict):
     paper: str
     ours: float
     low: float | None
-    """The ends of the 95% interval; none of a ratio of tokens, which are counted."""
+    """The ends of the 95% interval; None of a ratio of tokens, which are counted."""
     high: float | None
     seeds: int
     n: int | None
@@ -58,15 +58,26 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
             model=model,
             paper=claim.paper,
             ours=round(figure.value, 4),
-            low=None if claim.over else round(figure.low, 4),
-            high=None if claim.over else round(figure.high, 4),
+            low=round(figure.low, 4) if figure.low < figure.high else None,
+            high=round(figure.high, 4) if figure.low < figure.high else None,
             seeds=min(len(members) for members in jobs.values()),
             n=None if claim.over or claim.state else figure.n,
-            bound=f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}",
+            bound=format_bound(claim),
             verdict=verdict,
             why="" if verdict == "holds" else claim.why.get(model, ""),
             stale=False,
         )
+
+
+def format_bound(claim: Claim) -> str:
+    """What is wanted of a claim's figure: `>= 0.3`."""
+    return f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}"
+
+
+def declare_again(row: ClaimRow, claim: Claim) -> ClaimRow:
+    """A row that was kept, with the words in which its claim is declared today."""
+    why = "" if row["verdict"] == "holds" else claim.why.get(row["model"], "")
+    return {**row, "text": claim.text, "paper": claim.paper, "why": why}
 
 
 def format_ours(row: ClaimRow) -> str:

@@ -27,8 +27,11 @@ def group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, Cl
 
 
 def sum_up(entries: Sequence[Entry]) -> list[str]:
-    """How many claims hold on each model; then of those that several models were asked, which hold on all, on some, on
-    none, and on none as far as can be told. Claims with the same verdicts and the same reasons share a line."""
+    """How many claims hold on each model, and which of those that it alone was asked. Then of those that several models
+    were asked, which hold on all, on some, on none, and on none as far as can be told.
+
+    Claims with the same verdicts and the same reasons share a line.
+    """
     groups = list(group_claims(entries).values())
     lines = [_count_verdicts(model, groups) for model in list_models(entries)]
     shared = [found for found in groups if len(found) > 1]
@@ -45,13 +48,16 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
 
 
 def _list_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[str]:
-    """What holds of what one model alone was asked."""
-    texts = dict[str, list[str]]()
+    """Of what one model alone was asked: what holds, what is open, what does not hold."""
+    texts = dict[tuple[str, str], list[str]]()
     for found in groups:
         for model, row in found.items():
-            if len(found) == 1 and row["verdict"] == "holds":
-                texts.setdefault(model, []).append(f"{row['text']}{' (stale)' * row['stale']}")
-    yield from (f"Holds on {model}, measured there alone: {'; '.join(held)}." for model, held in texts.items())
+            if len(found) == 1:
+                texts.setdefault((model, row["verdict"]), []).append(f"{row['text']}{' (stale)' * row['stale']}")
+    for verdict, word in _WORDS.items():
+        for (model, of), told in texts.items():
+            if of == verdict:
+                yield f"{word[:1].upper()}{word[1:]} on {model}, measured there alone: {'; '.join(told)}."
 
 
 def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:

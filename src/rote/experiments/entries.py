@@ -29,7 +29,7 @@ class Finished:
     experiment: Experiment
     jobs: Jobs
     changes: tuple[str, ...] = ()
-    """The `--set` pairs of all its runs."""
+    """The `--set` pairs of what its runs share."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ def _build_kept_claim(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = ClaimRow.__annotations__
     if keys.keys() != {"n", *row}:
         raise ValueError("a claim has other keys")
-    return {key: row.get(key) for key in keys}  # earlier versions counted no questions
+    ends = (None, None) if row["low"] == row["high"] else (row["low"], row["high"])
+    return {**{key: row.get(key) for key in keys}, "low": ends[0], "high": ends[1]}  # as rows are written today
 
 
 def _build_dot(row: Mapping[str, Any]) -> DotRow:

@@ -91,7 +91,8 @@ class Claim(StrictConfig):
 
     `value` is a cell, less `minus` where that is given; `state` is a figure of the hidden states, less `minus_state`
     where that is given. With `over` the figure is the ratio of the training tokens of `value`'s run to those of the
-    cheapest run of `over` that answers as well as it in `value`'s column.
+    cheapest run of `over` that answers as well as it in `value`'s column. A claim whose cells change gets another name,
+    as verdicts that are kept are known by it.
     """
 
     name: str
@@ -199,21 +200,43 @@ def find_experiment(name: str) -> str:
 def plan_runs(
     experiment: Experiment, *, seeds: int, model: str = EMBEDDED_NAME, changes: Sequence[str] = ()
 ) -> Iterator[PlannedRun]:
-    """The runs of an experiment, seed by seed. `changes` are `--set` pairs for what the runs share: what a run says of
-    itself, and is called after, stays. Raises `ConfigError` for a pair that would change no run."""
+    """The runs of an experiment, seed by seed. `changes` are `--set` pairs for what the runs share; of what one says as
+    a multiple (`x3`), the multiple stays.
+
+    Raises `ConfigError` for a pair that would make a run something else than it is called.
+    """
     pairs = dict(map(read_pair, changes))
-    _refuse_idle(experiment, pairs)
+    for key in pairs:
+        _refuse_own(experiment, key)
     for seed in range(seeds):
         for name, settings in experiment.runs.items():
-            chosen = {"model": model, **experiment.base, **pairs}
-            config = build_experiment_config({**chosen, **settings, "seed": seed})
+            shared = {"model": model, **experiment.base, **pairs}
+            own = {**settings, "seed": seed}
+            config = build_experiment_config({**{key: shared[key] for key in shared if key not in own}, **own})
             yield PlannedRun(name, seed, build_request(config))
 
 
-def _refuse_idle(experiment: Experiment, pairs: Mapping[str, Any]) -> None:
-    for key in pairs:
-        if all(any(f"{key}.".startswith(f"{own}.") for own in settings) for settings in experiment.runs.values()):
-            raise ConfigError(f"--set {key}: every run of {experiment.title!r} says it of itself; leave it out")
+def _refuse_own(experiment: Experiment, key: str) -> None:
+    if key == "seed":
+        raise ConfigError("--set seed: an experiment has its own; say how many with --seeds")
+    said = [
+        {name: value for name, value in run.items() if _overlap(name, key) and not _is_multiple(value)}
+        for run in experiment.runs.values()
+    ]
+    if any(said):
+        raise ConfigError(
+            f"--set {key}: runs of {experiment.title!r} differ in it, and would no longer be what they are called; "
+            "leave it out"
+        )
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Whether two dotted keys are one, or one of them holds the other."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
+
+
+def _is_multiple(value: Any) -> bool:
+    return isinstance(value, str) and bool(_TIMES.fullmatch(value))
 
 
 def build_experiment_config(settings: Mapping[str, Any]) -> Config:

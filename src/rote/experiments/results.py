@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rote.errors import ConfigError, ModelError, RoteError, RunError, TableError, TemplateError
-from rote.experiments.claims import ClaimRow, format_ours, format_paper, format_size, get_figure
+from rote.experiments.claims import (
+    ClaimRow,
+    declare_again,
+    format_bound,
+    format_ours,
+    format_paper,
+    format_size,
+    get_figure,
+)
 from rote.experiments.claims_by_model import group_claims, list_models, sum_up
 from rote.experiments.entries import (
     Entry,
@@ -55,10 +63,12 @@ def write_results(
     """
     there = list(_load_others([place for place in others if not is_published(place)]))
     published = build_run_entries(others)
+    if store.path.is_dir() and not others:
+        count_parameters(model)  # a model that cannot be loaded is said once, and not looked for by each experiment
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
     code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
     new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
-    entries = _sort(_drop_claims(merge_entries(kept, new, code=code, others=there)))
+    entries = _sort(_declare_again(merge_entries(kept, new, code=code, others=there)))
     if not (others or finished) and (changes or not any(entry.model == model for entry in entries)):
         raise RunError(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
@@ -93,7 +103,6 @@ def _write(path: Path, text: str) -> None:
 def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
     if not store.path.is_dir():  # to know the names of all jobs takes a minute
         return
-    count_parameters(model)  # a model that cannot be loaded is said once, and not looked for by each experiment
     planned, refused = 0, list[RoteError]()
     for name, experiment in list_experiments().items():
         try:
@@ -110,14 +119,19 @@ def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) 
         raise refused[0]
 
 
-def _drop_claims(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Entries without claims that their experiments do not make any more, or make in other words: a verdict on what is
-    not claimed says nothing."""
+def _declare_again(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Entries whose claims say what their experiments declare today: those with another bound, or of a name that is
+    declared no more, are dropped, as a verdict on what is not claimed says nothing."""
     experiments = list_experiments()
     for entry in entries:
         experiment = experiments.get(entry.name)
-        made = {(claim.name, claim.text) for claim in experiment.claims} if experiment else set()
-        yield replace(entry, claims=[row for row in entry.claims if (row["claim"], row["text"]) in made])
+        made = {claim.name: claim for claim in experiment.claims} if experiment else {}
+        kept = [
+            declare_again(row, made[row["claim"]])
+            for row in entry.claims
+            if row["claim"] in made and row["bound"] == format_bound(made[row["claim"]])
+        ]
+        yield replace(entry, claims=kept)
 
 
 def _sort(entries: Iterable[Entry]) -> list[Entry]:

@@ -112,7 +112,13 @@ def _covers(column: Column, standard: Column) -> bool:
     """Whether a column shows what a standard one does, if of fewer of the facts."""
     if column.name == standard.name:
         return True
-    if column.language or column.relation or column.label or not {*column.fact_set} & {*standard.fact_set}:
+    if (
+        column.where
+        or column.language
+        or column.relation
+        or column.label
+        or not {*column.fact_set} & {*standard.fact_set}
+    ):
         return False
     asked = (column.measure, column.moment, column.prompt_set)
     return asked == (standard.measure, standard.moment, standard.prompt_set)
