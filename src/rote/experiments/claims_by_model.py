@@ -49,15 +49,14 @@ def sum_up(entries: Sequence[Entry]) -> list[str]:
 
 def _list_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[str]:
     """Of what one model alone was asked: what holds, what is open, what does not hold."""
-    texts = dict[tuple[str, str], list[str]]()
-    for found in groups:
-        for model, row in found.items():
-            if len(found) == 1:
-                texts.setdefault((model, row["verdict"]), []).append(f"{row['text']}{' (stale)' * row['stale']}")
+    rows = [row for found in groups if len(found) == 1 for row in found.values()]
     for verdict, word in _WORDS.items():
-        for (model, of), told in texts.items():
-            if of == verdict:
-                yield f"{word[:1].upper()}{word[1:]} on {model}, measured there alone: {'; '.join(told)}."
+        for model in dict.fromkeys(row["model"] for row in rows):
+            told = [row for row in rows if (row["model"], row["verdict"]) == (model, verdict)]
+            if told:
+                stale = " (all stale)" if all(row["stale"] for row in told) else ""
+                texts = "; ".join(row["text"] for row in told)
+                yield f"{word[:1].upper()}{word[1:]} on {model}, measured there alone{stale}: {texts}."
 
 
 def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
