@@ -64,7 +64,7 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
             n=None if claim.over or claim.state else figure.n,
             bound=format_bound(claim),
             verdict=verdict,
-            why="" if verdict == "holds" else claim.why.get(model, ""),
+            why=_find_why(claim, model, verdict),
             stale=False,
         )
 
@@ -76,8 +76,12 @@ def format_bound(claim: Claim) -> str:
 
 def declare_again(row: ClaimRow, claim: Claim) -> ClaimRow:
     """A row that was kept, with the words in which its claim is declared today."""
-    why = "" if row["verdict"] == "holds" else claim.why.get(row["model"], "")
+    why = _find_why(claim, row["model"], row["verdict"])
     return {**row, "text": claim.text, "paper": claim.paper, "why": why}
+
+
+def _find_why(claim: Claim, model: str, verdict: str) -> str:
+    return "" if verdict == "holds" else claim.why.get(model, "")
 
 
 def format_ours(row: ClaimRow) -> str:
