@@ -37,6 +37,14 @@ SMALL = tuple(
     for word in ("--set", setting)
 )
 """Settings of a run that takes seconds."""
+_OWN = ("generalize.epochs", "generalize.facts", "generalize.warmup_steps")
+SMALL_TARGETS = tuple(
+    word
+    for setting in (*SMALL[1::2], "table.relations=[mother]", "table.count=2", "examine.facts=1")
+    if not setting.startswith(_OWN)
+    for word in ("--set", setting)
+)
+"""Settings of an experiment `targets` that takes seconds; what its runs say themselves is not changed."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.cli.conftest import SMALL, FinishedRun, call_rote, list_tree
+from tests.cli.conftest import SMALL, SMALL_TARGETS, FinishedRun, call_rote, list_tree
 from tests.experiments.conftest import write_shape
 
 from rote.cli.tables import build_accuracy_table
@@ -333,9 +333,6 @@ def test_prompts_are_written_and_checked(workplace: Path) -> None:
 
 
 def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -> None:
-    own = "generalize."  # what the runs differ in is not changed for all
-    settings = [setting for setting in SMALL[1::2] if not setting.startswith(own)]
-    settings += ["table.count=2", "table.relations=[mother]", "examine.facts=1"]
     words: tuple[str | Path, ...] = (
         "reproduce",
         "targets",
@@ -345,7 +342,7 @@ def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -
         "1",
         "--store",
         "store",
-        *(word for setting in settings for word in ("--set", setting)),
+        *SMALL_TARGETS,
     )
     first = call_rote(*words)
     assert first.code == 0, first.err

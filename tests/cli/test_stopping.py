@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import SMALL, TABLE, Outcome, call_rote
+from tests.cli.conftest import SMALL, SMALL_TARGETS, TABLE, Outcome, call_rote
 
 from rote.runs.reporting import Advance, SilentReporter
 
@@ -125,10 +125,7 @@ base: {table: {kind: invented, relations: [mother], count: 2}, generalize: {fact
   examine: {facts: 1, languages: [en], known_facts: 1, unseen_facts: 1, choices: 1}, model: MODEL}
 grid: {memorize.epochs: [6]}
 """
-TARGETS = (
-    *("reproduce", "targets", "--seeds", "1", "--set", "table.relations=[mother]", "--set", "table.count=2"),
-    *("--set", "examine.facts=1", *SMALL, *STEPS),
-)
+TARGETS = ("reproduce", "targets", "--seeds", "1", *SMALL_TARGETS, *STEPS)
 
 
 @pytest.mark.parametrize(
