@@ -31,50 +31,59 @@ def build_entry(model: str, **verdicts: str) -> Entry:
     return Entry("e", "E", "d", "c", model, 2, "code", tables=(), claims=claims)
 
 
+def list_items(*entries: Entry) -> tuple[str, tuple[str, ...]]:
+    """The one line of what several models were asked, and what is listed under it."""
+    (line,) = (line for line in sum_up(entries) if line.items)
+    return line.text, line.items
+
+
 def test_models_without_a_claim_in_common_are_counted_alone() -> None:
-    lines = sum_up([build_entry("another", b="open"), build_entry("rote-tiny", a="holds")])
-    assert lines == [
-        "rote-tiny: of 1 claims 1 held, 0 left open, 0 not held (2 seeds a claim; 0 stale).",
-        "another: of 1 claims 0 held, 1 left open, 0 not held (2 seeds a claim; 0 stale).",
-        "Holds on rote-tiny, measured there alone: Claim a.",
-        "Is open on another, measured there alone: Claim b.",
+    lines = sum_up([build_entry("another", b="open"), build_entry("rote-tiny", a="holds", c="does not hold")])
+    assert [line.text for line in lines] == [
+        "rote-tiny: 2 claims, 1 held, 0 left open, 1 not held (2 seeds a claim; 0 stale).",
+        "another: 1 claim, 0 held, 1 left open, 0 not held (2 seeds a claim; 0 stale).",
         "No claim was measured on more than one model yet.",
+        "Measured on another alone: 1 claim, 0 held, 1 left open, 0 not held. They are below.",
+        "Measured on rote-tiny alone: 2 claims, 1 held, 0 left open, 1 not held. They are below.",
     ]
 
 
 def test_what_holds_on_all_stands_in_one_line() -> None:
     both = [build_entry(model, a="holds", b="holds") for model in ("rote-tiny", "another")]
-    assert sum_up(both)[2:] == ["Holds on every model measured: Claim a; Claim b (holds on rote-tiny and another)."]
+    listed = ("Claim a; Claim b (holds on rote-tiny and another).",)
+    assert list_items(*both) == ("Holds on every model measured:", listed)
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "kind"),
+    ("ours", "theirs", "kind", "item"),
     [
-        ("holds", "does not hold", "Holds on some: Claim a (holds on rote-tiny, does not hold on another)."),
-        ("holds", "open", "Holds on some: Claim a (holds on rote-tiny, is open on another)."),
-        ("does not hold", "does not hold", "Holds on none: Claim a (does not hold on rote-tiny and another)."),
-        ("open", "open", "Not settled: Claim a (is open on rote-tiny and another)."),
-        ("does not hold", "open", "Not settled: Claim a (is open on another, does not hold on rote-tiny)."),
+        ("holds", "does not hold", "Holds on some:", "Claim a (holds on rote-tiny, does not hold on another)."),
+        ("holds", "open", "Holds on some:", "Claim a (holds on rote-tiny, is open on another)."),
+        ("does not hold", "does not hold", "Holds on none:", "Claim a (does not hold on rote-tiny and another)."),
+        ("open", "open", "Not settled:", "Claim a (is open on rote-tiny and another)."),
+        ("does not hold", "open", "Not settled:", "Claim a (is open on another, does not hold on rote-tiny)."),
     ],
 )
-def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str) -> None:
-    (line,) = sum_up([build_entry("rote-tiny", a=ours), build_entry("another", a=theirs)])[2:]
-    assert line.startswith(kind)
+def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str, item: str) -> None:
+    text, (only,) = list_items(build_entry("rote-tiny", a=ours), build_entry("another", a=theirs))
+    assert text == kind
+    assert only.startswith(item)
 
 
 @pytest.mark.parametrize(
     ("theirs", "said"), [("does not hold", " On another: the reason was not examined."), ("open", "")]
 )
 def test_the_reason_on_one_model_is_not_taken_for_that_on_another(theirs: str, said: str) -> None:
-    (line,) = sum_up([build_entry("rote-tiny", a="open"), build_entry("another", a=theirs)])[2:]
-    assert line.endswith(f"). On rote-tiny: why a.{said}")
+    _, (item,) = list_items(build_entry("rote-tiny", a="open"), build_entry("another", a=theirs))
+    assert item.endswith(f"). On rote-tiny: why a.{said}")
 
 
 def test_a_reason_that_models_share_is_said_once() -> None:
-    (line,) = sum_up([build_entry(name, a="does not hold") for name in ("one", "two", "six")])[3:]
-    assert line.endswith(" (does not hold on one, two and six). On one, two and six: the reason was not examined.")
+    _, (item,) = list_items(*(build_entry(name, a="does not hold") for name in ("one", "two", "six")))
+    assert item.endswith(" (does not hold on one, two and six). On one, two and six: the reason was not examined.")
 
 
 def test_claims_with_other_reasons_have_a_line_each() -> None:
-    lines = sum_up([build_entry("rote-tiny", a="open", b="open"), build_entry("another", a="open", b="open")])[2:]
-    assert lines == [f"Not settled: Claim {x} (is open on rote-tiny and another). On rote-tiny: why {x}." for x in "ab"]
+    text, items = list_items(build_entry("rote-tiny", a="open", b="open"), build_entry("another", a="open", b="open"))
+    assert text == "Not settled:"
+    assert items == tuple(f"Claim {x} (is open on rote-tiny and another). On rote-tiny: why {x}." for x in "ab")

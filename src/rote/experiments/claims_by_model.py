@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry
 from rote.models.embedded import EMBEDDED_NAME
+from rote.report.results_page import SummaryLine
 
 _KINDS = ("Holds on every model measured", "Holds on some", "Holds on none", "Not settled")
 _WORDS = {"holds": "holds", "open": "is open", "does not hold": "does not hold"}
@@ -26,46 +27,49 @@ def group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, Cl
     return groups
 
 
-def sum_up(entries: Sequence[Entry]) -> list[str]:
-    """How many claims hold on each model, and which of those that it alone was asked. Then of those that several models
-    were asked, which hold on all, on some, on none, and on none as far as can be told.
+def sum_up(entries: Sequence[Entry]) -> list[SummaryLine]:
+    """How many claims hold on each model. Then of those that several models were asked, which hold on all, on some, on
+    none, and on none as far as can be told; at last how many one model alone was asked.
 
     Claims with the same verdicts and the same reasons share a line.
     """
     groups = list(group_claims(entries).values())
-    lines = [_count_verdicts(model, groups) for model in list_models(entries)]
     shared = [found for found in groups if len(found) > 1]
-    lines.extend(_list_alone(groups))
+    lines = [_count_model(model, groups) for model in list_models(entries)]
+    lines.extend(_list_kind(kind, shared) for kind in _KINDS if any(_judge(found) == kind for found in shared))
     if not shared:
-        return [*lines, "No claim was measured on more than one model yet."]
-    for kind in _KINDS:
-        texts = dict[str, list[str]]()
-        for found in shared:
-            if _judge(found) == kind:
-                texts.setdefault(_tell_apart(found), []).append(next(iter(found.values()))["text"])
-        lines.extend(f"{kind}: {'; '.join(same)} {where}" for where, same in texts.items())
-    return lines
+        lines.append(SummaryLine("No claim was measured on more than one model yet."))
+    return [*lines, *_count_alone(groups)]
 
 
-def _list_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[str]:
-    """Of what one model alone was asked: what holds, what is open, what does not hold."""
+def _list_kind(kind: str, groups: Sequence[Mapping[str, ClaimRow]]) -> SummaryLine:
+    """The claims that are judged so, with the models and the reasons."""
+    texts = dict[str, list[str]]()
+    for found in groups:
+        if _judge(found) == kind:
+            texts.setdefault(_tell_apart(found), []).append(next(iter(found.values()))["text"])
+    return SummaryLine(f"{kind}:", tuple(f"{'; '.join(same)} {where}" for where, same in texts.items()))
+
+
+def _count_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[SummaryLine]:
     rows = [row for found in groups if len(found) == 1 for row in found.values()]
-    for verdict, word in _WORDS.items():
-        for model in dict.fromkeys(row["model"] for row in rows):
-            told = [row for row in rows if (row["model"], row["verdict"]) == (model, verdict)]
-            if told:
-                stale = " (all stale)" if all(row["stale"] for row in told) else ""
-                texts = "; ".join(row["text"] for row in told)
-                yield f"{word[:1].upper()}{word[1:]} on {model}, measured there alone{stale}: {texts}."
+    for model in dict.fromkeys(row["model"] for row in rows):
+        told = [row for row in rows if row["model"] == model]
+        yield SummaryLine(f"Measured on {model} alone: {_count_verdicts(told)}. They are below.")
 
 
-def _count_verdicts(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> str:
+def _count_model(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> SummaryLine:
     rows = [found[model] for found in groups if model in found]
-    verdicts, stale = Counter(row["verdict"] for row in rows), sum(row["stale"] for row in rows)
-    told = f"{verdicts['holds']} held, {verdicts['open']} left open, {verdicts['does not hold']} not held"
+    stale = sum(row["stale"] for row in rows)
     least, most = (bound(row["seeds"] for row in rows) for bound in (min, max))
     seeds = f"{least} to {most} seeds" if least < most else f"{most} seed{'s' * (most > 1)}"
-    return f"{model}: of {len(rows)} claims {told} ({seeds} a claim; {stale} stale)."
+    return SummaryLine(f"{model}: {_count_verdicts(rows)} ({seeds} a claim; {stale} stale).")
+
+
+def _count_verdicts(rows: Sequence[ClaimRow]) -> str:
+    verdicts = Counter(row["verdict"] for row in rows)
+    told = f"{len(rows)} claim{'s' * (len(rows) > 1)}"
+    return f"{told}, {verdicts['holds']} held, {verdicts['open']} left open, {verdicts['does not hold']} not held"
 
 
 def _judge(found: Mapping[str, ClaimRow]) -> str:

@@ -172,12 +172,18 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
     yield "What single runs show is in the docs: the default settings on real models (docs/real_models.md), and taught"
     yield "models in the number formats they are served in (docs/serving.md)."
     if len(models) > 1:
-        yield from ("", "## In short", "", *(f"- {line}" for line in sum_up(entries)))
+        yield from ("", "## In short", "", *_write_summary(entries))
     if models:
         yield from ("", "## Claims", "")
         yield from format_rows(("claim", "experiment", "paper", "wanted", *models), _format_claims(entries, models))
     for entry in entries:
         yield from _write_section(entry)
+
+
+def _write_summary(entries: Sequence[Entry]) -> Iterator[str]:
+    for line in sum_up(entries):
+        yield f"- {line.text}"
+        yield from (f"    - {item}" for item in line.items)
 
 
 def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -70,6 +70,14 @@ class ExperimentSection:
 
 
 @dataclass(frozen=True)
+class SummaryLine:
+    """What is said of all claims together: a sentence, and what is listed under it."""
+
+    text: str
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ResultsContent:
     """All that the page says."""
 
@@ -77,7 +85,7 @@ class ResultsContent:
     sections: tuple[ExperimentSection, ...]
     missing: tuple[str, ...] = ()
     """Experiments that are declared but not finished."""
-    summary: tuple[str, ...] = ()
+    summary: tuple[SummaryLine, ...] = ()
     """What holds on all models, on some and on none."""
 
 
