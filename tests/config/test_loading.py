@@ -24,6 +24,10 @@ BAD_CHANGES: dict[str, tuple[str, str]] = {
     "unknown key": ("sed=1", r"unknown setting 'sed'; the nearest is 'seed'"),
     "unknown nested key": ("memorize.epoch=3", r"unknown setting 'memorize\.epoch'; the nearest is 'memorize\.epochs'"),
     "key without its section": ("held_out_prompts=3", r"the nearest is 'examine\.held_out_prompts'"),
+    "key like no other": (
+        "memorize.foo=1",
+        r"unknown setting 'memorize\.foo'; none is like it; there are memorize\.epochs, ",
+    ),
     "key with a blank": ("see d=1", r"unknown setting 'see d'; the nearest is 'seed'"),
     "empty part": ("memorize..epochs=1", r"unknown setting 'memorize\.'"),
     "no equals sign": ("memorize.epochs", r"--set memorize\.epochs: must look like key=value, such as --set"),

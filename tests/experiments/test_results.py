@@ -253,6 +253,20 @@ def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(stor
     assert (cells["claim"], cells["ours"], cells["n"]) == ("depth", "0.75", "")
 
 
+def test_figures_are_numbers_in_csv(store: Store) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    entries = load_entries(store.path.parent / "out" / "results" / "results.json")
+    folder = store.path / "tables"
+    with next(path for path in write_tables(folder, entries, "csv") if path.stem == "figures").open() as file:
+        rows = list(csv.DictReader(file))
+    (deep,) = (row for row in rows if (row["run"], row["column"]) == ("deep", "held-out"))
+    assert float(deep["low"]) < float(deep["mean"]) == float(deep["high"]) == 1.0
+    assert (deep["experiment"], deep["model"], deep["seeds"], deep["stale"]) == ("depths", MODEL, "1", "False")
+    assert (int(deep["n"]), float(deep["paper"])) == (4, 0.98)
+    assert "figures.tex" not in {path.name for path in write_tables(folder, entries, "latex")}
+
+
 def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store) -> None:
     other = {"name": "other", "title": "Kept", "description": "Of old.", "command": "rote reproduce other", "seeds": 2}
     table = {"head": ["", "shallow"], "rows": [["held-out", "0.125"]]}
@@ -413,7 +427,7 @@ def test_two_served_tables_of_one_model_stand_beside_each_other(store: Store, tm
     assert [entry.about for entry in entries] == ["staff.csv", "表.csv"]
     assert text.index("## Where it is served, small, staff.csv") < text.index("## Where it is served, small, 表.csv")
     written = write_tables(tmp_path / "tables", entries, "csv")
-    assert [path.name for path in written[1:]] == ["served-small-staff.csv-1.csv", "served-small-表.csv-1.csv"]
+    assert [path.name for path in written[1:-1]] == ["served-small-staff.csv-1.csv", "served-small-表.csv-1.csv"]
 
 
 def test_results_that_do_not_say_what_they_are_about_are_read_and_give_way_to_the_same(

@@ -1,7 +1,8 @@
 """Reading a configuration: a YAML file, changed by `key=value` pairs, checked as a whole."""
 
+import difflib
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from rote.config.strict import StrictConfig
-from rote.errors import ConfigError, explain_yaml, nearest, shorten
+from rote.errors import ConfigError, explain_yaml, shorten
 from rote.text_files import load_yaml, read_text
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
@@ -27,7 +28,7 @@ def load_config(
 
     `values`, by dotted key, come after the file.
 
-    Raises `ConfigError` naming the key at fault and, for an unknown one, the nearest that exists.
+    Raises `ConfigError` naming the key at fault and, for an unknown one, the nearest or all beside it.
     """
     content = _read_yaml(path) if path else {}
     for key, value in (values or {}).items():
@@ -126,8 +127,18 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     if first["type"] != "extra_forbidden":
         reason = _REASONS.get(first["type"], first["msg"].lower())
         return f"the setting {key!r} is wrong: {reason} (given: {reprlib.repr(first['input'])})"
-    known = _list_keys(kind)
-    return f"unknown setting {key!r}; the nearest is {nearest(key, known)!r}"
+    return f"unknown setting {key!r}; {_suggest(key, _list_keys(kind))}"
+
+
+def _suggest(key: str, known: Sequence[str]) -> str:
+    """The setting whose own name is most like that of an unknown one, or all that stand where it was looked for."""
+    section, _, own = key.rpartition(".")
+    beside = [name for name in known if name.rpartition(".")[0] == section]
+    for names in (beside, known):
+        full = {name.rpartition(".")[2]: name for name in reversed(names)}
+        if near := difflib.get_close_matches(own, full, n=1):
+            return f"the nearest is {full[near[0]]!r}"
+    return f"none is like it; there are {', '.join(beside)}"
 
 
 def _list_keys(kind: type[StrictConfig], prefix: str = "") -> list[str]:

@@ -160,7 +160,8 @@ def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
     yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
     yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
     yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B;"
-    yield "what other papers found names them."
+    yield "what other papers found names them. Each experiment asks in wordings, relations and languages of its own,"
+    yield "control prompts too: figures of one name are compared within a table, not across tables."
     if any(entry.stale for entry in entries):
         yield ""
         yield "What is marked stale was measured, and its intervals computed, with an earlier version of the code; it"

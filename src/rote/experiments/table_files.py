@@ -10,6 +10,7 @@ from typing import Literal
 
 from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry
+from rote.figures import DIGITS
 from rote.runs.files import replace_file
 
 TableFormat = Literal["csv", "latex"]
@@ -24,16 +25,29 @@ _SPECIAL = {
     "−": "$-$",
 }
 Row = Sequence[object]
+_FIGURES = ("experiment", "model", "about", "seeds", "stale", "run", "column", "mean", "low", "high", "n", "paper")
 
 
 def write_tables(folder: Path, entries: Sequence[Entry], form: TableFormat) -> list[Path]:
     """Write every table into `folder`: the claims of all, and `EXPERIMENT-MODEL-NUMBER` for each (with the table
-    of a served model before the number); returns the paths.
+    of a served model before the number); returns the paths. As CSV all figures too, as numbers.
 
     LaTeX tables are a `tabular` with the rules of `booktabs`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / f"{name}{_SUFFIXES[form]}", head, rows, form) for name, head, rows in _list(entries)]
+    tables = [*_list(entries), *([("figures", _FIGURES, list(_list_figures(entries)))] if form == "csv" else [])]
+    return [_write(folder / f"{name}{_SUFFIXES[form]}", head, rows, form) for name, head, rows in tables]
+
+
+def _list_figures(entries: Sequence[Entry]) -> Iterator[Row]:
+    """What each run of each experiment came to, column by column; a run that was asked nothing has no line."""
+    for entry in entries:
+        for panel in entry.panels:
+            for row in panel.rows:
+                if found := row.figure:
+                    numbers = [round(number, DIGITS) for number in (found.value, found.low, found.high)]
+                    paper = "" if row.paper is None else row.paper
+                    yield *entry.key, entry.seeds, entry.stale, row.run, panel.title, *numbers, found.n, paper
 
 
 def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
