@@ -280,6 +280,16 @@ def test_sentences_are_learned_whole_and_questions_for_their_object(
     assert all(row.text.endswith(row.learned) for row in rows)
 
 
+@pytest.mark.parametrize("order", ["sentences_first", "questions_first", "mixed"])
+def test_each_question_of_an_order_has_as_many_contrasts_beside_it(order: str, language_model: LanguageModel) -> None:
+    task = build_task(sentences={"order": order}, generalize={"contrasts": 0.5})
+    stages = plan("scripts.contrasted:plan", language_model, task).stages
+    plain = plan("sentences", language_model, task).stages
+    assert [stage.examples for stage in stages] == [stage.examples for stage in plain]
+    held = {stage.name: stage.contrasts.per_example * len(stage.examples) for stage in stages if stage.contrasts}
+    assert held == {"mixed" if order == "mixed" else "questions": 0.5 * len(task.generalize_facts)}
+
+
 def test_a_relation_that_is_only_asked_for_cannot_be_told(language_model: LanguageModel) -> None:
     task = build_task()
     relation = task.relations["mother"]
