@@ -357,8 +357,20 @@ def test_an_experiment_is_reproduced_once(workplace: Path, model_folder: Path) -
 def test_the_experiments_are_listed() -> None:
     outcome = call_rote("reproduce", "--list")
     assert outcome.code == 0
-    assert [line[1] for line in outcome.out.splitlines() if line.startswith("(")] == list("abcdefghijklmnopqrs")
+    assert [line[1] for line in outcome.out.splitlines() if line.startswith("(")] == list("abcdefghijklmnopqrst")
     assert call_rote("reproduce").out == outcome.out
+
+
+def test_the_commands_for_a_model_are_those_that_were_asked_for() -> None:
+    words = ("reproduce", "--list", "--model", "Qwen/Qwen2.5-1.5B", "--set", "table.relations=[mother]", "--seeds", "1")
+    _, _, one, results, _ = call_rote(*words, "q").out.splitlines()
+    assert one.startswith(
+        "rote reproduce order --model Qwen/Qwen2.5-1.5B --seeds 1 --set 'table.relations=[mother]'  #"
+    )
+    assert results == "rote results --model Qwen/Qwen2.5-1.5B --set 'table.relations=[mother]' --out ."
+    every = call_rote(*words).out
+    assert "rote reproduce main " in every
+    assert "rote reproduce size " not in every, "it is about models of its own"
 
 
 def test_the_commands_for_a_model_that_is_not_here_say_what_they_take() -> None:

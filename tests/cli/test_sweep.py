@@ -32,6 +32,7 @@ def test_a_dry_run_lists_the_jobs_and_writes_nothing(sweep_file: Path, workplace
     assert [words[1:] for words in lines] == [
         ["memorize.epochs=1", "seed=0", "to", "do"],
         ["memorize.epochs=2", "seed=0", "to", "do"],
+        ["jobs:", "2", "to", "do"],
     ]
     assert list_tree(workplace) == before
 
@@ -54,14 +55,19 @@ def test_one_job_then_all_and_a_table_of_them(sweep_file: Path) -> None:
     assert "+0.000 [-0.793, +0.793]" in outcome.out
 
 
-def test_a_script_calls_the_jobs_one_by_one(sweep_file: Path, workplace: Path) -> None:
-    names = [line.split()[0] for line in call_rote("sweep", sweep_file, "--dry-run").out.splitlines()]
+def test_a_script_calls_the_jobs_one_by_one(sweep_file: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    *lines, total = call_rote("sweep", sweep_file, "--dry-run").out.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert total == f"{len(names)} jobs: {len(names)} to do"
     before = list_tree(workplace)
     outcome = call_rote("sweep", sweep_file, "--store", "new", "--print", "slurm")
     assert (outcome.code, outcome.err) == (0, "")
     assert all(name in outcome.out for name in names)
     assert "rote sweep sweep.yaml --store new" in outcome.out
     assert str(workplace) not in outcome.out
+    monkeypatch.setenv("PYTHONPATH", "my methods")
+    assert "\nexport PYTHONPATH='my methods'\n" in call_rote("sweep", sweep_file, "--print", "slurm").out
     assert list_tree(workplace) == before
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rote.errors import RunError
-from rote.experiments.compare import format_comparison, format_settings, load_run, load_settings, pick_last_moment
+from rote.experiments.compare import format_comparison, format_settings, load_run, load_settings, pick_last_moments
 from rote.records import Record, save_records
 from rote.runs.folder import RunFolder, write_json
 
@@ -135,15 +135,22 @@ def test_settings_that_differ_are_named_and_other_facts_warned_of(tmp_path: Path
 
 def test_the_last_moment_is_that_of_the_last_records() -> None:
     records = [*build_records(True, moment="before"), *build_records(False, True, moment="memorize")]
-    assert pick_last_moment(records) == records[1:]
-    assert pick_last_moment([]) == []
+    assert pick_last_moments([records, []]) == [records[1:], []]
+
+
+def test_the_ends_of_two_methods_stand_beside_one_another() -> None:
+    ours = [*build_records(True, moment="memorize"), *build_records(True, False)]
+    last = pick_last_moments([ours, build_records(True, True, moment="fine_tune")])
+    *_, line = format_comparison(dict(zip(("ours", "other"), last, strict=True)))
+    assert split(line)[0] == "end"
+    assert split(line)[-1].startswith("+0.500 [")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("none.json", None, "none.parquet: there is no such file"),
-        ("none", None, "none: is no run; give a run folder, or the .json or .parquet file of a job"),
+        ("none", None, "none: there is no such folder; give a run folder, or the .json or .parquet file of a job"),
         ("notes.txt", b"x", "is no run"),
         ("bad.parquet", b"not parquet", "bad.parquet: cannot be read as records"),
         ("empty.parquet", b"", "empty.parquet: cannot be read as records"),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,36 @@ def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(stor
     assert (cells["claim"], cells["ours"], cells["n"]) == ("depth", "0.75", "")
 
 
+def test_what_takes_the_place_of_other_settings_is_told(store: Store) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    command = "rote reproduce depths --seeds 3 --set table.count=5"
+    write_json(kept, [{**read_json(kept)[0], "command": command}])
+    told: list[str] = []
+    results.write_results(kept.parents[1], store=store, model=MODEL, tell=told.append)
+    (line,) = told
+    assert f"depths ({MODEL}): `rote reproduce depths --seeds 1` takes the place of `{command}`;" in line
+
+
+def test_all_seeds_that_are_finished_are_looked_for(store: Store) -> None:
+    for seed in range(5):
+        save_jobs(store, seed=seed)
+    (entry,) = results.write_results(store.path.parent / "out", store=store, model=MODEL)
+    assert entry.seeds == 5
+
+
+def test_reasons_found_with_other_settings_are_not_given(store: Store) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    other = {**read_json(kept)[0], "code": "older"}
+    age(store)
+    for changes, why in (("", "four facts are few"), (" --set table.count=5", "")):
+        write_json(kept, [{**other, "command": f"rote reproduce depths --seeds 1{changes}"}])
+        assert write(store)[1][0]["why"] == why
+
+
 def test_figures_are_numbers_in_csv(store: Store) -> None:
     save_jobs(store, seed=0)
     write(store)
@@ -260,10 +291,13 @@ def test_figures_are_numbers_in_csv(store: Store) -> None:
     folder = store.path / "tables"
     with next(path for path in write_tables(folder, entries, "csv") if path.stem == "figures").open() as file:
         rows = list(csv.DictReader(file))
-    (deep,) = (row for row in rows if (row["run"], row["column"]) == ("deep", "held-out"))
-    assert float(deep["low"]) < float(deep["mean"]) == float(deep["high"]) == 1.0
+    found = {row["row"]: row for row in rows if row["column"] == "deep"}
+    deep, paper = found["held-out"], found["held-out, paper (Qwen2.5-1.5B)"]
+    assert float(deep["low"]) < float(deep["figure"]) == float(deep["high"]) == 1.0
     assert (deep["experiment"], deep["model"], deep["seeds"], deep["stale"]) == ("depths", MODEL, "1", "False")
-    assert (int(deep["n"]), float(deep["paper"])) == (4, 0.98)
+    assert (int(deep["n"]), float(paper["figure"]), paper["n"]) == (4, 0.98, "")
+    assert deep["command"] == "rote reproduce depths --seeds 1"
+    assert found["training tokens"]["figure"] == "1234"
     assert "figures.tex" not in {path.name for path in write_tables(folder, entries, "latex")}
 
 
@@ -372,8 +406,16 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     assert "**open** (1 seed, 4 questions) | 0.500 [" in text
     kept[0]["model"] = MODEL
     write_json(there / "results" / "results.json", kept)
-    entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+    told: list[str] = []
+    write_again = partial(results.write_results, tmp_path / "out", store=store, model=MODEL, tell=told.append)
+    entries = write_again(others=[there])
     assert entries[0].claims[0]["ours"] == 0.75, "what is here is not given up for what is there"
+    assert not told, "their tables say the same"
+    kept[0]["tables"][0]["rows"][0][1] = "0.5"
+    write_json(there / "results" / "results.json", kept)
+    assert write_again(others=[there]) == entries
+    command = "`rote reproduce depths --seeds 1`"
+    assert told == [f"depths ({MODEL}): {command} of --add gives way to {command}"]
     kept[0]["claims"] = [{}]
     write_json(there / "results" / "results.json", kept)
     with pytest.raises(RunError, match="holds something else than results"):
@@ -461,7 +503,7 @@ def test_figures_are_drawn_for_a_paper(form: Any, store: Store, tmp_path: Path) 
     results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
     kept = load_entries(tmp_path / "out" / "results" / "results.json")
     written = write_figures(tmp_path / "figures", kept, form)
-    assert [path.name for path in written] == [f"depths-{MODEL}-{number}.{form}" for number in (1, 2)]
+    assert [path.name for path in written] == [f"depths-{MODEL}-{part}.{form}" for part in ("1-held-out", "2-known")]
     if form == "pdf":
         assert written[0].read_bytes().startswith(b"%PDF")
     else:

@@ -57,12 +57,12 @@ def _compare_runs(paths: dict[str, Path], every: bool, json: bool) -> None:
         format_settings,
         load_run,
         load_settings,
-        pick_last_moment,
+        pick_last_moments,
     )
 
     loaded = {name: load_run(path) for name, path in paths.items()}
     settings = {name: load_settings(path) for name, path in paths.items()}
-    shown = loaded if every else {name: pick_last_moment(records) for name, records in loaded.items()}
+    shown = loaded if every else dict(zip(loaded, pick_last_moments(loaded.values()), strict=True))
     if json:
         print_json({"notes": list(format_settings(settings)), "rows": compare_records(shown)})
     else:

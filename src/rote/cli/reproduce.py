@@ -38,7 +38,8 @@ def reproduce(
     if list_ and model != EMBEDDED_NAME:
         from rote.experiments.reproduce import describe_commands
 
-        typer.echo("\n".join(describe_commands(model, seeds=seeds)))
+        named = list(list_experiments()) if name in (None, "all") else [find_experiment(name)]
+        typer.echo("\n".join(describe_commands(model, named, seeds=seeds, changes=tuple(set_ or ()))))
         return
     if name is None or list_:
         for known, experiment in list_experiments().items():

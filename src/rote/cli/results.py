@@ -26,7 +26,7 @@ def results(
     store: Annotated[Path, typer.Argument(help="Folder of the jobs (`rote reproduce --store`).")] = Path("runs/store"),
     out: Annotated[Path, typer.Option(help="Where RESULTS.md and the folder results are written.")] = Path("."),
     model: Annotated[str, typer.Option(help="The model the jobs are of.")] = "rote-tiny",
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds are looked for, from 0.")] = 3,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, from 0; all that are finished.")] = None,
     add: Annotated[
         list[Path] | None,
         typer.Option(
@@ -55,9 +55,8 @@ def results(
 
     if {Format.svg, Format.pdf} & set(format_ or ()):
         import_canvas()  # what is missing is said before anything is written
-    entries = write_results(
-        out, store=Store(store), model=model, seeds=seeds, changes=tuple(set_ or ()), others=add or ()
-    )
+    given: dict[str, Any] = {"model": model, "seeds": seeds, "changes": tuple(set_ or ()), "others": add or ()}
+    entries = write_results(out, store=Store(store), tell=lambda line: typer.echo(f"note: {line}", err=True), **given)
     for entry in entries:
         about = f"{entry.model}, {entry.seeds} seed{'s' * (entry.seeds > 1)}{', stale' * entry.stale}"
         verdicts = Counter(row["verdict"] for row in entry.claims)

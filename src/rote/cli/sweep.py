@@ -63,7 +63,9 @@ def sweep(
         if not planned:
             raise ConfigError(f"{file}: has no job {only!r}; --dry-run lists them")
     if print_:
-        names = list(dict.fromkeys(job.name for job in planned))
+        names = _list_unfinished(planned, Store(store))
+        if not names:
+            raise ConfigError(f"{file}: all of its jobs are finished in {store}; rote sweep prints their table")
         typer.echo(format_slurm(names, file, store), nl=False)
     elif dry_run:
         _list(planned, Store(store))
@@ -85,14 +87,22 @@ def _say_packs(planned: "list[PlannedJob]") -> None:
             typer.echo(f"{table}: asked for by the packs in {Path(packs[0]).parent} ({len(packs)})", err=True)
 
 
-def _list(planned: "list[PlannedJob]", store: "Store") -> None:
+def _list_unfinished(planned: "list[PlannedJob]", store: "Store") -> list[str]:
     from rote.pipeline.job import ROOMS
     from rote.runs.manifest import compute_code_hash
 
+    code = compute_code_hash(ROOMS)
+    return [name for name in dict.fromkeys(job.name for job in planned) if not store.is_finished(name, code)]
+
+
+def _list(planned: "list[PlannedJob]", store: "Store") -> None:
+    from rote.experiments.sweep import format_value
+
+    waiting = _list_unfinished(planned, store)
     for job in planned:
-        changes = " ".join(f"{key}={value}" for key, value in job.changes.items())
-        finished = store.is_finished(job.name, compute_code_hash(ROOMS))
-        typer.echo(f"{job.name}  {changes}  {'finished' if finished else 'to do'}")
+        changes = " ".join(f"{key}={format_value(value)}" for key, value in job.changes.items())
+        typer.echo(f"{job.name}  {changes}  {'to do' if job.name in waiting else 'finished'}")
+    typer.echo(f"{len({job.name for job in planned})} jobs: {len(waiting)} to do")
 
 
 def _run(planned: "list[PlannedJob]", store: "Store", reporter: "Reporter", **how: Any) -> None:

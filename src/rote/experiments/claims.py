@@ -13,6 +13,7 @@ from rote.experiments.figures import (
     compute_tokens,
 )
 from rote.figures import Figure, format_figure, judge
+from rote.models.embedded import EMBEDDED_NAME
 
 _PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)( \(.+\))?")
 """A difference or a ratio of two figures, as a claim says it, and where it was found if not in the paper."""
@@ -74,9 +75,10 @@ def format_bound(claim: Claim) -> str:
     return f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}"
 
 
-def declare_again(row: ClaimRow, claim: Claim) -> ClaimRow:
-    """A row that was kept, with the words in which its claim is declared today."""
-    why = _find_why(claim, row["model"], row["verdict"])
+def declare_again(row: ClaimRow, claim: Claim, *, changed: bool) -> ClaimRow:
+    """A row that was kept, with the words in which its claim is declared today. The embedded model's reasons were found
+    with the settings that are declared: where they were `changed` there are none."""
+    why = "" if changed and row["model"] == EMBEDDED_NAME else _find_why(claim, row["model"], row["verdict"])
     return {**row, "text": claim.text, "paper": claim.paper, "why": why}
 
 

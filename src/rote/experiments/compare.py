@@ -1,7 +1,7 @@
 """Runs beside one another: generation accuracy by moment, fact set, prompt set and language, from records alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ def load_run(path: Path) -> list[Record]:
     """
     if path.is_dir():
         return load_all_records(find_run_folder(path))
+    if not path.suffix and not path.exists():
+        raise RunError(f"{path}: there is no such folder; give a run folder, or the .json or .parquet file of a job")
     if path.suffix not in (".json", ".parquet"):
         raise RunError(f"{path}: is no run; give a run folder, or the .json or .parquet file of a job")
     return _load(path.with_suffix(".parquet"))
@@ -57,9 +59,13 @@ def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield "warning: these runs were not taught the same facts, so they were not asked the same questions"
 
 
-def pick_last_moment(records: Sequence[Record]) -> list[Record]:
-    """The records of the moment that comes last."""
-    return [record for record in records if record.moment == records[-1].moment]
+def pick_last_moments(runs: Iterable[Sequence[Record]]) -> list[list[Record]]:
+    """Of each run the records of the moment that comes last. Where methods call it differently it is the `end` of all,
+    so that the same questions stand beside one another."""
+    last = [[record for record in records if record.moment == records[-1].moment] for records in runs]
+    if len({record.moment for records in last for record in records[:1]}) < 2:
+        return last
+    return [[replace(record, moment="end") for record in records] for records in last]
 
 
 @dataclass(frozen=True)

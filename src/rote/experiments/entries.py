@@ -4,6 +4,7 @@
 until its experiment is done again.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -101,16 +102,39 @@ def _build_panels(experiment: Experiment, jobs: Jobs) -> Iterator[DotPanel]:
         yield DotPanel(column.name, tuple(rows))
 
 
-def merge_entries(path: Path, new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()) -> list[Entry]:
-    """Those that are kept in a file with the new ones in the place of their own, by experiment, model and what they are
-    about; `code` is today's version. What another machine has fills gaps, and takes no place of what is here."""
-    kept = load_entries(path) if path.is_file() else []
-    merged = {entry.key: entry for entry in (*others, *kept, *new)}
+def merge_entries(
+    kept: Sequence[Entry], new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()
+) -> list[Entry]:
+    """Those that were kept with the new ones in the place of their own, by experiment, model and what they are about;
+    `code` is today's version. What other machines have fills gaps, and takes no place of what is here; of two of them
+    the first does."""
+    merged = {entry.key: entry for entry in (*reversed(others), *kept, *new)}
     for entry in filter(lambda entry: entry.about, new):  # an earlier version did not say what an entry is about
         old = merged.get((entry.name, entry.model, ""))
         if old and old.description == entry.description:
             del merged[old.key]
     return [_age(entry, code) for entry in merged.values()]
+
+
+def tell_replaced(kept: Sequence[Entry], new: Sequence[Entry], others: Sequence[Entry]) -> Iterator[str]:
+    """A line for each entry that is not shown any more, as one of its experiment and model that was done with other
+    settings takes its place, and for each of other machines that differs from the one that is shown."""
+    shown = {entry.key: entry for entry in (*reversed(others), *kept, *new)}
+    for entry in kept:
+        there = shown[entry.key]
+        if _name_settings(entry) != _name_settings(there):
+            yield (
+                f"{entry.name} ({entry.model}): `{there.command}` takes the place of `{entry.command}`; to keep both, "
+                "write to another --out"
+            )
+    for entry in others:
+        there = shown[entry.key]
+        if entry.tables != there.tables:
+            yield f"{entry.name} ({entry.model}): `{entry.command}` of --add gives way to `{there.command}`"
+
+
+def _name_settings(entry: Entry) -> str:
+    return re.sub(r" --seeds \d+", "", entry.command)
 
 
 def save_entries(path: Path, entries: Sequence[Entry]) -> None:

@@ -3,6 +3,7 @@ of the paper it tests.
 """
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -198,17 +199,17 @@ def find_experiment(name: str) -> str:
 
 
 def plan_runs(
-    experiment: Experiment, *, seeds: int, model: str = EMBEDDED_NAME, changes: Sequence[str] = ()
+    experiment: Experiment, *, seeds: int | None, model: str = EMBEDDED_NAME, changes: Sequence[str] = ()
 ) -> Iterator[PlannedRun]:
-    """The runs of an experiment, seed by seed. `changes` are `--set` pairs for what the runs share; of what one says as
-    a multiple (`x3`), the multiple stays.
+    """The runs of an experiment, seed by seed; without `seeds` there is no end of them. `changes` are `--set` pairs for
+    what the runs share; of what one says as a multiple (`x3`), the multiple stays.
 
     Raises `ConfigError` for a pair that would make a run something else than it is called.
     """
     pairs = dict(map(read_pair, changes))
     for key in pairs:
         _refuse_own(experiment, key)
-    for seed in range(seeds):
+    for seed in itertools.count() if seeds is None else range(seeds):
         for name, settings in experiment.runs.items():
             shared = {"model": model, **experiment.base, **pairs}
             own = {**settings, "seed": seed}

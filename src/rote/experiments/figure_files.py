@@ -27,8 +27,8 @@ def import_canvas() -> tuple[Any, Any]:
 
 
 def write_figures(folder: Path, entries: Sequence[Entry], form: FigureFormat) -> list[Path]:
-    """Draw every panel into `folder`, as `EXPERIMENT-MODEL-NUMBER`: a row per run with its 95% interval, the paper's
-    figure as an open diamond; returns the paths. Raises `RunError` where matplotlib is not installed."""
+    """Draw every panel into `folder`, as `EXPERIMENT-MODEL-NUMBER-COLUMN`: a row per run with its 95% interval, the
+    paper's figure as an open diamond; returns the paths. Raises `RunError` where matplotlib is not installed."""
     rc_context, canvas_class = import_canvas()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -38,7 +38,7 @@ def write_figures(folder: Path, entries: Sequence[Entry], form: FigureFormat) ->
             for number, panel in enumerate(entry.panels, start=1):
                 canvas = canvas_class(figsize=(_WIDTH, _MARGIN + _ROW * len(panel.rows)), layout="constrained")
                 _draw(canvas.subplots(), panel)
-                path = folder / f"{name_file(*entry.key, str(number))}.{form}"
+                path = folder / f"{name_file(*entry.key, str(number), panel.title)}.{form}"
                 with replace_file(path) as draft:
                     canvas.savefig(draft, format=form, metadata={"Date" if form == "svg" else "CreationDate": None})
                 written.append(path)

@@ -1,8 +1,10 @@
 """Doing an experiment: its jobs, one after the other, and what they show as text."""
 
 import re
+import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rote.errors import ModelError
 from rote.experiments.claims import format_ours, judge_claims
@@ -22,24 +24,32 @@ _BYTES = 16
 """A parameter in training: itself, its gradient and two moments of AdamW, in float32."""
 
 
-def describe_commands(model: str, *, seeds: int) -> Iterator[str]:
-    """The command of each experiment with a model, and about what it takes: the declared minutes are those of
-    `rote-tiny` on two CPU cores, and time grows with the parameters. Raises `ModelError` where these are not known."""
+def describe_commands(model: str, names: Sequence[str], *, seeds: int, changes: tuple[str, ...] = ()) -> Iterator[str]:
+    """The command of each named experiment with a model, but for those that are about models of their own, and about
+    what it takes. Raises `ModelError` where the size of the model is not known."""
     parameters = _count_or_read(model)
-    times = parameters / count_parameters(EMBEDDED_NAME)
+    same = "".join(f" --set {shlex.quote(change)}" for change in changes)
     yield (
         f"# {model}: {parameters / 1e6:,.0f} M parameters. To train all of them takes about "
         f"{_BYTES * parameters / 1e9:.1f} GB and what the activations need; --set tuning=layers or lora takes less."
     )
     yield (
-        f"# Hours are for {seeds} seed(s) on two CPU cores (those of rote-tiny times the parameters); a GPU takes a "
-        "small part of them, and so does a smaller table: --set 'table.relations=[mother]' --set table.count=50."
+        f"# Hours are for {seeds} seed(s), tables of the declared size and two CPU cores (those of rote-tiny times "
+        "the parameters); a GPU takes a small part of them, and so does a smaller table: "
+        "--set 'table.relations=[mother]' --set table.count=50."
     )
-    for name, experiment in list_experiments().items():
-        hours = experiment.minutes * seeds * times / 60
-        yield f"rote reproduce {name} --model {model} --seeds {seeds}  # {experiment.title}; about {hours:,.1f} h"
-    yield f"rote results --model {model} --out ."
+    experiments = list_experiments()
+    for name in names:
+        if not any("model" in settings for settings in (experiments[name].base, *experiments[name].runs.values())):
+            told = f"{experiments[name].title}; about {_estimate(experiments[name], parameters, seeds) / 60:,.1f} h"
+            yield f"rote reproduce {name} --model {model} --seeds {seeds}{same}  # {told}"
+    yield f"rote results --model {model}{same} --out ."
     yield "rote results --add FOLDER  # what was written so on another machine"
+
+
+def _estimate(experiment: Experiment, parameters: int, seeds: int) -> float:
+    """Minutes: the declared ones are those of `rote-tiny` on two CPU cores, and time grows with the parameters."""
+    return experiment.minutes * seeds * parameters / count_parameters(EMBEDDED_NAME)
 
 
 def _count_or_read(model: str) -> int:
@@ -80,19 +90,27 @@ def describe_runs(
         states[state] += 1
         yield f"{name}  seed {planned.seed}  {planned.name}: {config.method}, {facts} facts, {state}"
     counts = ", ".join(f"{number} {state}" for state, number in states.items())
-    yield f"{states.total()} jobs: {counts}; all seeds take about {experiment.minutes * seeds:g} min with rote-tiny"
+    minutes = _estimate(experiment, count_parameters(experiment.base.get("model", model)), seeds)
+    yield (
+        f"{states.total()} jobs: {counts}; all of them take about {minutes:,.0f} min with a table of the declared size "
+        "on two CPU cores"
+    )
 
 
 def load_finished(
-    experiment: Experiment, *, model: str, seeds: int, store: Store, changes: tuple[str, ...] = ()
+    experiment: Experiment, *, model: str, seeds: int | None, store: Store, changes: tuple[str, ...] = ()
 ) -> Jobs | None:
-    """The jobs of those of the first `seeds` seeds for which every run is finished by this version of the code; None
-    where there are none."""
-    code = compute_code_hash(ROOMS)
-    by_seed: dict[int, dict[str, str]] = {}
-    for planned in plan_runs(experiment, seeds=seeds, model=model, changes=changes):
-        by_seed.setdefault(planned.seed, {})[planned.name] = name_job(planned.request)
-    complete = [names for names in by_seed.values() if all(store.is_finished(name, code) for name in names.values())]
+    """The jobs of those seeds for which every run is finished by this version of the code; None where there are none.
+    Without `seeds`, the first so many, they are looked for up to the first of which no run is finished."""
+    code, complete = compute_code_hash(ROOMS), list[dict[str, str]]()
+    plan = plan_runs(experiment, seeds=seeds, model=model, changes=changes)
+    for _, runs in groupby(plan, key=lambda planned: planned.seed):
+        names = {planned.name: name_job(planned.request) for planned in runs}
+        finished = [store.is_finished(name, code) for name in names.values()]
+        if all(finished):
+            complete.append(names)
+        elif seeds is None and not any(finished):
+            break
     if not complete:
         return None
     return {run: [store.load(names[run]) for names in complete] for run in experiment.runs}

@@ -3,7 +3,7 @@ the records of its jobs, and what was published before and has not been done aga
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from rote.experiments.entries import (
     load_entries,
     merge_entries,
     save_entries,
+    tell_replaced,
 )
 from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs
@@ -51,11 +52,12 @@ def write_results(
     *,
     store: Store,
     model: str,
-    seeds: int,
+    seeds: int | None = None,
     changes: tuple[str, ...] = (),
     others: Sequence[Path] = (),
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[Entry]:
-    """Write the files into `folder`; returns what they show.
+    """Write the files into `folder`; returns what they show, and tells what gave way to something else.
 
     What the folder has of other models, and of experiments that are not finished by this version of the code, is
     carried over, the latter as stale. So is what `others` have, which are such folders of other machines, or runs that
@@ -66,7 +68,8 @@ def write_results(
     if store.path.is_dir() and not others:
         count_parameters(model)  # a model that cannot be loaded is said once, and not looked for by each experiment
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
-    code, kept = compute_code_hash(ROOMS), folder / "results" / _KEPT
+    code, path = compute_code_hash(ROOMS), folder / "results" / _KEPT
+    kept = load_entries(path) if path.is_file() else []
     new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
     entries = _sort(_declare_again(merge_entries(kept, new, code=code, others=there)))
     if not (others or finished) and (changes or not any(entry.model == model for entry in entries)):
@@ -74,11 +77,13 @@ def write_results(
             f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
             f"reproduce, or run: rote reproduce NAME --store {store.path}"
         )
-    save_entries(kept, entries)
+    save_entries(path, entries)
     _write(folder / "RESULTS.md", "\n".join(_write_page(entries)) + "\n")
     rows = [row for entry in entries for row in entry.claims]
     _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
+    for line in tell_replaced(kept, new, there):
+        tell(line)
     return entries
 
 
@@ -100,7 +105,7 @@ def _write(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
-def _collect(store: Store, *, model: str, seeds: int, changes: tuple[str, ...]) -> Iterator[Finished]:
+def _collect(store: Store, *, model: str, seeds: int | None, changes: tuple[str, ...]) -> Iterator[Finished]:
     if not store.path.is_dir():  # to know the names of all jobs takes a minute
         return
     planned, refused = 0, list[RoteError]()
@@ -127,7 +132,7 @@ def _declare_again(entries: Iterable[Entry]) -> Iterator[Entry]:
         experiment = experiments.get(entry.name)
         made = {claim.name: claim for claim in experiment.claims} if experiment else {}
         kept = [
-            declare_again(row, made[row["claim"]])
+            declare_again(row, made[row["claim"]], changed=" --set " in entry.command)
             for row in entry.claims
             if row["claim"] in made and row["bound"] == format_bound(made[row["claim"]])
         ]

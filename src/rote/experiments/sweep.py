@@ -144,10 +144,16 @@ def format_sweep(planned: Sequence[PlannedJob], store: Store) -> Iterator[str]:
     for job in planned:
         result = done.get(job.name)
         figures = format_job(result) if result else ["not finished"] * (len(SWEEP_COLUMNS) + 1)
-        rows.append((job.name, *(f"{job.changes[key]}" for key in keys), *figures))
+        rows.append((job.name, *(format_value(job.changes[key]) for key in keys), *figures))
     yield from format_rows(("job", *keys, *(column.name for column in SWEEP_COLUMNS), TOKENS), rows)
     jobs = {name: [result] for name, result in done.items()}
     yield from (*describe_pooling(jobs), *warn_of_recall(jobs))
+
+
+def format_value(value: Any) -> str:
+    """A setting as a table shows it; a text of marks alone, or with blanks around it, in quotes, so that it is seen."""
+    is_plain = not isinstance(value, str) or (value == value.strip() and any(map(str.isalnum, value)))
+    return str(value) if is_plain else repr(value)
 
 
 def _plan(sweep: Sweep) -> Iterator[PlannedJob]:
@@ -176,6 +182,9 @@ def _attempt(request: JobRequest, store: Store, threads: int | None, reporter: R
         run_job(request, store, reporter=reporter)
     except RoteError as error:
         return str(error)
+    except Exception as error:  # of a method of one's own, or a bug: it keeps its traceback
+        error.add_note(f"in the job {name_job(request)}")
+        raise
     finally:
         torch.set_num_threads(before)
     return None

@@ -10,7 +10,6 @@ from typing import Literal
 
 from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry
-from rote.figures import DIGITS
 from rote.runs.files import replace_file
 
 TableFormat = Literal["csv", "latex"]
@@ -25,33 +24,40 @@ _SPECIAL = {
     "−": "$-$",
 }
 Row = Sequence[object]
-_FIGURES = ("experiment", "model", "about", "seeds", "stale", "run", "column", "mean", "low", "high", "n", "paper")
+_FIGURES = (
+    *("experiment", "model", "about", "command", "seeds", "stale", "table", "row", "column"),
+    *("figure", "low", "high", "n"),
+)
+_CELL = re.compile(r"(-?\d[\d,]*\.?\d*)(?: \[(-?\d+\.\d+), (-?\d+\.\d+)\])?(?: \((\d+)\))?")
+"""A figure, its interval and its questions, as tables write them."""
+_LONG = ("text", "why")
+"""Columns of the claims that are sentences, for which a table of a paper has no room."""
 
 
 def write_tables(folder: Path, entries: Sequence[Entry], form: TableFormat) -> list[Path]:
     """Write every table into `folder`: the claims of all, and `EXPERIMENT-MODEL-NUMBER` for each (with the table
     of a served model before the number); returns the paths. As CSV all figures too, as numbers.
 
-    LaTeX tables are a `tabular` with the rules of `booktabs`.
+    LaTeX tables are a `tabular` with the rules of `booktabs`, the claims without their sentences.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = [*_list(entries), *([("figures", _FIGURES, list(_list_figures(entries)))] if form == "csv" else [])]
+    tables = [*_list(entries, form), *([("figures", _FIGURES, list(_list_figures(entries)))] if form == "csv" else [])]
     return [_write(folder / f"{name}{_SUFFIXES[form]}", head, rows, form) for name, head, rows in tables]
 
 
 def _list_figures(entries: Sequence[Entry]) -> Iterator[Row]:
-    """What each run of each experiment came to, column by column; a run that was asked nothing has no line."""
+    """Every cell of every table that is a number, with what stands above and beside it."""
     for entry in entries:
-        for panel in entry.panels:
-            for row in panel.rows:
-                if found := row.figure:
-                    numbers = [round(number, DIGITS) for number in (found.value, found.low, found.high)]
-                    paper = "" if row.paper is None else row.paper
-                    yield *entry.key, entry.seeds, entry.stale, row.run, panel.title, *numbers, found.n, paper
+        for number, table in enumerate(entry.tables, start=1):
+            for name, *cells in table.rows:
+                for above, cell in zip(table.head[1:], cells, strict=False):
+                    if found := _CELL.fullmatch(cell):
+                        numbers = ("" if part is None else part.replace(",", "") for part in found.groups())
+                        yield *entry.key, entry.command, entry.seeds, entry.stale, number, name, above, *numbers
 
 
-def _list(entries: Sequence[Entry]) -> Iterator[tuple[str, Row, Sequence[Row]]]:
-    keys = list(ClaimRow.__annotations__)
+def _list(entries: Sequence[Entry], form: TableFormat) -> Iterator[tuple[str, Row, Sequence[Row]]]:
+    keys = [key for key in ClaimRow.__annotations__ if form == "csv" or key not in _LONG]
     claims: list[Mapping[str, object]] = [{**row} for entry in entries for row in entry.claims]
     yield "claims", keys, [["" if row[key] is None else row[key] for key in keys] for row in claims]
     for entry in entries:

@@ -74,9 +74,10 @@ def format_job(job: JobResult) -> list[str]:
 
 
 def warn_of_recall(jobs: Jobs) -> Iterator[str]:
-    """A line for each run whose facts were hardly recalled after memorize: what it shows is no fault of the method."""
+    """A line for each run whose facts were hardly recalled when generalize began: what it shows is no fault of the
+    method."""
     for (run, _), recall in compute_cells([_RECALL], jobs).items():
-        if recall.value < _RECALLED:
+        if recall.value < _RECALLED and any(record.moment == "generalize" for record in jobs[run][0].records):
             yield (
                 f"warning: {run}: memorize reached a recall of {recall.value:.2f} by key token, so there was little to "
                 "generalize from; raise --set memorize.epochs, or lower memorize.warmup_steps"

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from rote.records import MEASURES, NO_LANGUAGE
 from rote.report.display import shorten_text
 
-MOMENTS = {"before": "before training", "memorize": "after memorize", "generalize": "after generalize"}
+MOMENTS = {
+    "before": "before training",
+    "memorize": "after memorize",
+    "generalize": "after generalize",
+    "end": "at the end",
+}
 _FORGET = {"before": "before forgetting", "forget": "after forgetting"}
 FACT_SETS = {
     "generalize": "generalize facts",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rote.experiments.compare import ComparedRow, compare_runs, format_settings, load_settings, pick_last_moment
+from rote.experiments.compare import ComparedRow, compare_runs, format_settings, load_settings, pick_last_moments
 from rote.records import Record
 from rote.report.display import clean_text, format_figure, shorten_text
 from rote.report.words import FACT_SETS, label_moment, label_prompts
@@ -29,7 +29,7 @@ class ComparedRuns:
 
 def load_compared(first: Path, second: Path) -> ComparedRuns:
     """Read two runs. Raises `RunError` where one is none, is not finished, or a file of it is damaged."""
-    records = [pick_last_moment(load_all_records(find_run_folder(path))) for path in (first, second)]
+    records = pick_last_moments(load_all_records(find_run_folder(path)) for path in (first, second))
     short = [path.resolve().name for path in (first, second)]
     names = (short[0], short[1]) if short[0] != short[1] else (f"{short[0]} (first)", f"{short[1]} (second)")
     settings = format_settings({name: load_settings(path) for name, path in zip(names, (first, second), strict=True)})
