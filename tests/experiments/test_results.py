@@ -14,7 +14,7 @@ import pytest
 
 from rote.errors import ConfigError, ModelError, RoteError, RunError
 from rote.evaluation.statistics import compute_interval
-from rote.experiments import results
+from rote.experiments import results, results_text
 from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry, load_entries
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
@@ -93,7 +93,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     other = EXPERIMENT.model_copy(update={"base": {"retain.texts": 7}, "title": "Never done"})
     absent = other.model_copy(update={"base": {"model": "./nowhere"}})
     declared = {"absent": absent, "depths": EXPERIMENT, "other": other}
-    monkeypatch.setattr(results, "list_experiments", lambda: declared)
+    for module in (results, results_text):
+        monkeypatch.setattr(module, "list_experiments", lambda: declared)
     return Store(tmp_path / "store")
 
 
@@ -254,6 +255,19 @@ def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(stor
     assert (cells["claim"], cells["ours"], cells["n"]) == ("depth", "0.75", "")
 
 
+def test_what_is_missing_or_damaged_is_named(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    write_again = partial(results.write_results, tmp_path / "fresh", store=store)
+    with pytest.raises(RunError, match=rf"\(it has jobs of {MODEL}\); give the --model and --set of rote reproduce"):
+        write_again(model=MODEL, changes=("table.count=5",))
+    with pytest.raises(RunError, match="is a folder of jobs; write its results first"):
+        write_again(model=MODEL, others=[store.path])
+    (tmp_path / "results.json").write_text("[{")
+    with pytest.raises(RunError, match=r"results\.json: is damaged .*make it again with rote results"):
+        write_again(model=MODEL, others=[tmp_path])
+    assert not (tmp_path / "fresh").exists()
+
+
 def test_what_takes_the_place_of_other_settings_is_told(store: Store) -> None:
     save_jobs(store, seed=0)
     write(store)
@@ -352,7 +366,7 @@ def test_a_store_without_the_model_changes_nothing(store: Store) -> None:
     save_jobs(store, seed=0)
     fresh, _, _ = write(store)
     out = store.path.parent / "out"
-    with pytest.raises(RunError, match=r"no experiment is finished for \./another with these settings"):
+    with pytest.raises(RunError, match=r"none: there is no such folder of jobs; name that of rote reproduce"):
         results.write_results(out, store=Store(store.path.parent / "none"), model="./another", seeds=1)
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == fresh
 
@@ -362,7 +376,8 @@ def test_an_experiment_that_these_settings_do_not_allow_is_left_out(
 ) -> None:
     scrambled = EXPERIMENT.model_copy(update={"base": {"tuning": "layers", "defend.scramble_keys": True}})
     save_jobs(store, seed=0)
-    monkeypatch.setattr(results, "list_experiments", lambda: {"depths": EXPERIMENT, "scrambled": scrambled})
+    for module in (results, results_text):
+        monkeypatch.setattr(module, "list_experiments", lambda: {"depths": EXPERIMENT, "scrambled": scrambled})
     assert "not finished here: `scrambled`." in write(store)[0]
 
 

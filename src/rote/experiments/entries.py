@@ -4,13 +4,14 @@
 until its experiment is done again.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rote.errors import RunError
+from rote.errors import RunError, first_line
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment
 from rote.experiments.figures import Jobs, compute_cells
@@ -19,7 +20,7 @@ from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ResultTable
-from rote.runs.folder import read_json, write_json
+from rote.runs.folder import write_json
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,10 @@ def begin_large(text: str) -> str:
 
 def load_entries(path: Path) -> list[Entry]:
     """Those of a `results.json`. Raises `RunError` where it is damaged, or something else."""
-    rows: list[Mapping[str, Any]] = read_json(path)
+    try:
+        rows: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: is damaged ({first_line(error)}); make it again with rote results") from error
     try:
         return [_build_kept(row) for row in rows]
     except (KeyError, TypeError, ValueError) as error:

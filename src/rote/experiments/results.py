@@ -13,12 +13,11 @@ from rote.experiments.claims import (
     ClaimRow,
     declare_again,
     format_bound,
-    format_ours,
     format_paper,
     format_size,
     get_figure,
 )
-from rote.experiments.claims_by_model import group_claims, list_models, sum_up
+from rote.experiments.claims_by_model import list_models, sum_up
 from rote.experiments.entries import (
     Entry,
     Finished,
@@ -32,8 +31,8 @@ from rote.experiments.entries import (
 from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
+from rote.experiments.results_text import STALE, list_missing, write_page
 from rote.experiments.run_entries import build_run_entries, is_published
-from rote.experiments.tables import format_rows
 from rote.models.embedded import EMBEDDED_NAME
 from rote.models.loading import count_parameters
 from rote.pipeline.job import ROOMS
@@ -44,7 +43,6 @@ from rote.runs.manifest import compute_code_hash
 from rote.runs.store import JobResult, Store
 
 _KEPT = "results.json"
-STALE = "stale: measured with an earlier version of the code"
 
 
 def write_results(
@@ -73,12 +71,9 @@ def write_results(
     new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
     entries = _sort(_declare_again(merge_entries(kept, new, code=code, others=there)))
     if not (others or finished) and (changes or not any(entry.model == model for entry in entries)):
-        raise RunError(
-            f"{store.path}: no experiment is finished for {model} with these settings; give the --set of rote "
-            f"reproduce, or run: rote reproduce NAME --store {store.path}"
-        )
+        raise RunError(_tell_missing(store, model))
     save_entries(path, entries)
-    _write(folder / "RESULTS.md", "\n".join(_write_page(entries)) + "\n")
+    _write(folder / "RESULTS.md", "\n".join(write_page(entries)) + "\n")
     rows = [row for entry in entries for row in entry.claims]
     _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
@@ -87,11 +82,24 @@ def write_results(
     return entries
 
 
+def _tell_missing(store: Store, model: str) -> str:
+    begin = f"rote reproduce NAME --store {store.path}"
+    if not store.path.is_dir():
+        return f"{store.path}: there is no such folder of jobs; name that of rote reproduce, or run: {begin}"
+    found = ", ".join(store.list_models())
+    return (
+        f"{store.path}: no experiment is finished for {model} with these settings (it has jobs of "
+        f"{found or 'no model'}); give the --model and --set of rote reproduce, or run: {begin}"
+    )
+
+
 def _load_others(folders: Sequence[Path]) -> Iterator[Entry]:
     for folder in folders:
         path = next((place for place in (folder / "results" / _KEPT, folder / _KEPT) if place.is_file()), None)
         if not folder.is_dir():
             raise RunError(f"{folder}: there is no such folder; name one of rote results, or of a run (--add)")
+        if path is None and (folder / "jobs").is_dir():
+            raise RunError(f"{folder}: is a folder of jobs; write its results first: rote results {folder} --out DIR")
         if path is None:
             raise RunError(
                 f"{folder}: has no results/{_KEPT}, and is no run with an export, later tables or forgotten facts; "
@@ -151,78 +159,6 @@ def _sort(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=place)
 
 
-def _list_missing(entries: Sequence[Entry]) -> list[str]:
-    return [name for name in list_experiments() if name not in {entry.name for entry in entries}]
-
-
-def _write_page(entries: Sequence[Entry]) -> Iterator[str]:
-    missing, models = _list_missing(entries), list_models(entries)
-    named = " and ".join(f"`{model}`" for model in models)
-    yield "# Results"
-    yield ""
-    yield f"Written by `rote results` from the records of finished jobs{f' of {named}' * bool(named)}. Figures are"
-    yield "generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as"
-    yield "clusters and add Student's interval over the seeds, which is wide with two or three. A claim holds when its"
-    yield "whole interval does, and is open when the interval crosses the bound. Every experiment uses the paper's"
-    yield "plain setting (nothing retained) unless its runs say otherwise. The paper's own figures are of Qwen2.5-1.5B;"
-    yield "what other papers found names them. Each experiment asks in wordings, relations and languages of its own,"
-    yield "control prompts too: figures of one name are compared within a table, not across tables."
-    if any(entry.stale for entry in entries):
-        yield ""
-        yield "What is marked stale was measured, and its intervals computed, with an earlier version of the code; it"
-        yield "is kept until it is done again."
-    if missing:
-        yield ""
-        yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
-    yield ""
-    yield "What single runs show is in the docs: the default settings on real models (docs/real_models.md), and taught"
-    yield "models in the number formats they are served in (docs/serving.md)."
-    if len(models) > 1:
-        yield from ("", "## In short", "", *_write_summary(entries))
-    if models:
-        yield from ("", "## Claims", "")
-        yield from format_rows(("claim", "experiment", "paper", "wanted", *models), _format_claims(entries, models))
-    for entry in entries:
-        yield from _write_section(entry)
-
-
-def _write_summary(entries: Sequence[Entry]) -> Iterator[str]:
-    for line in sum_up(entries):
-        yield f"- {line.text}"
-        yield from (f"    - {item}" for item in line.items)
-
-
-def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """A line for each claim, with what was found on each model."""
-    for found in group_claims(entries).values():
-        first = next(iter(found.values()))
-        cells = (_format_claim(found[model]) if model in found else "-" for model in models)
-        yield first["text"], f"`{first['experiment']}`", format_paper(first) or "-", first["bound"], *cells
-
-
-def _format_claim(row: ClaimRow) -> str:
-    return f"{format_ours(row)} **{row['verdict']}** ({format_size(row)}{', stale' * row['stale']})"
-
-
-def _write_section(entry: Entry) -> Iterator[str]:
-    yield ""
-    yield f"## {entry.heading}"
-    if entry.stale:
-        yield ""
-        yield f"**{begin_large(STALE)}.**"
-    yield ""
-    yield f"{entry.description} {entry.seeds} seed(s): `{entry.command}`"
-    for number, table in enumerate(entry.tables):
-        yield ""
-        yield from format_rows(table.head, table.rows)
-        if not number:
-            yield from (line for note in entry.notes for line in ("", note))
-    for row in entry.claims:
-        if row["why"]:
-            yield ""
-            yield f"*{row['text']}*: {row['verdict']}. {begin_large(row['why'])}."
-
-
 def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], model: str) -> ResultsContent:
     """What the page is made from; the jobs that are there are of one model, and experiments without jobs have no
     picture of their hidden states."""
@@ -231,7 +167,7 @@ def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], mo
     )
     models = list_models(entries)
     summary = tuple(sum_up(entries)) if len(models) > 1 else ()
-    return ResultsContent(", ".join(models), sections, tuple(_list_missing(entries)), summary)
+    return ResultsContent(", ".join(models), sections, tuple(list_missing(entries)), summary)
 
 
 def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:

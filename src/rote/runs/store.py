@@ -114,6 +114,11 @@ class Store:
         path = self.outcome(name)
         return str(read_json(path)["code"]) if is_kept(path) and is_kept(self.records(name)) else None
 
+    def list_models(self) -> list[str]:
+        """The models of the finished jobs, by name."""
+        outcomes = (read_json(path) for path in self.path.glob("jobs/*.json"))
+        return sorted({str(outcome["config"]["model"]) for outcome in outcomes})
+
     def load(self, name: str) -> JobResult:
         """Read a finished job. Raises `RunError` where it is damaged."""
         return JobResult(name, read_json(self.outcome(name)), load_records(self.records(name)))

@@ -1,0 +1,92 @@
+"""`RESULTS.md`: what holds in short, all claims by model, then the tables of each experiment."""
+
+from collections.abc import Iterator, Sequence
+
+from rote.experiments.claims import ClaimRow, format_ours, format_paper, format_size
+from rote.experiments.claims_by_model import group_claims, list_models, sum_up
+from rote.experiments.entries import Entry, begin_large
+from rote.experiments.experiment import list_experiments
+from rote.experiments.tables import format_rows
+
+STALE = "stale: measured with an earlier version of the code"
+_HOW_TO_READ = """\
+Figures are generation accuracy unless said otherwise, as `mean [95% interval] (questions)`; intervals take facts as
+clusters and add Student's interval over the seeds, which is wide with two or three; with one seed they say nothing of
+how another training would come out. A claim holds when its whole interval does, and is open when the interval crosses
+the bound.
+
+Ours is memorize-then-generalize; k is how many facts of each relation it shows behind prompts. Held-out facts were
+memorized and not shown, held-out prompts are wordings that were never shown; docs/glossary.md has the other words.
+Every experiment uses the paper's plain setting (nothing retained) unless its runs say otherwise. Each asks in wordings,
+relations and languages of its own, control prompts too: figures of one name are compared within a table, not across
+tables. The paper's own figures are of Qwen2.5-1.5B; what other papers found names them."""
+
+
+def list_missing(entries: Sequence[Entry]) -> list[str]:
+    """The experiments that are declared and have no entry."""
+    return [name for name in list_experiments() if name not in {entry.name for entry in entries}]
+
+
+def write_page(entries: Sequence[Entry]) -> Iterator[str]:
+    """The lines of `RESULTS.md`."""
+    missing, models = list_missing(entries), list_models(entries)
+    named = " and ".join(f"`{model}`" for model in models)
+    yield "# Results"
+    yield ""
+    yield f"Written by `rote results` from the records of finished jobs{f' of {named}' * bool(named)}."
+    yield ""
+    yield _HOW_TO_READ
+    if any(entry.stale for entry in entries):
+        yield ""
+        yield "What is marked stale was measured, and its intervals computed, with an earlier version of the code; it"
+        yield "is kept until it is done again."
+    if missing:
+        yield ""
+        yield f"Declared, but not finished here: {', '.join(f'`{name}`' for name in missing)}."
+    yield ""
+    yield "What single runs show is in the docs: the default settings on real models (docs/real_models.md), and taught"
+    yield "models in the number formats they are served in (docs/serving.md)."
+    if len(models) > 1:
+        yield from ("", "## In short", "", *_write_summary(entries))
+    if models:
+        yield from ("", "## Claims", "")
+        yield from format_rows(("claim", "experiment", "paper", "wanted", *models), _format_claims(entries, models))
+    for entry in entries:
+        yield from _write_section(entry)
+
+
+def _write_summary(entries: Sequence[Entry]) -> Iterator[str]:
+    for line in sum_up(entries):
+        yield f"- {line.text}"
+        yield from (f"    - {item}" for item in line.items)
+
+
+def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """A line for each claim, with what was found on each model."""
+    for found in group_claims(entries).values():
+        first = next(iter(found.values()))
+        cells = (_format_claim(found[model]) if model in found else "-" for model in models)
+        yield first["text"], f"`{first['experiment']}`", format_paper(first) or "-", first["bound"], *cells
+
+
+def _format_claim(row: ClaimRow) -> str:
+    return f"{format_ours(row)} **{row['verdict']}** ({format_size(row)}{', stale' * row['stale']})"
+
+
+def _write_section(entry: Entry) -> Iterator[str]:
+    yield ""
+    yield f"## {entry.heading}"
+    if entry.stale:
+        yield ""
+        yield f"**{begin_large(STALE)}.**"
+    yield ""
+    yield f"{entry.description} {entry.seeds} seed(s): `{entry.command}`"
+    for number, table in enumerate(entry.tables):
+        yield ""
+        yield from format_rows(table.head, table.rows)
+        if not number:
+            yield from (line for note in entry.notes for line in ("", note))
+    for row in entry.claims:
+        if row["why"]:
+            yield ""
+            yield f"*{row['text']}*: {row['verdict']}. {begin_large(row['why'])}."
