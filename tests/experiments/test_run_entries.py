@@ -104,8 +104,9 @@ def _forget(
         "forgotten_facts": 10,
         "pooled": {"neighbours": {**row, "kept": _figure(0.95)}, "forgotten": row, "earlier": row},
         "relearning": [
-            {**asked, "moment": moment, "count": count, "figure": _figure(mean, 20)}
+            {**asked, "fact_set": kind, "moment": moment, "count": count, "figure": _figure(figure, 20)}
             for (moment, count), mean in tries.items()
+            for kind, figure in (("forgotten", mean), *([("relearned", 0.9)] if moment != _NOTHING else []))
         ],
     }
     write_json(folder.forgetting, content)
@@ -116,12 +117,13 @@ def test_what_was_forgotten_is_a_table_for_each_method_and_relearning_a_curve(tm
     runs = [_forget(tmp_path / str(number), seed=number) for number in range(2)]
     (entry,) = build_run_entries([*runs, _forget(tmp_path / "other", 0.1, method="gradient_difference")])
     assert (entry.name, entry.model, entry.seeds, entry.code) == ("forgetting", "small", 1, "c")
-    changes, _, relearning = entry.tables
+    changes, _, relearning, taught = entry.tables
     assert changes.head == ("npo, 10 facts", "before", "after", "kept")
     assert changes.rows[0] == ("forgotten facts", "0.900 [0.829, 0.971] (80)", "0.000 [0.000, 0.071] (80)", "")
     assert [row[0] for row in changes.rows[1:]] == ["other facts of the relation", "earlier facts"]
     assert [row[0] for row in relearning.rows] == ["5 of them", "5 new facts"]
     assert relearning.rows[0][1].startswith("0.250 [")
+    assert [(row[0], row[1][:5]) for row in taught.rows] == [("5 of them", "0.900"), ("5 new facts", "0.900")]
     assert [dot.run for dot in entry.panels[0].rows] == ["5 of them", "5 new facts"]
     assert "not erasure" in entry.notes[0]
 
@@ -139,7 +141,7 @@ def test_what_relearning_brings_stands_beside_the_same_questions_where_nothing_w
         ("5 of them", 0.75),
         ("5 new facts", 0.3),
     ], "no figure of all questions about all forgotten facts, which is 0.6"
-    assert [(row[0], row[1][:5]) for row in entry.tables[-1].rows] == [(run, f"{value:.3f}") for run, value in found]
+    assert [(row[0], row[1][:5]) for row in entry.tables[-2].rows] == [(run, f"{value:.3f}") for run, value in found]
     older = _forget(tmp_path / "older", seed=2, tries=tries)
     (entry,) = build_run_entries([*(tmp_path / str(seed) for seed in range(2)), older])
     assert "nothing taught (5)" not in [dot.run for dot in entry.panels[0].rows], "one of the seeds has none"

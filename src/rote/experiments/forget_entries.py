@@ -9,6 +9,7 @@ from rote.experiments.entries import Entry
 from rote.experiments.seeds import Seed, average_rows, check_seeds, find_code, list_relations
 from rote.experiments.tables import format_cell
 from rote.figures import Figure
+from rote.records import FactSet
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ResultTable
 from rote.report.words import FACT_SETS
@@ -48,7 +49,11 @@ def _build(base: str, kinds: Mapping[str, Sequence[Seed]]) -> Entry:
     for seeds in kinds.values():
         check_seeds(seeds)
     outcomes = {kind: [seed.found for seed in seeds] for kind, seeds in kinds.items()}
-    tables = [*(_build_changes(kind, runs) for kind, runs in outcomes.items()), _build_relearning(outcomes)]
+    tables = [
+        *(_build_changes(kind, runs) for kind, runs in outcomes.items()),
+        _build_relearning("the other forgotten facts", outcomes, "forgotten"),
+        _build_relearning("the facts that were taught", outcomes, "relearned"),
+    ]
     panels = [_build_panel(kind, runs) for kind, runs in outcomes.items()]
     return Entry(
         name="forgetting",
@@ -78,18 +83,18 @@ def _average_change(runs: Outcomes, fact_set: str, when: str) -> Figure | None:
     return average_rows(rows)
 
 
-def _build_relearning(kinds: Mapping[str, Outcomes]) -> ResultTable:
-    """The forgotten facts that were not taught again, in held-out prompts, after others were, and where none was."""
+def _build_relearning(title: str, kinds: Mapping[str, Outcomes], fact_set: FactSet) -> ResultTable:
+    """A set of facts in held-out prompts after some facts were taught, and where none was."""
     rows = [
-        (_name_try(*asked), *(format_cell(_average_try(runs, *asked)) for runs in kinds.values()))
+        (_name_try(*asked), *(format_cell(_average_try(runs, *asked, fact_set)) for runs in kinds.values()))
         for asked in _sort_tries(set().union(*map(_list_tries, kinds.values())))
     ]
-    return ResultTable(("taught after forgetting: the other forgotten facts", *kinds), tuple(rows))
+    return ResultTable((f"taught after forgetting: {title}", *kinds), tuple(row for row in rows if any(row[1:])))
 
 
 def _build_panel(kind: str, runs: Outcomes) -> DotPanel:
     tries = _sort_tries(_list_tries(runs))
-    rows = tuple(DotRow(_name_try(*asked), _average_try(runs, *asked)) for asked in tries)
+    rows = tuple(DotRow(_name_try(*asked), _average_try(runs, *asked, "forgotten")) for asked in tries)
     return DotPanel(f"{kind}: the others said after", rows)
 
 
@@ -113,11 +118,12 @@ def _name_try(moment: str, count: int) -> str:
     return names[moment]
 
 
-def _average_try(runs: Outcomes, moment: str, count: int) -> Figure | None:
+def _average_try(runs: Outcomes, moment: str, count: int, fact_set: FactSet) -> Figure | None:
     if (moment, count) not in _list_tries(runs):
         return None
-    asked = (moment, count, "forgotten", "held_out")
+    asked = (moment, count, fact_set, "held_out")
     rows = [row for run in runs for row in run["relearning"]]
-    return average_rows(
-        [row["figure"] for row in rows if (row["moment"], row["count"], row["fact_set"], row["prompt_set"]) == asked]
-    )
+    found = [
+        row["figure"] for row in rows if (row["moment"], row["count"], row["fact_set"], row["prompt_set"]) == asked
+    ]
+    return average_rows(found) if found else None
