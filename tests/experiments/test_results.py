@@ -356,7 +356,7 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
     where = f"(holds on another, is open on {MODEL}). On {MODEL}: four facts are few."
     said = f"{claim['text']} {where}"
-    assert f"\n- Holds on some:\n    - {said}\n" in text
+    assert f"\n- Holds on some (1 claim): Two depths (z).\n    - {said}\n" in text
     assert f"\n- {MODEL}: 1 claim, 0 held, 1 left open, 0 not held (1 seed a claim; 0 stale).\n" in text
     assert html.escape(said) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"

@@ -36,19 +36,23 @@ def sum_up(entries: Sequence[Entry]) -> list[SummaryLine]:
     groups = list(group_claims(entries).values())
     shared = [found for found in groups if len(found) > 1]
     lines = [_count_model(model, groups) for model in list_models(entries)]
-    lines.extend(_list_kind(kind, shared) for kind in _KINDS if any(_judge(found) == kind for found in shared))
+    titles = {entry.name: entry.title for entry in entries}
+    lines.extend(_list_kind(kind, shared, titles) for kind in _KINDS if any(_judge(found) == kind for found in shared))
     if not shared:
         lines.append(SummaryLine("No claim was measured on more than one model yet."))
     return [*lines, *_count_alone(groups)]
 
 
-def _list_kind(kind: str, groups: Sequence[Mapping[str, ClaimRow]]) -> SummaryLine:
-    """The claims that are judged so, with the models and the reasons."""
-    texts = dict[str, list[str]]()
-    for found in groups:
-        if _judge(found) == kind:
-            texts.setdefault(_tell_apart(found), []).append(next(iter(found.values()))["text"])
-    return SummaryLine(f"{kind}:", tuple(f"{'; '.join(same)} {where}" for where, same in texts.items()))
+def _list_kind(kind: str, groups: Sequence[Mapping[str, ClaimRow]], titles: Mapping[str, str]) -> SummaryLine:
+    """The experiments of the claims that are judged so; then each claim, with the models and the reasons."""
+    judged = [found for found in groups if _judge(found) == kind]
+    texts, about = dict[str, list[str]](), list[str]()
+    for found in judged:
+        first = next(iter(found.values()))
+        texts.setdefault(_tell_apart(found), []).append(first["text"])
+        about.append(titles[first["experiment"]])
+    told = f"{kind} ({len(judged)} claim{'s' * (len(judged) > 1)}): {'; '.join(dict.fromkeys(about))}."
+    return SummaryLine(told, tuple(f"{'; '.join(same)} {where}" for where, same in texts.items()))
 
 
 def _count_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[SummaryLine]:
