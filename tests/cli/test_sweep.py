@@ -66,9 +66,15 @@ def test_a_script_calls_the_jobs_one_by_one(sweep_file: Path, workplace: Path, m
     assert all(name in outcome.out for name in names)
     assert "rote sweep sweep.yaml --store new" in outcome.out
     assert str(workplace) not in outcome.out
+    assert list_tree(workplace) == before
+    first, *others = names
+    assert call_rote("sweep", sweep_file, "--store", "new", "--threads", "1", "--only", first, "-q").code == 0
+    left = call_rote("sweep", sweep_file, "--store", "new", "--print", "slurm").out
+    assert first not in left
+    assert all(name in left for name in others)
+    assert f"#SBATCH --array=0-{len(others) - 1}\n" in left
     monkeypatch.setenv("PYTHONPATH", "my methods")
     assert "\nexport PYTHONPATH='my methods'\n" in call_rote("sweep", sweep_file, "--print", "slurm").out
-    assert list_tree(workplace) == before
 
 
 def test_runs_beside_one_another(finished_run: FinishedRun) -> None:

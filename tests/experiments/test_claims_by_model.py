@@ -50,7 +50,7 @@ def test_models_without_a_claim_in_common_are_counted_alone() -> None:
 
 def test_what_holds_on_all_stands_in_one_line() -> None:
     both = [build_entry(model, a="holds", b="holds") for model in ("rote-tiny", "another")]
-    listed = ("Claim a; Claim b (holds on rote-tiny and another).",)
+    listed = ("Claim a; Claim b: holds on rote-tiny and another.",)
     assert list_items(*both) == ("Holds on every model measured (2 claims): E.", listed)
 
 
@@ -61,21 +61,21 @@ def test_what_holds_on_all_stands_in_one_line() -> None:
             "holds",
             "does not hold",
             "Holds on some (1 claim): E.",
-            "Claim a (holds on rote-tiny, does not hold on another).",
+            "Claim a: holds on rote-tiny, does not hold on another.",
         ),
-        ("holds", "open", "Holds on some (1 claim): E.", "Claim a (holds on rote-tiny, is open on another)."),
+        ("holds", "open", "Holds on some (1 claim): E.", "Claim a: holds on rote-tiny, is open on another."),
         (
             "does not hold",
             "does not hold",
             "Holds on none (1 claim): E.",
-            "Claim a (does not hold on rote-tiny and another).",
+            "Claim a: does not hold on rote-tiny and another.",
         ),
-        ("open", "open", "Not settled (1 claim): E.", "Claim a (is open on rote-tiny and another)."),
+        ("open", "open", "Not settled (1 claim): E.", "Claim a: is open on rote-tiny and another."),
         (
             "does not hold",
             "open",
             "Not settled (1 claim): E.",
-            "Claim a (is open on another, does not hold on rote-tiny).",
+            "Claim a: is open on another, does not hold on rote-tiny.",
         ),
     ],
 )
@@ -90,15 +90,15 @@ def test_an_open_verdict_is_no_verdict(ours: str, theirs: str, kind: str, item: 
 )
 def test_the_reason_on_one_model_is_not_taken_for_that_on_another(theirs: str, said: str) -> None:
     _, (item,) = list_items(build_entry("rote-tiny", a="open"), build_entry("another", a=theirs))
-    assert item.endswith(f"). On rote-tiny: why a.{said}")
+    assert item.endswith(f". On rote-tiny: why a.{said}")
 
 
 def test_a_reason_that_models_share_is_said_once() -> None:
     _, (item,) = list_items(*(build_entry(name, a="does not hold") for name in ("one", "two", "six")))
-    assert item.endswith(" (does not hold on one, two and six). On one, two and six: the reason was not examined.")
+    assert item.endswith(": does not hold on one, two and six. On one, two and six: the reason was not examined.")
 
 
 def test_claims_with_other_reasons_have_a_line_each() -> None:
     text, items = list_items(build_entry("rote-tiny", a="open", b="open"), build_entry("another", a="open", b="open"))
     assert text == "Not settled (2 claims): E."
-    assert items == tuple(f"Claim {x} (is open on rote-tiny and another). On rote-tiny: why {x}." for x in "ab")
+    assert items == tuple(f"Claim {x}: is open on rote-tiny and another. On rote-tiny: why {x}." for x in "ab")

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from rote.errors import RunError
-from rote.experiments.compare import format_comparison, format_settings, load_run, load_settings, pick_last_moments
+from rote.experiments.compare import (
+    describe_ends,
+    format_comparison,
+    format_settings,
+    load_run,
+    load_settings,
+    pick_last_moments,
+)
 from rote.records import Record, save_records
 from rote.runs.folder import RunFolder, write_json
 
@@ -144,6 +151,8 @@ def test_the_ends_of_two_methods_stand_beside_one_another() -> None:
     *_, line = format_comparison(dict(zip(("ours", "other"), last, strict=True)))
     assert split(line)[0] == "end"
     assert split(line)[-1].startswith("+0.500 [")
+    assert list(describe_ends({"ours": ours, "other": last[0]})) == ["end: generalize (ours), end (other)"]
+    assert not list(describe_ends({"ours": ours, "again": ours, "none": []}))
 
 
 @pytest.mark.parametrize(

@@ -326,6 +326,7 @@ def test_a_run_that_recalled_nothing_is_warned_of() -> None:
     assert "raise --set memorize.epochs, or lower memorize.warmup_steps" in warning
     assert warning in list(format_table(EXPERIMENT, jobs))
     assert list(warn_of_recall({"deep": [build_job(build_record("A", False))]})) == [], "no key was asked"
+    assert list(warn_of_recall({"alone": [build_job(*missed)]})) == [], "nothing was to be generalized from it"
 
 
 def test_edited_copies_are_said_in_exact_ones() -> None:

@@ -277,14 +277,39 @@ def test_what_takes_the_place_of_other_settings_is_told(store: Store) -> None:
     told: list[str] = []
     results.write_results(kept.parents[1], store=store, model=MODEL, tell=told.append)
     (line,) = told
-    assert f"depths ({MODEL}): `rote reproduce depths --seeds 1` takes the place of `{command}`;" in line
+    here = f"depths ({MODEL}, 1 seed: `rote reproduce depths --seeds 1`)"
+    assert line.startswith(f"{here} takes the place of depths ({MODEL}, 1 seed: `{command}`);")
+
+
+def test_fewer_seeds_take_the_place_of_more_not_without_a_word(store: Store) -> None:
+    told: list[str] = []
+    write_again = partial(results.write_results, store.path.parent / "out", store=store, model=MODEL, tell=told.append)
+    for seed in range(2):
+        save_jobs(store, seed=seed)
+        write_again()
+    assert not told, "more seeds are what one wants"
+    write_again(seeds=1)
+    assert len(told) == 1
+    assert "1 seed: `rote reproduce depths --seeds 1`) takes the place of depths" in told[0]
+
+
+def test_what_is_fresh_elsewhere_takes_the_place_of_what_is_stale_here(store: Store, tmp_path: Path) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    there = tmp_path / "there"
+    results.write_results(there, store=store, model=MODEL)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    write_json(kept, [{**read_json(kept)[0], "code": "older", "seeds": 2}])
+    (entry,) = results.write_results(kept.parents[1], store=Store(tmp_path / "none"), model=MODEL, others=[there])
+    assert (entry.seeds, entry.stale) == (1, False)
 
 
 def test_all_seeds_that_are_finished_are_looked_for(store: Store) -> None:
-    for seed in range(5):
+    for seed in (0, 2, 3):
         save_jobs(store, seed=seed)
+    save_jobs(store, seed=1, runs=("deep",))
     (entry,) = results.write_results(store.path.parent / "out", store=store, model=MODEL)
-    assert entry.seeds == 5
+    assert entry.seeds == 3, "the second, of which a part is done, does not end the search"
 
 
 def test_reasons_found_with_other_settings_are_not_given(store: Store) -> None:
@@ -348,14 +373,14 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     write_json(kept, [other])
     text, rows, page = write(store)
     assert [row["model"] for row in rows] == [MODEL, "another"]
-    assert f"of finished jobs of `{MODEL}` and `another`." in text
+    assert f"of finished jobs of `{MODEL}`, `another`." in text
     assert f"| claim | experiment | paper | wanted | {MODEL} | another |" in text
     line = next(line for line in text.splitlines() if line.startswith(f"| {claim['text']} |"))
     size = r"\(1 seed, 4 questions\)"
     assert re.search(rf"\| 0\.750 \[.*\] \*\*open\*\* {size} \| 0\.500 \[.*\] \*\*holds\*\* {size} \|$", line)
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
-    where = f"(holds on another, is open on {MODEL}). On {MODEL}: four facts are few."
-    said = f"{claim['text']} {where}"
+    where = f"holds on another, is open on {MODEL}. On {MODEL}: four facts are few."
+    said = f"{claim['text']}: {where}"
     assert f"\n- Holds on some (1 claim): Two depths (z).\n    - {said}\n" in text
     assert f"\n- {MODEL}: 1 claim, 0 held, 1 left open, 0 not held (1 seed a claim; 0 stale).\n" in text
     assert html.escape(said) in page
@@ -430,7 +455,8 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     write_json(there / "results" / "results.json", kept)
     assert write_again(others=[there]) == entries
     command = "`rote reproduce depths --seeds 1`"
-    assert told == [f"depths ({MODEL}): {command} of --add gives way to {command}"]
+    here = f"depths ({MODEL}, 1 seed: {command})"
+    assert told == [f"{here} of --add gives way to {here}; to show it, write to another --out"]
     kept[0]["claims"] = [{}]
     write_json(there / "results" / "results.json", kept)
     with pytest.raises(RunError, match="holds something else than results"):

@@ -21,7 +21,7 @@ from rote.config.loading import load_config
 from rote.config.sizes import fit_config
 from rote.errors import ConfigError, RunError
 from rote.experiments.launch import format_slurm
-from rote.experiments.sweep import format_sweep, load_sweep, run_sweep
+from rote.experiments.sweep import format_sweep, format_value, load_sweep, run_sweep
 from rote.models.loading import count_parameters
 from rote.runs.folder import read_json, write_json
 from rote.runs.reporting import SilentReporter
@@ -328,3 +328,10 @@ def test_a_model_that_is_no_name_is_looked_for_nowhere(model: str, tmp_path: Pat
     (tmp_path / "sweep.yaml").write_text(f"base: {{model: {model}}}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"sweep\.yaml: model=.*: must name a model; give its folder"):
         load_sweep(tmp_path / "sweep.yaml")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.5, "0.5"), ("own:plan", "own:plan"), (":", "':'"), (" is", "' is'"), ([1, 2], "[1, 2]")]
+)
+def test_a_text_of_marks_is_seen(value: Any, shown: str) -> None:
+    assert format_value(value) == shown

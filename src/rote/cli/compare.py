@@ -53,6 +53,7 @@ def _name_paths(paths: list[Path]) -> dict[str, Path]:
 def _compare_runs(paths: dict[str, Path], every: bool, json: bool) -> None:
     from rote.experiments.compare import (
         compare_records,
+        describe_ends,
         format_comparison,
         format_settings,
         load_run,
@@ -63,10 +64,11 @@ def _compare_runs(paths: dict[str, Path], every: bool, json: bool) -> None:
     loaded = {name: load_run(path) for name, path in paths.items()}
     settings = {name: load_settings(path) for name, path in paths.items()}
     shown = loaded if every else dict(zip(loaded, pick_last_moments(loaded.values()), strict=True))
+    notes = [*format_settings(settings), *([] if every else describe_ends(loaded))]
     if json:
-        print_json({"notes": list(format_settings(settings)), "rows": compare_records(shown)})
+        print_json({"notes": notes, "rows": compare_records(shown)})
     else:
-        typer.echo("\n".join([*format_settings(settings), *format_comparison(shown)]))
+        typer.echo("\n".join([*notes, *format_comparison(shown)]))
 
 
 def _compare_logs(paths: dict[str, Path], cluster: str | None, json: bool) -> None:

@@ -26,7 +26,9 @@ def results(
     store: Annotated[Path, typer.Argument(help="Folder of the jobs (`rote reproduce --store`).")] = Path("runs/store"),
     out: Annotated[Path, typer.Option(help="Where RESULTS.md and the folder results are written.")] = Path("."),
     model: Annotated[str, typer.Option(help="The model the jobs are of.")] = "rote-tiny",
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds, from 0; all that are finished.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds, from 0; if not given, all that are finished.")
+    ] = None,
     add: Annotated[
         list[Path] | None,
         typer.Option(

@@ -1,5 +1,6 @@
 """`rote sweep`"""
 
+import os
 import sys
 from contextlib import nullcontext
 from enum import StrEnum
@@ -66,7 +67,7 @@ def sweep(
         names = _list_unfinished(planned, Store(store))
         if not names:
             raise ConfigError(f"{file}: all of its jobs are finished in {store}; rote sweep prints their table")
-        typer.echo(format_slurm(names, file, store), nl=False)
+        typer.echo(format_slurm(names, file, store, python_path=os.environ.get("PYTHONPATH", "")), nl=False)
     elif dry_run:
         _list(planned, Store(store))
     else:
@@ -102,7 +103,8 @@ def _list(planned: "list[PlannedJob]", store: "Store") -> None:
     for job in planned:
         changes = " ".join(f"{key}={format_value(value)}" for key, value in job.changes.items())
         typer.echo(f"{job.name}  {changes}  {'to do' if job.name in waiting else 'finished'}")
-    typer.echo(f"{len({job.name for job in planned})} jobs: {len(waiting)} to do")
+    total = len({job.name for job in planned})
+    typer.echo(f"{total} job{'s' * (total > 1)}: {len(waiting)} to do")
 
 
 def _run(planned: "list[PlannedJob]", store: "Store", reporter: "Reporter", **how: Any) -> None:

@@ -52,7 +52,7 @@ def _list_kind(kind: str, groups: Sequence[Mapping[str, ClaimRow]], titles: Mapp
         texts.setdefault(_tell_apart(found), []).append(first["text"])
         about.append(titles[first["experiment"]])
     told = f"{kind} ({len(judged)} claim{'s' * (len(judged) > 1)}): {'; '.join(dict.fromkeys(about))}."
-    return SummaryLine(told, tuple(f"{'; '.join(same)} {where}" for where, same in texts.items()))
+    return SummaryLine(told, tuple(f"{'; '.join(same)}: {where}" for where, same in texts.items()))
 
 
 def _count_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[SummaryLine]:
@@ -92,7 +92,7 @@ def _tell_apart(found: Mapping[str, ClaimRow]) -> str:
         whys.setdefault(_explain(row), []).append(model)
     where = ", ".join(f"{_WORDS[verdict]} on {_list(models)}" for verdict, models in verdicts.items() if models)
     reasons = "".join(f" On {_list(models)}: {why}." for why, models in whys.items() if why)
-    return f"({where}).{reasons}"
+    return f"{where}.{reasons}"
 
 
 def _list(models: Sequence[str]) -> str:

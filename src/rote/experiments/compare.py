@@ -59,6 +59,13 @@ def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield "warning: these runs were not taught the same facts, so they were not asked the same questions"
 
 
+def describe_ends(runs: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    """A line that says what the end of each run is called, where that is not the same."""
+    ends = {name: records[-1].moment for name, records in runs.items() if records}
+    if len(set(ends.values())) > 1:
+        yield f"end: {', '.join(f'{moment} ({name})' for name, moment in ends.items())}"
+
+
 def pick_last_moments(runs: Iterable[Sequence[Record]]) -> list[list[Record]]:
     """Of each run the records of the moment that comes last. Where methods call it differently it is the `end` of all,
     so that the same questions stand beside one another."""

@@ -5,7 +5,6 @@ until its experiment is done again.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -107,9 +106,9 @@ def merge_entries(
     kept: Sequence[Entry], new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()
 ) -> list[Entry]:
     """Those that were kept with the new ones in the place of their own, by experiment, model and what they are about;
-    `code` is today's version. What other machines have fills gaps, and takes no place of what is here; of two of them
+    `code` is today's version. What other machines have fills gaps and takes the place of what is stale; of two of them
     the first does."""
-    merged = {entry.key: entry for entry in (*reversed(others), *kept, *new)}
+    merged = _choose(kept, new, code, others)
     for entry in filter(lambda entry: entry.about, new):  # an earlier version did not say what an entry is about
         old = merged.get((entry.name, entry.model, ""))
         if old and old.description == entry.description:
@@ -117,25 +116,38 @@ def merge_entries(
     return [_age(entry, code) for entry in merged.values()]
 
 
-def tell_replaced(kept: Sequence[Entry], new: Sequence[Entry], others: Sequence[Entry]) -> Iterator[str]:
-    """A line for each entry that is not shown any more, as one of its experiment and model that was done with other
-    settings takes its place, and for each of other machines that differs from the one that is shown."""
-    shown = {entry.key: entry for entry in (*reversed(others), *kept, *new)}
+def _choose(
+    kept: Sequence[Entry], new: Sequence[Entry], code: str, others: Sequence[Entry]
+) -> dict[tuple[str, str, str], Entry]:
+    """Of entries with one key the last: the new one, else what today's code measured, else what was here first."""
+    there = sorted((*reversed(others), *kept), key=lambda entry: entry.code == code)
+    return {entry.key: entry for entry in (*there, *new)}
+
+
+def tell_replaced(
+    kept: Sequence[Entry], new: Sequence[Entry], *, code: str, others: Sequence[Entry] = ()
+) -> Iterator[str]:
+    """A line for each entry that is not shown any more, as one of its experiment and model with other settings, of
+    other runs or of fewer seeds takes its place; and for each of other machines that gives way to a different one."""
+    shown = _choose(kept, new, code, others)
     for entry in kept:
         there = shown[entry.key]
-        if _name_settings(entry) != _name_settings(there):
-            yield (
-                f"{entry.name} ({entry.model}): `{there.command}` takes the place of `{entry.command}`; to keep both, "
-                "write to another --out"
-            )
+        is_less = there.seeds < entry.seeds or _list_settings(entry) != _list_settings(there)
+        if is_less or (not there.command.startswith("rote reproduce ") and entry.tables != there.tables):
+            yield f"{_name(there)} takes the place of {_name(entry)}; to keep both, write to another --out"
     for entry in others:
         there = shown[entry.key]
         if entry.tables != there.tables:
-            yield f"{entry.name} ({entry.model}): `{entry.command}` of --add gives way to `{there.command}`"
+            yield f"{_name(entry)} of --add gives way to {_name(there)}; to show it, write to another --out"
 
 
-def _name_settings(entry: Entry) -> str:
-    return re.sub(r" --seeds \d+", "", entry.command)
+def _list_settings(entry: Entry) -> list[str]:
+    return sorted(entry.command.split(" --set ")[1:])
+
+
+def _name(entry: Entry) -> str:
+    seeds = f"{entry.seeds} seed{'s' * (entry.seeds > 1)}"
+    return f"{entry.name} ({', '.join(filter(None, (entry.model, entry.about, seeds)))}: `{entry.command}`)"
 
 
 def save_entries(path: Path, entries: Sequence[Entry]) -> None:

@@ -151,7 +151,7 @@ class Experiment(StrictConfig):
     """What one seed takes on two cores with `rote-tiny`, at most."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Changes that all runs share."""
-    runs: dict[str, dict[str, Any]]
+    runs: dict[str, dict[str, Any]] = Field(min_length=1)
     columns: tuple[Column, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     needed: Needed | None = None

@@ -1,10 +1,9 @@
 """A Slurm array that does the jobs of a sweep.
 
-It names nothing of the machine it is printed on. Every job is a `rote sweep FILE --only NAME` of its own, so a
-job that was lost is done by submitting the same script again.
+It names nothing of the machine it is printed on, but for a `PYTHONPATH` that a method of one's own needs. Every job is
+a `rote sweep FILE --only NAME` of its own, so a job that was lost is done by submitting the same script again.
 """
 
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +23,9 @@ set -euo pipefail
 """
 
 
-def format_slurm(names: Sequence[str], file: Path, store: Path) -> str:
-    """An array script for `sbatch`: one task for each job."""
+def format_slurm(names: Sequence[str], file: Path, store: Path, *, python_path: str = "") -> str:
+    """An array script for `sbatch`: one task for each job, with the folders that Python is to import from."""
     jobs = "\n".join(f"  {name}" for name in names)
     command = shlex.join(["rote", "sweep", str(file), "--store", str(store)])
-    found = os.environ.get("PYTHONPATH")  # where a method of one's own may be found
-    paths = f"export PYTHONPATH={shlex.quote(found)}\n" if found else ""
+    paths = f"export PYTHONPATH={shlex.quote(python_path)}\n" if python_path else ""
     return _SLURM.format(last=len(names) - 1, paths=paths, jobs=jobs, command=command)

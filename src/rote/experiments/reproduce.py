@@ -25,9 +25,9 @@ _BYTES = 16
 
 
 def describe_commands(model: str, names: Sequence[str], *, seeds: int, changes: tuple[str, ...] = ()) -> Iterator[str]:
-    """The command of each named experiment with a model, but for those that are about models of their own, and about
-    what it takes. Raises `ModelError` where the size of the model is not known."""
-    parameters = _count_or_read(model)
+    """The command of each named experiment with a model, and about what it takes. Raises `ModelError` where the size of
+    the model is not known."""
+    parameters, named = _count_or_read(model), shlex.quote(model)
     same = "".join(f" --set {shlex.quote(change)}" for change in changes)
     yield (
         f"# {model}: {parameters / 1e6:,.0f} M parameters. To train all of them takes about "
@@ -40,10 +40,13 @@ def describe_commands(model: str, names: Sequence[str], *, seeds: int, changes: 
     )
     experiments = list_experiments()
     for name in names:
-        if not any("model" in settings for settings in (experiments[name].base, *experiments[name].runs.values())):
-            told = f"{experiments[name].title}; about {_estimate(experiments[name], parameters, seeds) / 60:,.1f} h"
-            yield f"rote reproduce {name} --model {model} --seeds {seeds}{same}  # {told}"
-    yield f"rote results --model {model}{same} --out ."
+        experiment = experiments[name]
+        if any("model" in settings for settings in (experiment.base, *experiment.runs.values())):
+            yield f"# {name}: is about models of its own"
+            continue
+        told = f"{experiment.title}; about {_estimate(experiment, parameters, seeds) / 60:,.1f} h"
+        yield f"rote reproduce {name} --model {named} --seeds {seeds}{same}  # {told}"
+    yield f"rote results --model {named}{same} --out ."
     yield "rote results --add FOLDER  # what was written so on another machine"
 
 
@@ -92,8 +95,8 @@ def describe_runs(
     counts = ", ".join(f"{number} {state}" for state, number in states.items())
     minutes = _estimate(experiment, count_parameters(experiment.base.get("model", model)), seeds)
     yield (
-        f"{states.total()} jobs: {counts}; all of them take about {minutes:,.0f} min with a table of the declared size "
-        "on two CPU cores"
+        f"{states.total()} jobs: {counts}; all {states.total()} take about {minutes:,.0f} min with a table of the "
+        "declared size on two CPU cores"
     )
 
 

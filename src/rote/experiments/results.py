@@ -77,7 +77,7 @@ def write_results(
     rows = [row for entry in entries for row in entry.claims]
     _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
-    for line in tell_replaced(kept, new, there):
+    for line in tell_replaced(kept, new, code=code, others=there):
         tell(line)
     return entries
 

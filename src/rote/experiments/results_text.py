@@ -15,8 +15,10 @@ clusters and add Student's interval over the seeds, which is wide with two or th
 how another training would come out. A claim holds when its whole interval does, and is open when the interval crosses
 the bound.
 
-Ours is memorize-then-generalize; k is how many facts of each relation it shows behind prompts. Held-out facts were
-memorized and not shown, held-out prompts are wordings that were never shown; docs/glossary.md has the other words.
+Ours is memorize-then-generalize. It shows half of the facts of each relation behind prompts (k=50, fifty of a hundred)
+or one of each (k=1). Held-out facts were memorized and not shown, held-out prompts are wordings that were never shown;
+docs/glossary.md has the other words.
+
 Every experiment uses the paper's plain setting (nothing retained) unless its runs say otherwise. Each asks in wordings,
 relations and languages of its own, control prompts too: figures of one name are compared within a table, not across
 tables. The paper's own figures are of Qwen2.5-1.5B; what other papers found names them."""
@@ -30,7 +32,7 @@ def list_missing(entries: Sequence[Entry]) -> list[str]:
 def write_page(entries: Sequence[Entry]) -> Iterator[str]:
     """The lines of `RESULTS.md`."""
     missing, models = list_missing(entries), list_models(entries)
-    named = " and ".join(f"`{model}`" for model in models)
+    named = ", ".join(f"`{model}`" for model in models)
     yield "# Results"
     yield ""
     yield f"Written by `rote results` from the records of finished jobs{f' of {named}' * bool(named)}."

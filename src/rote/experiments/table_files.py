@@ -28,8 +28,8 @@ _FIGURES = (
     *("experiment", "model", "about", "command", "seeds", "stale", "table", "row", "column"),
     *("figure", "low", "high", "n"),
 )
-_CELL = re.compile(r"(-?\d[\d,]*\.?\d*)(?: \[(-?\d+\.\d+), (-?\d+\.\d+)\])?(?: \((\d+)\))?")
-"""A figure, its interval and its questions, as tables write them."""
+_CELL = re.compile(r"(-?\d[\d,]*\.?\d*)(?: [\[(](-?\d+\.\d+)(?:, | to )(-?\d+\.\d+)[\])])?(?: \((\d+)\))?")
+"""A figure, its interval (or the least and the most of its seeds) and its questions, as tables write them."""
 _LONG = ("text", "why")
 """Columns of the claims that are sentences, for which a table of a paper has no room."""
 

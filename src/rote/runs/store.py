@@ -117,7 +117,8 @@ class Store:
     def list_models(self) -> list[str]:
         """The models of the finished jobs, by name."""
         outcomes = (read_json(path) for path in self.path.glob("jobs/*.json"))
-        return sorted({str(outcome["config"]["model"]) for outcome in outcomes})
+        configs = (outcome.get("config", {}) for outcome in outcomes if isinstance(outcome, dict))
+        return sorted({str(config["model"]) for config in configs if "model" in config})
 
     def load(self, name: str) -> JobResult:
         """Read a finished job. Raises `RunError` where it is damaged."""
