@@ -169,7 +169,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "unknown setting of a method of ones own": (
         {},
         "run facts.csv --model MODEL --out new --set method=tests.methods.own_method:plan --set method_settings.on=1",
-        "method_settings: unknown setting 'on'; the nearest is 'between'",
+        "method_settings: unknown setting 'on'; none is like it; there is between",
     ),
     "report of nothing": ({}, "report none", "none: is not a run folder"),
     "report of a folder": ({"f/a.txt": "x"}, "report f", "f: is not a run folder (it has no identity.json)"),
@@ -275,7 +275,7 @@ def test_a_long_text_of_a_file_is_not_said_whole(workplace: Path) -> None:
     outcome = call_rote("run", "facts.csv", "--set", f"{'x' * 100_000}=1")
     assert outcome.code == 2
     assert outcome.err.startswith("rote: unknown setting 'xxx")
-    assert "xxx'; the nearest is" in outcome.err
+    assert "xxx'; none is like it; there are seed, " in outcome.err
     assert len(outcome.err) < 2_100
 
 

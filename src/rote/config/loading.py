@@ -138,7 +138,7 @@ def _suggest(key: str, known: Sequence[str]) -> str:
         full = {name.rpartition(".")[2]: name for name in reversed(names)}
         if near := difflib.get_close_matches(own, full, n=1):
             return f"the nearest is {full[near[0]]!r}"
-    return f"none is like it; there are {', '.join(beside)}"
+    return f"none is like it; there {'are' if len(beside) > 1 else 'is'} {', '.join(beside)}"
 
 
 def _list_keys(kind: type[StrictConfig], prefix: str = "") -> list[str]:
