@@ -218,6 +218,10 @@ def test_one_moment(content: ReportContent) -> None:
     assert "before training," not in said
 
 
+def test_a_run_that_was_examined_at_every_moment_lacks_none(content: ReportContent) -> None:
+    assert "This run was not examined" not in Page(render_report(content)).said
+
+
 def test_without_choices(content: ReportContent) -> None:
     rows = [row for row in content.summary if row["measure"] != "choice_accuracy"]
 

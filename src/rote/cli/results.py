@@ -57,8 +57,15 @@ def results(
 
     if {Format.svg, Format.pdf} & set(format_ or ()):
         import_canvas()  # what is missing is said before anything is written
-    given: dict[str, Any] = {"model": model, "seeds": seeds, "changes": tuple(set_ or ()), "others": add or ()}
-    entries = write_results(out, store=Store(store), tell=lambda line: typer.echo(f"note: {line}", err=True), **given)
+    entries = write_results(
+        out,
+        store=Store(store),
+        model=model,
+        seeds=seeds,
+        changes=tuple(set_ or ()),
+        others=add or (),
+        tell=lambda line: typer.echo(f"note: {line}", err=True),
+    )
     for entry in entries:
         about = f"{entry.model}, {entry.seeds} seed{'s' * (entry.seeds > 1)}{', stale' * entry.stale}"
         verdicts = Counter(row["verdict"] for row in entry.claims)

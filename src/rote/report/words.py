@@ -5,12 +5,8 @@ from collections.abc import Sequence
 from rote.records import MEASURES, NO_LANGUAGE
 from rote.report.display import shorten_text
 
-MOMENTS = {
-    "before": "before training",
-    "memorize": "after memorize",
-    "generalize": "after generalize",
-    "end": "at the end",
-}
+MOMENTS = {"before": "before training", "memorize": "after memorize", "generalize": "after generalize"}
+_END = {"end": "at the end"}  # of runs that are compared, where their last moments are called differently
 _FORGET = {"before": "before forgetting", "forget": "after forgetting"}
 FACT_SETS = {
     "generalize": "generalize facts",
@@ -66,7 +62,7 @@ def build_glossary() -> list[tuple[str, str]]:
 
 def label_moment(name: str) -> str:
     """When it was: `after memorize`, or after whatever stage a method has."""
-    return MOMENTS.get(name) or f"after {shorten_text(name, 30)}"
+    return MOMENTS.get(name) or _END.get(name) or f"after {shorten_text(name, 30)}"
 
 
 def label_moments(names: Sequence[str]) -> dict[str, str]:
