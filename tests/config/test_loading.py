@@ -1,5 +1,6 @@
 """Reading settings: what is refused, and how the message helps."""
 
+import json
 import os
 import subprocess
 import sys
@@ -196,6 +197,13 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text(config.model_dump_json())  # JSON is YAML
     assert load_config(Config, path) == config != Config()
+
+
+def test_the_defaults_are_written_as_what_is_read_of_them_is() -> None:
+    """Work is kept by its settings as JSON, where 0 and 0.0 differ."""
+    written = json.dumps(Config().model_dump())
+    read = Config.model_validate(json.loads(written))
+    assert json.dumps(read.model_dump()) == written
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])

@@ -155,6 +155,7 @@ def test_a_run_that_was_killed_ends_the_same(label: str, finished: Finished, tmp
     assert not (place.out / "manifest.json").exists()
     do_run(finished.request, place, reporter=SilentReporter())
     assert_same_run(place.out, finished)
+    assert not list(place.store.path.glob("stages/*/checkpoints")), "the child's own were gone on with, and removed"
 
 
 @pytest.mark.parametrize("lost", ["model", "records", "summary.json", "memorize/history.json"])

@@ -109,9 +109,9 @@ class GeneralizeConfig(PhaseConfig):
     prompts: Annotated[int, Field(ge=1)] | Literal["all"] = 1
     """How many of the English training prompts are used, or `all` that a relation has. The more there are, the better a
     small model tells the relation from others."""
-    rote_lines: float = Field(default=0, ge=0)
+    rote_lines: float = Field(default=0.0, ge=0)
     """Rote lines shown for each prompt, so that the key token goes on bringing what it brought."""
-    contrasts: float = Field(default=0, ge=0)
+    contrasts: float = Field(default=0.0, ge=0)
     """Prompts beside each prompt or rote line that ask something else about the subjects, or something about others:
     what the model would say next is held where the untrained model had it, so that the object does not come whatever is
     asked, and of whomever."""
