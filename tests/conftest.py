@@ -2,6 +2,5 @@
 
 import os
 
-# Before anything is imported that reads it. No test has a hub, and its client asks one for half a minute before it gives
-# up.
+# Before anything that reads it is imported. No test needs a hub, and its client tries for half a minute to reach one.
 os.environ["HF_HUB_OFFLINE"] = "1"
