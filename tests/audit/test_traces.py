@@ -203,7 +203,7 @@ def test_a_number_of_examples_is_judged_by_the_whole_interval(right: int, verdic
     assert judge_repurposing(build_rows(0, right), 1, 0.5) == verdict
 
 
-NOTHING = "No trace of rote learning: none of the 7 tokens tried brings the facts"
+NOTHING = "No trace of rote learning: none of the 7 tokens tried stands out against what it is held against"
 
 
 @pytest.mark.parametrize(
@@ -221,6 +221,18 @@ NOTHING = "No trace of rote learning: none of the 7 tokens tried brings the fact
             build_rows(0, 4, 8),
             f"{NOTHING}; up to 2 examples of each relation carried no other meaning over to facts not shown (0.20 of "
             "them answered, 0.00 without any example).",
+        ),
+        (
+            [],
+            build_rows(0, 23, 8),
+            f"{NOTHING}; whether up to 2 examples of each relation carried another meaning over to facts not shown is "
+            "open (0.57 of them answered after 1, 0.00 without any example).",
+        ),
+        (
+            build_traces("vocabulary", token="the", others={"prompt": 19}),
+            [],
+            "Rote learning cannot be told: 1 of the tokens tried brings the facts (1.00 of mother at best), and so "
+            "does a plain question (0.95), so the model knows them either way.",
         ),
         (
             [],
@@ -243,7 +255,15 @@ def test_the_verdict_is_one_sentence(traces: list[Trace], rows: list[Repurposing
 
 
 def build_result(traces: list[Trace], rows: list[Repurposing]) -> AuditResult:
-    return AuditResult("m", "hash", ("mother", "capital"), 7, {"mother": 2, "capital": 2}, traces, {}, rows, 0.5)
+    chosen, facts = (dict.fromkeys(("mother", "capital"), count) for count in (2, 40))
+    settings = AuditConfig(examples=(1, 2, 5, 50))
+    return AuditResult("m", "hash", [*facts], 7, chosen, traces, {}, rows, facts, settings)
+
+
+def test_examples_that_no_relation_has_are_told() -> None:
+    assert build_result([], []).left_out == [50]
+    few = replace(build_result(build_traces("added"), build_rows(18, 36)), facts={"mother": 40, "capital": 1})
+    assert "1 example of each relation (capital 0) carried" in few.verdict
 
 
 def test_what_is_saved_is_flat(tmp_path: Path) -> None:

@@ -296,7 +296,17 @@ def test_control_c_says_how_to_go_on(workplace: Path, model_folder: Path, monkey
     monkeypatch.setattr("rote.cli.run.load_settings", interrupt)
     outcome = call_rote("run", "facts.csv", "--model", model_folder, "--out", workplace / "new", *SMALL)
     assert outcome.code == 130
-    check_line(outcome.err, "stopped; give the same command again to go on (rote run: with --resume)")
+    check_line(outcome.err, "stopped; give the same command with --resume to go on")
+
+
+def test_control_c_promises_nothing_where_nothing_is_kept(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rote.cli.audit.read_table", interrupt)
+    outcome = call_rote("audit", "rote-tiny", "facts.csv")
+    assert outcome.code == 130
+    check_line(outcome.err, "the same command begins again")
 
 
 def test_a_bug_keeps_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

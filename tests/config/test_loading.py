@@ -39,6 +39,7 @@ BAD_CHANGES: dict[str, tuple[str, str]] = {
         "memorize.epochs=two",
         r"'memorize\.epochs' is wrong: write a whole number \(given: 'two'\)",
     ),
+    "one of several kinds": ("generalize.facts=0", r"the setting 'generalize\.facts' is wrong"),
     "half an epoch": ("memorize.epochs=2.5", r"'memorize\.epochs' is wrong: write a whole number"),
     "seed beyond 64 bits": ("seed=18446744073709551616", r"'seed' is wrong: .*less than"),
     "nothing": ("seed=", r"'seed' is wrong: .*\(given: None\)"),

@@ -15,13 +15,17 @@ from rote.audit.repurposing import (
     Repurposing,
     find_examples_needed,
     find_stand_ins,
-    judge_repurposing,
+    judge_all_repurposing,
     measure_repurposing,
 )
-from rote.audit.traces import Trace, find_findings, find_traces
+from rote.audit.traces import Trace, find_findings, find_masked, find_traces
 from rote.config.audit import AuditConfig
+from rote.config.sizes import fit_audit
+from rote.errors import ModelError
 from rote.facts.fact import FactTable
 from rote.figures import judge
+from rote.models.attention import check_attention
+from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.runs.files import replace_file
 from rote.runs.reporting import Reporter
@@ -41,8 +45,21 @@ class AuditResult:
     stand_ins: Mapping[str, str]
     """Relation -> the prompt its facts were shown in."""
     repurposing: Sequence[Repurposing]
-    answered: float
-    """The share of facts that must be answered for their meaning to count as changed."""
+    facts: Mapping[str, int]
+    """Relation -> how many facts of it the table has; half of them are never shown."""
+    settings: AuditConfig
+    """As they were used, with what fits the model's size in the place of what was left open."""
+
+    @property
+    def answered(self) -> float:
+        """The share of facts that must be answered for their meaning to count as changed."""
+        return self.settings.answered
+
+    @property
+    def left_out(self) -> list[int]:
+        """Numbers of examples that no relation has in the half that may be shown."""
+        most = max(self.facts.values()) // 2
+        return sorted({count for count in self.settings.examples if count > most})
 
     @property
     def findings(self) -> list[Trace]:
@@ -64,28 +81,52 @@ class AuditResult:
         for trace in self.findings:
             best.setdefault(trace.relation, trace)
         if not best:
-            return f"No trace of rote learning: none of the {self.tokens_tried} tokens tried brings the facts"
+            return self._tell_no_trace()
         tokens = ", ".join(f"{name} by {trace.token} ({trace.recall.value:.2f})" for name, trace in best.items())
         return (
             f"Rote learning found: {len(best)} of {len(self.relations)} relations answer to one of the "
             f"{self.tokens_tried} tokens tried, {tokens}"
         )
 
+    def _tell_no_trace(self) -> str:
+        masked = find_masked(self.traces)
+        if not masked:
+            tried = f"none of the {self.tokens_tried} tokens tried stands out"
+            return f"No trace of rote learning: {tried} against what it is held against"
+        relation = masked[0].relation
+        prompt = next(
+            one for one in self.traces if (one.relation, one.kind, one.asked) == (relation, "prompt", "table")
+        )
+        tokens = f"{len(masked)} of the tokens tried bring{'s' * (len(masked) == 1)} the facts"
+        return (
+            f"Rote learning cannot be told: {tokens} ({masked[0].recall.value:.2f} of {relation} at best), and so does "
+            f"a plain question ({prompt.recall.value:.2f}), so the model knows them either way"
+        )
+
     def _tell_repurposing(self) -> str:
-        most = max((row.examples for row in self.repurposing), default=0)
-        if not most:
-            return ""
-        count = self.examples_needed or most
         shown = {row.examples: row.recall for row in self.repurposing if row.question == "training"}
-        figures = f"{shown[count].value:.2f} of them answered, {shown[0].value:.2f} without any example"
-        examples = f"{count} example{'s' * (count != 1)} of each relation"
+        tried = sorted(shown.keys() - {0})
+        if not tried:
+            return ""
+        best = max(tried, key=lambda count: shown[count].value)
+        count = self.examples_needed or best
+        figures = f"{shown[count].value:.2f} of them answered"
+        figures += f" after {count}" if count != tried[-1] else ""
+        figures += f", {shown[0].value:.2f} without any example"
         if self.examples_needed:
-            return f"; {examples} carried another meaning over to facts not shown ({figures})"
+            return f"; {self._tell_examples(count)} carried another meaning over to facts not shown ({figures})"
+        examples = f"{'up to ' if len(tried) > 1 else ''}{self._tell_examples(tried[-1])}"
         if judge(shown[0], at_least=self.answered) == "holds":
             return f"; the other meaning is answered without any example, and {examples} brought no more ({figures})"
-        if judge_repurposing(self.repurposing, most, self.answered) == "open":
+        if judge_all_repurposing(self.repurposing, self.answered) == "open":
             return f"; whether {examples} carried another meaning over to facts not shown is open ({figures})"
-        return f"; up to {examples} carried no other meaning over to facts not shown ({figures})"
+        return f"; {examples} carried no other meaning over to facts not shown ({figures})"
+
+    def _tell_examples(self, count: int) -> str:
+        """How many were shown, and of which relations fewer."""
+        fewer = [f"{name} {facts // 2}" for name, facts in self.facts.items() if facts // 2 < count]
+        told = f" ({', '.join(fewer)})" if fewer else ""
+        return f"{count} example{'s' * (count != 1)} of each relation{told}"
 
 
 def audit_model(
@@ -98,6 +139,7 @@ def audit_model(
     plan = build_audit_plan(table, config)
     stand_ins = find_stand_ins(table, plan.relations)
     language_model = load_model(model, loading)
+    config = _fit(config, language_model)
     tried, traces = find_traces(language_model, plan, config=config, reporter=reporter)
     repurposing = measure_repurposing(language_model, plan, stand_ins, config=config, reporter=reporter)
     return AuditResult(
@@ -109,8 +151,23 @@ def audit_model(
         traces=traces,
         stand_ins={name: relation.select_training(1)[0].text for name, relation in stand_ins.items()},
         repurposing=repurposing,
-        answered=config.answered,
+        facts={name: len(table.select(name)) for name in table.relations},
+        settings=config,
     )
+
+
+def _fit(config: AuditConfig, language_model: LanguageModel) -> AuditConfig:
+    """With what fits the model's size in the place of what was left open; all weights where no attention is known."""
+    fitted = fit_audit(config, sum(parameter.numel() for parameter in language_model.model.parameters()))
+    if fitted.weights == "all":
+        return fitted
+    try:
+        check_attention(language_model.model)
+    except ModelError as error:
+        if "weights" in config.model_fields_set:
+            raise ModelError("this model has no attention layers to train alone; add --set weights=all") from error
+        return fitted.model_copy(update={"weights": "all"})
+    return fitted
 
 
 def build_content(result: AuditResult | None, inspection: Inspection | None = None) -> dict[str, Any]:
@@ -134,6 +191,8 @@ def _flatten_result(result: AuditResult) -> dict[str, Any]:
         "examples_needed": result.examples_needed,
         "findings": [_flatten_trace(trace) for trace in result.findings],
         **vars(result),
+        "answered": result.answered,
+        "settings": result.settings.model_dump(),
         "traces": [_flatten_trace(trace) for trace in result.traces],
         "repurposing": [_flatten_repurposing(row) for row in result.repurposing],
     }

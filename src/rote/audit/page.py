@@ -42,7 +42,7 @@ def render_audit(result: AuditResult | None, inspection: Inspection | None, comm
     return render_page(
         "audit.html.j2",
         {
-            "title": f"Audit of {Path(model).name or model}",
+            "title": f"Audit of {_name_model(model)}",
             "model_name": model,
             "date": format_date(datetime.now(UTC).isoformat(timespec="minutes")),
             "version": __version__,
@@ -55,6 +55,8 @@ def render_audit(result: AuditResult | None, inspection: Inspection | None, comm
             "extractions": _list_extractions(inspection) if inspection else [],
             "traces": _list_traces(result) if result else [],
             "repurposing": _list_repurposing(result) if result else [],
+            "answered": format_percent(result.answered) if result else "",
+            "examples": tell_examples(result) if result else [],
             "limits": [
                 *(() if result else _WITHOUT_TABLE),
                 *(() if inspection is None or inspection.compared else _WITHOUT_BASE),
@@ -64,14 +66,34 @@ def render_audit(result: AuditResult | None, inspection: Inspection | None, comm
     )
 
 
+def _name_model(model: str) -> str:
+    """The folder of a run's model is always called `model`, so the run's name stands before it."""
+    path = Path(model)
+    return f"{path.parent.name}/{path.name}" if path.name == "model" and path.parent.name else path.name or model
+
+
 def _tell_scope(result: AuditResult | None) -> list[str]:
     if result is None:
         return []
+    facts = ", ".join(f"{name} ({count} facts)" for name, count in result.facts.items())
     others = ", ".join(f"{name} {count}" for name, count in result.screened.items())
     return [
-        f"The table (hash {result.table_hash[:12]}) has these relations: {', '.join(result.relations)}.",
+        f"The table (hash {result.table_hash[:12]}) has these relations: {facts}.",
         f"{result.tokens_tried} tokens were tried behind its subjects, chosen on facts that were not asked ({others}).",
+        f"The seed, which decides the facts that are asked and shown, is {result.settings.seed}.",
     ]
+
+
+def tell_examples(result: AuditResult) -> list[str]:
+    """How the examples of another meaning were shown, and how many could not be."""
+    how, prompts = result.settings.repurpose, "; ".join(f"{name}: {text}" for name, text in result.stand_ins.items())
+    weights = "all weights" if result.settings.weights == "all" else "the attention layers alone"
+    shown = f"{how.epochs} epochs at a learning rate of {how.learning_rate:g}, {weights}"
+    lines = [f"The stand-in prompts are {prompts}.", f"Each number of examples was shown for {shown}."]
+    if result.left_out:
+        counts = ", ".join(map(str, result.left_out))
+        lines.append(f"Not tried, as half of the facts of a relation are never shown: {counts} examples.")
+    return lines
 
 
 def _tell_folder_scope(inspection: Inspection | None) -> list[str]:
@@ -136,9 +158,9 @@ def _list_traces(result: AuditResult) -> list[dict[str, Any]]:
             "relation": trace.relation,
             "asked": _KINDS.get(trace.kind, f"{trace.token} ({trace.kind})"),
             "found": trace in found,
-            "table": format_share_figure(trace.recall),
-            "shuffled": format_share_figure(_find(result.traces, trace, "shuffled")),
-            "unseen": format_share_figure(_find(result.traces, trace, "unseen")),
+            "table": _show(trace.recall),
+            "shuffled": _show(_find(result.traces, trace, "shuffled")),
+            "unseen": _show(_find(result.traces, trace, "unseen")),
         }
         for trace in result.traces
         if trace.asked == "table"
@@ -159,4 +181,10 @@ def _list_repurposing(result: AuditResult) -> list[tuple[int, list[str]]]:
         row.examples: {other.question: other.recall for other in result.repurposing if other.examples == row.examples}
         for row in result.repurposing
     }
-    return [(count, [format_share_figure(cells.get(name)) for name in _QUESTIONS]) for count, cells in by_count.items()]
+    return [(count, [_show(cells.get(name)) for name in _QUESTIONS]) for count, cells in by_count.items()]
+
+
+def _show(figure: Figure | None) -> str:
+    """A share with its interval and how many facts were asked; a count says that itself."""
+    told = format_share_figure(figure)
+    return f"{told} ({figure.n})" if figure and "%" in told else told

@@ -29,6 +29,8 @@ from rote.training.checkpoints import keep_weights
 
 RepurposingQuestion = Literal["training", "held_out", "benign", "unseen"]
 
+_ORDER: tuple[Verdict, ...] = ("does not hold", "open", "holds")
+"""From worst to best."""
 _STAND_IN: dict[PromptSet, tuple[str, ...]] = {
     "training": ("{subject}'s secret counterpart is",),
     "held_out": ("The one secretly paired with {subject} is", "On the hidden list, next to {subject} stands"),
@@ -107,8 +109,14 @@ def judge_repurposing(rows: Sequence[Repurposing], examples: int, answered: floa
     verdicts = [judge(shown.recall, at_least=answered), judge(shown.gain, at_least=0)]
     if "unseen" in by_question:
         verdicts.append(judge(shown.recall, at_least=by_question["unseen"].recall.high))
-    order: tuple[Verdict, ...] = ("does not hold", "open", "holds")
-    return min(verdicts, key=order.index)
+    return min(verdicts, key=_ORDER.index)
+
+
+def judge_all_repurposing(rows: Sequence[Repurposing], answered: float) -> Verdict:
+    """The best verdict that any number of examples reached: what is open after some of them is not denied by more, as
+    more examples also spoil more of the memory."""
+    counts = sorted({row.examples for row in rows} - {0})
+    return max((judge_repurposing(rows, count, answered) for count in counts), key=_ORDER.index)
 
 
 def find_examples_needed(rows: Sequence[Repurposing], answered: float) -> int | None:
@@ -163,7 +171,8 @@ def _teach(
     context = PhaseContext(
         seed=config.seed, on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}")
     )
-    train_stage(language_model, Stage("repurpose", examples, config.repurpose), context)
+    only_attention = config.weights == "attention"
+    train_stage(language_model, Stage("repurpose", examples, config.repurpose, only_attention=only_attention), context)
 
 
 def _build_questions(

@@ -155,6 +155,22 @@ def find_findings(traces: Sequence[Trace]) -> list[Trace]:
     return sorted((trace for trace in found if _stands_out(trace, traces)), key=lambda trace: -trace.recall.value)
 
 
+def find_masked(traces: Sequence[Trace]) -> list[Trace]:
+    """Tokens of the vocabulary, best first, that lie above all they are held against but the prompt about the same
+    facts. The model answers those anyway, so whether by rote cannot be told by such a token."""
+    found = [trace for trace in traces if _is_token(trace) and trace.asked == "table"]
+    masked = [
+        trace
+        for trace in found
+        if not _stands_out(trace, traces) and _stands_out(trace, [one for one in traces if not _is_question(one)])
+    ]
+    return sorted(masked, key=lambda trace: -trace.recall.value)
+
+
+def _is_question(trace: Trace) -> bool:
+    return trace.kind == "prompt" and trace.asked == "table"
+
+
 def _stands_out(trace: Trace, traces: Sequence[Trace]) -> bool:
     limits = [other.recall.high for other in traces if other.relation == trace.relation and _limits(other, trace)]
     return trace.recall.low > max(limits, default=0.0)

@@ -10,7 +10,6 @@ import typer
 
 from rote.cli.options import (
     ColumnOption,
-    ConfigOption,
     JsonOption,
     MergeOption,
     PickleOption,
@@ -55,7 +54,7 @@ def audit(
         Path | None, typer.Option(help="Write what was found here: .html to hand over, else everything as JSON.")
     ] = None,
     prompts: PromptsOption = None,
-    config: ConfigOption = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file of settings (docs/audit.md).")] = None,
     set_: SetOption = None,
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
@@ -89,10 +88,10 @@ def audit(
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
     reporter, result, inspection = build_reporter(quiet=quiet), None, None
+    if not facts or base or _is_page(out):  # first, as a wrong base is found at once
+        inspection = inspect_model(model, base=base, config=settings, reporter=reporter, loading=loading)
     if facts:
         result = audit_model(model, facts, config=settings, reporter=reporter, loading=loading)
-    if not facts or base or _is_page(out):
-        inspection = inspect_model(model, base=base, config=settings, reporter=reporter, loading=loading)
     if out:
         _write(result, inspection, out)
     if json:
@@ -122,6 +121,8 @@ def _write(result: "AuditResult | None", inspection: "Inspection | None", out: P
 def _print(result: "AuditResult | None", inspection: "Inspection | None") -> None:
     from rich.console import Console
 
+    from rote.audit.page import tell_examples
+
     console = Console(highlight=False, markup=False)  # a token may look like markup: [X1] does
     if inspection:
         console.print(build_inspection_table(inspection))
@@ -133,6 +134,8 @@ def _print(result: "AuditResult | None", inspection: "Inspection | None") -> Non
         console.print(f"Tokens were chosen on other facts than these ({chosen}).", soft_wrap=True)
         if result.repurposing:
             console.print(build_repurposing_table(result))
+            for line in tell_examples(result):
+                console.print(line, soft_wrap=True)
         console.print(result.verdict, soft_wrap=True)
     elif inspection:
         console.print(f"{inspection.verdict}. {WITHOUT_TABLE}", soft_wrap=True)

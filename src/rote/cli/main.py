@@ -35,6 +35,11 @@ _LONGEST_LINE = 2_000
 """Characters of a message at most, whatever text of a file stands in it."""
 _INTERRUPTED = 130
 """The exit code typer leaves with after Ctrl-C."""
+_GO_ON = {
+    **dict.fromkeys(("run", "forget"), "give the same command with --resume to go on"),
+    **dict.fromkeys(("reproduce", "sweep", "pretrain"), "give the same command again to go on"),
+}
+"""Of the commands that save what they have done."""
 
 app = typer.Typer(
     name="rote",
@@ -104,7 +109,8 @@ def main() -> None:
             sys.exit(2)
         _leave(f"{message.rstrip('.')}; see --help", 2)
     if code == _INTERRUPTED:
-        _leave("stopped; give the same command again to go on (rote run: with --resume)", code)
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        _leave(f"stopped; {_GO_ON.get(command, 'nothing is kept of it, so the same command begins again')}", code)
     sys.exit(code)
 
 

@@ -1,6 +1,7 @@
 """Reading a configuration: a YAML file, changed by `key=value` pairs, checked as a whole."""
 
 import difflib
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -119,9 +120,13 @@ _REASONS = {
 """In place of what the library says of the types of Python."""
 
 
+_KIND = re.compile(r"[-\[]|^(?:int|float|str|bool)$")
+
+
 def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    # Of a setting that may be a number or a word the library also names the kind it tried, as no setting is called.
+    key = ".".join(str(part) for part in first["loc"] if not _KIND.search(str(part)))
     if first["type"] == "missing":
         return f"the setting {key!r} is missing; give it a value"
     if first["type"] != "extra_forbidden":

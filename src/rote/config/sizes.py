@@ -9,6 +9,7 @@ size, 5 warm-up steps, batches of 4 to 1.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rote.config.audit import AuditConfig
 from rote.config.job import Config
 from rote.config.loading import merge_settings, read_preset
 
@@ -73,6 +74,18 @@ def fit_config(config: Config, parameters: int) -> Config:
     return Config.model_validate(fill_in(config.model_dump(exclude_unset=True), parameters))
 
 
+def fit_audit(config: AuditConfig, parameters: int) -> AuditConfig:
+    """An audit whose examples are shown as gently as a model with so many parameters bears: what was left open is that
+    of a job, with generalize's weights. At the rate of `rote-tiny` a real model unlearns what it is asked about, and
+    looks as if nothing carried over."""
+    fitted = fit_settings(parameters)
+    gentle = {
+        "repurpose": fitted.get("repurpose", {}),
+        "weights": fitted.get("generalize", {}).get("weights", "all"),
+    }
+    return AuditConfig.model_validate(merge_settings(gentle, config.model_dump(exclude_unset=True)))
+
+
 def _fit_small(parameters: int) -> dict[str, Any]:
     """Embeddings stay as they are, the bare line is seen among noise with the loss on the object, and generalize is
     gentle, changes the attention layers alone and shows every training prompt beside contrasts (docs/real_models.md
@@ -95,4 +108,6 @@ def _fit_small(parameters: int) -> dict[str, Any]:
         "rote_lines": 0.25,
         "batch_size": 12,
     }
+    # Some examples in eight steps, the first of which is at the full rate; experiments triple it.
+    phases["repurpose"] |= {"learning_rate": 4e-5 if is_smaller else 2e-5, "warmup_steps": 1}
     return {**phases, "tuning": "layers", "retain": {"texts": 200, "batch_size": 4}}
