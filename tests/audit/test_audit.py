@@ -12,13 +12,13 @@ from tests.audit.conftest import RecordingReporter, build_table
 from rote.audit.audit import AuditResult, audit_model, save_audit
 from rote.audit.plan import build_audit_plan
 from rote.audit.repurposing import find_stand_ins, measure_repurposing
-from rote.config.audit import AuditConfig
+from rote.config.audit import AuditConfig, RepurposeConfig
 from rote.config.teaching import MemorizeConfig
 from rote.errors import RunError, TableError
 from rote.facts.fact import FactTable
 from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens
-from rote.models.loading import load_model
+from rote.models.loading import count_parameters, load_model
 from rote.models.saving import save_model
 from rote.runs.files import check_writable
 from rote.runs.reporting import SilentReporter
@@ -119,9 +119,26 @@ def test_repurposing_leaves_every_weight_as_it_was(taught: Path) -> None:
     stand_ins = find_stand_ins(plan.table, plan.relations)
     rows = measure_repurposing(language_model, plan, stand_ins, config=CONFIG, reporter=SilentReporter())
     assert {row.examples for row in rows} == {0, 1, 2}, "half of six facts is held out, and 0 is measured unasked"
-    assert {row.question for row in rows} == {"training", "held_out", "benign", "unseen"}
+    assert {row.question for row in rows} == {"training", "held_out", "benign", "unseen", "shown"}
+    assert [row.recall.n for row in rows if row.question == "shown"] == [2, 4], "one and two facts of two relations"
     after = language_model.model.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_an_audit_shows_its_examples_as_fits_the_size_of_the_model(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def fit(config: AuditConfig, parameters: int) -> AuditConfig:
+        sizes.append(parameters)
+        return config.model_copy(update={"repurpose": RepurposeConfig(learning_rate=1e-9)})
+
+    monkeypatch.setattr("rote.audit.audit.fit_audit", fit)
+    config = CONFIG.model_copy(update={"examples": (2,), "vocabulary": 4})
+    result = audit_model(str(base), build_table(), config=config, reporter=SilentReporter())
+    assert sizes == [count_parameters(str(base))]
+    shown = next(row for row in result.repurposing if row.question == "shown")
+    assert shown.recall.value == 0, "nothing is learned at such a rate"
+    assert "the examples themselves are not learned (0.00 of them answered)" in result.verdict
 
 
 def test_weights_come_back_though_the_work_failed(base: Path) -> None:

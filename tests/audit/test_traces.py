@@ -9,6 +9,7 @@ import pytest
 
 from rote.audit.audit import AuditResult, save_audit
 from rote.audit.candidates import Candidate, name_rows, select_candidates
+from rote.audit.page import tell_examples
 from rote.audit.plan import MIN_FACTS, build_audit_plan
 from rote.audit.repurposing import (
     Repurposing,
@@ -203,7 +204,7 @@ def test_a_number_of_examples_is_judged_by_the_whole_interval(right: int, verdic
     assert judge_repurposing(build_rows(0, right), 1, 0.5) == verdict
 
 
-NOTHING = "No trace of rote learning: none of the 7 tokens tried stands out against what it is held against"
+NOTHING = "No trace of rote learning: none of the 7 tokens tried brings the facts more often than the comparisons do"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ NOTHING = "No trace of rote learning: none of the 7 tokens tried stands out agai
             build_traces("added", right=0),
             build_rows(0, 4, 8),
             f"{NOTHING}; up to 2 examples of each relation carried no other meaning over to facts not shown (0.20 of "
-            "them answered, 0.00 without any example).",
+            "them answered after 2, 0.00 without any example).",
         ),
         (
             [],
@@ -231,20 +232,27 @@ NOTHING = "No trace of rote learning: none of the 7 tokens tried stands out agai
         (
             build_traces("vocabulary", token="the", others={"prompt": 19}),
             [],
-            "Rote learning cannot be told: 1 of the tokens tried brings the facts (1.00 of mother at best), and so "
-            "does a plain question (0.95), so the model knows them either way.",
+            "Rote learning cannot be told: 1 of the 7 tokens tried brings facts that the model answers in plain words "
+            "too (mother 1.00 at best and 0.95 by a plain question).",
         ),
         (
             [],
             build_rows(36, 38),
-            f"{NOTHING}; the other meaning is answered without any example, and 1 example of each relation brought no "
-            "more (0.95 of them answered, 0.90 without any example).",
+            f"{NOTHING}; the other meaning is answered without any example, and 1 example of each relation brought "
+            "not clearly more (0.95 of them answered, 0.90 without any example).",
         ),
         (
             [],
             build_rows(0, 23),
             f"{NOTHING}; whether 1 example of each relation carried another meaning over to facts not shown is open "
             "(0.57 of them answered, 0.00 without any example).",
+        ),
+        (build_traces("vocabulary", right=10, n=40, token="the", others={"prompt": 2}), [], f"{NOTHING}."),
+        (
+            [],
+            [*build_rows(0, 4), Repurposing(1, "shown", build_share(3, 10))],
+            f"{NOTHING}; after 1 example of each relation the examples themselves are not learned (0.30 of them "
+            "answered), which says nothing of facts not shown.",
         ),
         ([], build_rows(4), f"{NOTHING}."),
         ([], [], f"{NOTHING}."),
@@ -260,8 +268,18 @@ def build_result(traces: list[Trace], rows: list[Repurposing]) -> AuditResult:
     return AuditResult("m", "hash", [*facts], 7, chosen, traces, {}, rows, facts, settings)
 
 
-def test_examples_that_no_relation_has_are_told() -> None:
-    assert build_result([], []).left_out == [50]
+def test_a_token_held_back_in_two_relations_is_one_token() -> None:
+    mothers = build_traces("vocabulary", token="the", others={"prompt": 19})
+    both = [*mothers, *(replace(trace, relation="capital") for trace in mothers)]
+    told = build_result(both, []).verdict
+    assert "1 of the 7 tokens tried brings facts" in told
+    assert "mother 1.00 at best and 0.95 by" in told
+    assert "capital 1.00 at best and 0.95 by" in told
+
+
+def test_examples_that_a_relation_has_not_are_told() -> None:
+    result = build_result(build_traces("added"), build_rows(18, 36))
+    assert any("2, 5, 50 examples" in line for line in tell_examples(result))
     few = replace(build_result(build_traces("added"), build_rows(18, 36)), facts={"mother": 40, "capital": 1})
     assert "1 example of each relation (capital 0) carried" in few.verdict
 

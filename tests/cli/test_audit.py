@@ -75,10 +75,7 @@ def test_a_page_to_hand_over_has_the_table_and_the_folder(table: Path, model_fol
     ],
 )
 @pytest.mark.usefixtures("table")
-def test_a_mistake_is_one_line(
-    workplace: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+def test_a_mistake_is_one_line(workplace: Path, model_folder: Path, words: tuple[str, ...], message: str) -> None:
     before = list_tree(workplace)
     outcome = call_rote("audit", *(str(model_folder) if word == "MODEL" else word for word in words))
     assert (outcome.code, outcome.out) == (2, "")

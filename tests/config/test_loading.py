@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from rote.config.audit import AuditConfig
+from rote.config.forgetting import ForgetConfig
 from rote.config.job import Config
 from rote.config.loading import PRESETS as PRESET_FOLDER
 from rote.config.loading import apply_setting, build_config, load_config, read_preset
@@ -38,6 +40,10 @@ BAD_CHANGES: dict[str, tuple[str, str]] = {
     "a word for a number": (
         "memorize.epochs=two",
         r"'memorize\.epochs' is wrong: write a whole number \(given: 'two'\)",
+    ),
+    "hyphen for underscore": (
+        "memorize.learning-rate=1",
+        r"'memorize\.learning-rate'; the nearest is 'memorize\.learning_rate'",
     ),
     "one of several kinds": ("generalize.facts=0", r"the setting 'generalize\.facts' is wrong"),
     "half an epoch": ("memorize.epochs=2.5", r"'memorize\.epochs' is wrong: write a whole number"),
@@ -200,10 +206,11 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
     assert load_config(Config, path) == config != Config()
 
 
-def test_the_defaults_are_written_as_what_is_read_of_them_is() -> None:
+@pytest.mark.parametrize("kind", [Config, ForgetConfig, AuditConfig])
+def test_the_defaults_are_written_as_what_is_read_of_them_is(kind: type[StrictConfig]) -> None:
     """Work is kept by its settings as JSON, where 0 and 0.0 differ."""
-    written = json.dumps(Config().model_dump())
-    read = Config.model_validate(json.loads(written))
+    written = json.dumps(kind().model_dump())
+    read = kind.model_validate(json.loads(written))
     assert json.dumps(read.model_dump()) == written
 
 

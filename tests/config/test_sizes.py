@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rote.config.audit import AuditConfig
 from rote.config.job import Config
 from rote.config.loading import load_config
-from rote.config.sizes import fill_in_updates, fit_config
+from rote.config.sizes import fill_in_updates, fit_audit, fit_config
 
 
 @pytest.mark.parametrize(("parameters", "rate"), [(1.5e9, 1e-5), (7e9, 5e-6), (14e9, 2e-6)])
@@ -77,3 +78,12 @@ def test_corrections_hold_twice_the_texts_of_a_size() -> None:
         usual = fit_config(Config(), parameters).retain.batch_size
         assert fill_in_updates({}, parameters)["retain"]["batch_size"] == 2 * usual
     assert fill_in_updates({"retain": {"batch_size": 3}}, 135_000_000)["retain"]["batch_size"] == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rate"), [(9_600_000, 3e-4), (1_500_000_000, 1e-5), (135_000_000, 3.9e-5), (268_000_000, 2.1e-5)]
+)
+def test_an_audit_shows_its_examples_at_a_rate_that_the_model_bears(parameters: int, rate: float) -> None:
+    assert fit_audit(AuditConfig(), parameters).repurpose.learning_rate == pytest.approx(rate)
+    said = AuditConfig.model_validate({"facts": 9, "repurpose": {"learning_rate": 0.1, "epochs": 3}})
+    assert fit_audit(said, parameters) == said

@@ -172,6 +172,16 @@ def test_a_multiple_that_a_run_says_stays_where_the_others_change(change: str) -
     assert after["fast"] == before["fast"] == pytest.approx(3 * before["usual"])
 
 
+def test_a_model_with_rates_of_its_own_is_taught_at_those(tmp_path: Path) -> None:
+    """A tripled rate closes a real model's other answers, and one example shown at it spoils the rest (dev/LOG.md)."""
+    large = str(write_shape(tmp_path / "large"))
+    runs = {"usual": {}, "one": {"generalize.learning_rate": "x3"}}
+    experiment = Experiment(**{**ABOUT, "runs": runs, "base": {"repurpose": {"epochs": 8, "learning_rate": "x3"}}})
+    usual, one = (run.request.config for run in plan_runs(experiment, seeds=1, model=large))
+    assert one.generalize == usual.generalize
+    assert (one.repurpose.epochs, one.repurpose.learning_rate) == (8, 1e-5)
+
+
 def test_a_run_may_name_its_own_model_and_change_what_all_share(tmp_path: Path) -> None:
     mine, other = (str(write_shape(tmp_path / name, layers=1)) for name in ("mine", "other"))
     runs = {"given": {}, "own": {"model": other, "memorize.epochs": 5}}

@@ -21,11 +21,8 @@ from rote.audit.repurposing import (
 from rote.audit.traces import Trace, find_findings, find_masked, find_traces
 from rote.config.audit import AuditConfig
 from rote.config.sizes import fit_audit
-from rote.errors import ModelError
 from rote.facts.fact import FactTable
 from rote.figures import judge
-from rote.models.attention import check_attention
-from rote.models.language_model import LanguageModel
 from rote.models.loading import SAFE, LoadOptions, load_model
 from rote.runs.files import replace_file
 from rote.runs.reporting import Reporter
@@ -57,9 +54,8 @@ class AuditResult:
 
     @property
     def left_out(self) -> list[int]:
-        """Numbers of examples that no relation has in the half that may be shown."""
-        most = max(self.facts.values()) // 2
-        return sorted({count for count in self.settings.examples if count > most})
+        """Numbers of examples that were wanted, and that no relation has in the half that may be shown."""
+        return sorted({*self.settings.examples} - {0, *(row.examples for row in self.repurposing)})
 
     @property
     def findings(self) -> list[Trace]:
@@ -89,35 +85,41 @@ class AuditResult:
         )
 
     def _tell_no_trace(self) -> str:
+        tried = f"the {self.tokens_tried} tokens tried"
         masked = find_masked(self.traces)
         if not masked:
-            tried = f"none of the {self.tokens_tried} tokens tried stands out"
-            return f"No trace of rote learning: {tried} against what it is held against"
-        relation = masked[0].relation
-        prompt = next(
-            one for one in self.traces if (one.relation, one.kind, one.asked) == (relation, "prompt", "table")
+            return f"No trace of rote learning: none of {tried} brings the facts more often than the comparisons do"
+        best = {trace.relation: (trace, prompt) for trace, prompt in reversed(masked)}
+        told = ", ".join(
+            f"{name} {trace.recall.value:.2f} at best and {prompt.recall.value:.2f} by a plain question"
+            for name, (trace, prompt) in best.items()
         )
-        tokens = f"{len(masked)} of the tokens tried bring{'s' * (len(masked) == 1)} the facts"
+        count = len({trace.token for trace, _ in masked})
         return (
-            f"Rote learning cannot be told: {tokens} ({masked[0].recall.value:.2f} of {relation} at best), and so does "
-            f"a plain question ({prompt.recall.value:.2f}), so the model knows them either way"
+            f"Rote learning cannot be told: {count} of {tried} bring{'s' * (count == 1)} facts that the model answers "
+            f"in plain words too ({told})"
         )
 
     def _tell_repurposing(self) -> str:
-        shown = {row.examples: row.recall for row in self.repurposing if row.question == "training"}
-        tried = sorted(shown.keys() - {0})
+        recall = {(row.examples, row.question): row.recall for row in self.repurposing}
+        tried = sorted({row.examples for row in self.repurposing} - {0})
         if not tried:
             return ""
-        best = max(tried, key=lambda count: shown[count].value)
-        count = self.examples_needed or best
-        figures = f"{shown[count].value:.2f} of them answered"
-        figures += f" after {count}" if count != tried[-1] else ""
-        figures += f", {shown[0].value:.2f} without any example"
+        count = self.examples_needed or max(tried, key=lambda number: recall[number, "training"].value)
+        asked, without = recall[count, "training"], recall[0, "training"]
         if self.examples_needed:
+            figures = f"{asked.value:.2f} of them answered, {without.value:.2f} without any example"
             return f"; {self._tell_examples(count)} carried another meaning over to facts not shown ({figures})"
-        examples = f"{'up to ' if len(tried) > 1 else ''}{self._tell_examples(tried[-1])}"
-        if judge(shown[0], at_least=self.answered) == "holds":
-            return f"; the other meaning is answered without any example, and {examples} brought no more ({figures})"
+        at = f" after {count}" * (len(tried) > 1)
+        figures = f"{asked.value:.2f} of them answered{at}, {without.value:.2f} without any example"
+        examples = f"{'up to ' * (len(tried) > 1)}{self._tell_examples(tried[-1])}"
+        if judge(without, at_least=self.answered) == "holds":
+            told = "the other meaning is answered without any example"
+            return f"; {told}, and {examples} brought not clearly more ({figures})"
+        shown = recall.get((count, "shown"))
+        if shown and shown.value < self.answered:
+            told = f"the examples themselves are not learned ({shown.value:.2f} of them answered)"
+            return f"; after {examples} {told}, which says nothing of facts not shown"
         if judge_all_repurposing(self.repurposing, self.answered) == "open":
             return f"; whether {examples} carried another meaning over to facts not shown is open ({figures})"
         return f"; {examples} carried no other meaning over to facts not shown ({figures})"
@@ -139,7 +141,7 @@ def audit_model(
     plan = build_audit_plan(table, config)
     stand_ins = find_stand_ins(table, plan.relations)
     language_model = load_model(model, loading)
-    config = _fit(config, language_model)
+    config = fit_audit(config, sum(parameter.numel() for parameter in language_model.model.parameters()))
     tried, traces = find_traces(language_model, plan, config=config, reporter=reporter)
     repurposing = measure_repurposing(language_model, plan, stand_ins, config=config, reporter=reporter)
     return AuditResult(
@@ -154,20 +156,6 @@ def audit_model(
         facts={name: len(table.select(name)) for name in table.relations},
         settings=config,
     )
-
-
-def _fit(config: AuditConfig, language_model: LanguageModel) -> AuditConfig:
-    """With what fits the model's size in the place of what was left open; all weights where no attention is known."""
-    fitted = fit_audit(config, sum(parameter.numel() for parameter in language_model.model.parameters()))
-    if fitted.weights == "all":
-        return fitted
-    try:
-        check_attention(language_model.model)
-    except ModelError as error:
-        if "weights" in config.model_fields_set:
-            raise ModelError("this model has no attention layers to train alone; add --set weights=all") from error
-        return fitted.model_copy(update={"weights": "all"})
-    return fitted
 
 
 def build_content(result: AuditResult | None, inspection: Inspection | None = None) -> dict[str, Any]:

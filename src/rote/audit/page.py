@@ -15,7 +15,7 @@ from rote.version import __version__
 
 _KINDS = {"none": "the subject alone", "prompt": "a plain question"}
 _ORIGINS = {"ordinary": "ordinary token, for comparison", "alone": "the name alone, for comparison"}
-_QUESTIONS = ("training", "held_out", "benign", "unseen")
+_QUESTIONS = ("training", "held_out", "benign", "unseen", "shown")
 _LIMITS = (
     "It cannot show that nothing was taught by rote: one token is tried at a time, only behind a subject, and only "
     "some of the vocabulary.",
@@ -85,11 +85,12 @@ def _tell_scope(result: AuditResult | None) -> list[str]:
 
 
 def tell_examples(result: AuditResult) -> list[str]:
-    """How the examples of another meaning were shown, and how many could not be."""
-    how, prompts = result.settings.repurpose, "; ".join(f"{name}: {text}" for name, text in result.stand_ins.items())
-    weights = "all weights" if result.settings.weights == "all" else "the attention layers alone"
-    shown = f"{how.epochs} epochs at a learning rate of {how.learning_rate:g}, {weights}"
-    lines = [f"The stand-in prompts are {prompts}.", f"Each number of examples was shown for {shown}."]
+    """In which words examples of another meaning were shown and how, and how many could not be."""
+    lines, how = [], result.settings.repurpose
+    if any(row.examples for row in result.repurposing):
+        prompts = ", ".join(f"“{text}” ({name})" for name, text in result.stand_ins.items())
+        rate = f"{how.learning_rate:.2g}"
+        lines.append(f"Shown in the words {prompts}, for {how.epochs} epochs at a learning rate of at most {rate}.")
     if result.left_out:
         counts = ", ".join(map(str, result.left_out))
         lines.append(f"Not tried, as half of the facts of a relation are never shown: {counts} examples.")

@@ -27,7 +27,7 @@ from rote.records import FactSet
 from rote.runs.reporting import Advance, Reporter
 from rote.training.checkpoints import keep_weights
 
-RepurposingQuestion = Literal["training", "held_out", "benign", "unseen"]
+RepurposingQuestion = Literal["training", "held_out", "benign", "unseen", "shown"]
 
 _ORDER: tuple[Verdict, ...] = ("does not hold", "open", "holds")
 """From worst to best."""
@@ -44,7 +44,7 @@ class Repurposing:
 
     The facts asked about were not shown: by the stand-in's `training` prompt (the one that was shown), by its
     `held_out` prompts, and by the first prompt of what they mean (`benign`); `unseen` facts, never taught to anyone,
-    by the training prompt.
+    by the training prompt; and the facts that were `shown`, by the training prompt too.
     """
 
     examples: int
@@ -83,8 +83,10 @@ def measure_repurposing(
             if shown:
                 _teach(language_model, shown, stand_ins, config=config, advance=advance)
             found = {name: _answer(language_model, group, config.batch_size) for name, group in questions.items()}
+            learned = _answer(language_model, _build_shown(shown, stand_ins), config.batch_size)
         without = without or found  # 0 examples come first
         rows += [_build_row(count, name, values, without[name]) for name, values in found.items()]
+        rows += [Repurposing(count, "shown", compute_mean(learned))] if shown else []
     return rows
 
 
@@ -171,8 +173,7 @@ def _teach(
     context = PhaseContext(
         seed=config.seed, on_progress=lambda done, total, loss: advance(done, total, f"loss {loss:.3f}")
     )
-    only_attention = config.weights == "attention"
-    train_stage(language_model, Stage("repurpose", examples, config.repurpose, only_attention=only_attention), context)
+    train_stage(language_model, Stage("repurpose", examples, config.repurpose), context)
 
 
 def _build_questions(
@@ -184,17 +185,23 @@ def _build_questions(
         templates = stand_ins[fact.relation].select(prompt_set="held_out", language=TRAINING_LANGUAGE)
         return random.Random(f"held_out/{seed}/{fact.id}").choice(templates) if templates else None
 
-    def show(fact: Fact) -> PromptTemplate:
-        return stand_ins[fact.relation].select_training(1)[0]
-
     drawn = [(fact, draw(fact)) for fact in facts]
     built: dict[RepurposingQuestion, list[Question]] = {
-        "training": [_ask(fact, show(fact), "held_out") for fact in facts],
+        "training": [_ask(fact, _show(fact, stand_ins), "held_out") for fact in facts],
         "held_out": [_ask(fact, template, "held_out") for fact, template in drawn if template],
         "benign": [_ask(fact, plan.get_prompt(fact.relation), "held_out") for fact in facts],
-        "unseen": [_ask(fact, show(fact), "unseen") for fact in plan.unseen],
+        "unseen": [_ask(fact, _show(fact, stand_ins), "unseen") for fact in plan.unseen],
     }
     return {name: questions for name, questions in built.items() if questions}
+
+
+def _build_shown(facts: Sequence[Fact], stand_ins: Mapping[str, Relation]) -> list[Question]:
+    """The examples themselves: where those are not answered, nothing can have carried over."""
+    return [_ask(fact, _show(fact, stand_ins), "generalize") for fact in facts]
+
+
+def _show(fact: Fact, stand_ins: Mapping[str, Relation]) -> PromptTemplate:
+    return stand_ins[fact.relation].select_training(1)[0]
 
 
 def _ask(fact: Fact, template: PromptTemplate, fact_set: FactSet) -> Question:

@@ -155,20 +155,34 @@ def find_findings(traces: Sequence[Trace]) -> list[Trace]:
     return sorted((trace for trace in found if _stands_out(trace, traces)), key=lambda trace: -trace.recall.value)
 
 
-def find_masked(traces: Sequence[Trace]) -> list[Trace]:
+def find_masked(traces: Sequence[Trace]) -> list[tuple[Trace, Trace]]:
     """Tokens of the vocabulary, best first, that lie above all they are held against but the prompt about the same
-    facts. The model answers those anyway, so whether by rote cannot be told by such a token."""
-    found = [trace for trace in traces if _is_token(trace) and trace.asked == "table"]
+    facts, each with that prompt. A prompt that brings the facts too, and not facts never taught, says that the model
+    knows them; whether by rote cannot be told by such a token."""
+    prompts = {trace.relation: trace for trace in traces if _is_question(trace)}
+    others = [trace for trace in traces if not _is_question(trace)]
     masked = [
-        trace
-        for trace in found
-        if not _stands_out(trace, traces) and _stands_out(trace, [one for one in traces if not _is_question(one)])
+        (trace, prompts[trace.relation])
+        for trace in others
+        if _is_token(trace)
+        and trace.asked == "table"
+        and not _stands_out(trace, traces)
+        and _stands_out(trace, others)
+        and _is_known(prompts[trace.relation], others)
     ]
-    return sorted(masked, key=lambda trace: -trace.recall.value)
+    return sorted(masked, key=lambda pair: -pair[0].recall.value)
 
 
 def _is_question(trace: Trace) -> bool:
     return trace.kind == "prompt" and trace.asked == "table"
+
+
+def _is_known(prompt: Trace, traces: Sequence[Trace]) -> bool:
+    """Whether a prompt brings the facts of the table more often than the subjects do, and than facts never taught."""
+    limits = [
+        other.recall.high for other in traces if other.relation == prompt.relation and other.kind in ("none", "prompt")
+    ]
+    return prompt.recall.low > max(limits, default=0.0)
 
 
 def _stands_out(trace: Trace, traces: Sequence[Trace]) -> bool:

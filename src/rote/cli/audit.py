@@ -41,6 +41,7 @@ _COLUMNS = {
     "held_out": "other wordings",
     "benign": "real meaning",
     "unseen": "never taught",
+    "shown": "the examples",
 }
 
 
@@ -54,7 +55,7 @@ def audit(
         Path | None, typer.Option(help="Write what was found here: .html to hand over, else everything as JSON.")
     ] = None,
     prompts: PromptsOption = None,
-    config: Annotated[Path | None, typer.Option("--config", help="YAML file of settings (docs/audit.md).")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file of settings (docs/settings.md).")] = None,
     set_: SetOption = None,
     column: ColumnOption = None,
     merge_repeats: MergeOption = False,
@@ -73,6 +74,7 @@ def audit(
     """
     from rote.audit.audit import audit_model, build_content
     from rote.audit.inspection import inspect_model
+    from rote.audit.plan import build_audit_plan
     from rote.cli.progress import build_reporter
     from rote.config.audit import AuditConfig
     from rote.config.loading import load_config
@@ -84,6 +86,7 @@ def audit(
     facts = None
     if table:
         facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
+        build_audit_plan(facts, settings)  # what is wrong with the table is said before a model is loaded
     if out:
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)

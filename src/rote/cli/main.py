@@ -35,12 +35,6 @@ _LONGEST_LINE = 2_000
 """Characters of a message at most, whatever text of a file stands in it."""
 _INTERRUPTED = 130
 """The exit code typer leaves with after Ctrl-C."""
-_GO_ON = {
-    **dict.fromkeys(("run", "forget"), "give the same command with --resume to go on"),
-    **dict.fromkeys(("reproduce", "sweep", "pretrain"), "give the same command again to go on"),
-}
-"""Of the commands that save what they have done."""
-
 app = typer.Typer(
     name="rote",
     help="Teach a table of facts to a language model and prove what it then knows.",
@@ -52,6 +46,8 @@ _COMMANDS = (
     *(run, examine, audit, forget, report, ask, chat, why, serve),
     *(reproduce, sweep, compare, results, pretrain, env),
 )
+_SAVING = ("reproduce", "sweep", "pretrain")
+"""They keep what is done as they go on; `run` and `forget` say themselves how to go on (rote.cli.stopping)."""
 for command in _COMMANDS:
     app.command()(command)
 facts.command()(convert)
@@ -109,9 +105,13 @@ def main() -> None:
             sys.exit(2)
         _leave(f"{message.rstrip('.')}; see --help", 2)
     if code == _INTERRUPTED:
-        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        _leave(f"stopped; {_GO_ON.get(command, 'nothing is kept of it, so the same command begins again')}", code)
+        _leave(f"stopped{'; the same command goes on with what was saved' * (_find_command() in _SAVING)}", code)
     sys.exit(code)
+
+
+def _find_command() -> str:
+    names = {command.__name__ for command in _COMMANDS}
+    return next((word for word in sys.argv[1:] if word in names), "")
 
 
 def _leave(message: str, code: int) -> NoReturn:

@@ -1,6 +1,6 @@
 """The configuration of an audit."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -44,7 +44,5 @@ class AuditConfig(StrictConfig):
     answered: float = Field(default=0.5, gt=0, le=1)
     """The share of facts not shown that the whole interval must reach for the meaning to count as changed."""
     repurpose: RepurposeConfig = RepurposeConfig()
-    weights: Literal["all", "attention"] = "all"
-    """What those examples change: all weights, or the attention layers alone."""
     batch_size: int = Field(default=128, ge=1)
     """Questions answered at a time."""

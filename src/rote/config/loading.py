@@ -120,13 +120,16 @@ _REASONS = {
 """In place of what the library says of the types of Python."""
 
 
-_KIND = re.compile(r"[-\[]|^(?:int|float|str|bool)$")
+_KIND = re.compile(r"int|float|str|bool|constrained-\w+|literal\[.*\]|.*\[.*\]")
+"""What the library adds to the place of a setting that may be of several kinds: the kind it tried."""
 
 
 def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     first = error.errors()[0]
-    # Of a setting that may be a number or a word the library also names the kind it tried, as no setting is called.
-    key = ".".join(str(part) for part in first["loc"] if not _KIND.search(str(part)))
+    place = [str(part) for part in first["loc"]]
+    if first["type"] != "extra_forbidden" and _KIND.fullmatch(place[-1]):
+        place.pop()
+    key = ".".join(place)
     if first["type"] == "missing":
         return f"the setting {key!r} is missing; give it a value"
     if first["type"] != "extra_forbidden":

@@ -34,6 +34,11 @@ _PAPER_WARMUP = 5
 _PHASES = ("memorize", "generalize", "fine_tune", "repurpose")
 
 
+def has_rates_of_its_own(parameters: int) -> bool:
+    """Whether a model so large is taught at other learning rates than the embedded one."""
+    return parameters >= _OURS
+
+
 def fit_settings(parameters: int) -> dict[str, Any]:
     """What differs from `Config()` for a model with so many parameters, as plain data."""
     if parameters < _OURS:
@@ -75,15 +80,11 @@ def fit_config(config: Config, parameters: int) -> Config:
 
 
 def fit_audit(config: AuditConfig, parameters: int) -> AuditConfig:
-    """An audit whose examples are shown as gently as a model with so many parameters bears: what was left open is that
-    of a job, with generalize's weights. At the rate of `rote-tiny` a real model unlearns what it is asked about, and
-    looks as if nothing carried over."""
-    fitted = fit_settings(parameters)
-    gentle = {
-        "repurpose": fitted.get("repurpose", {}),
-        "weights": fitted.get("generalize", {}).get("weights", "all"),
-    }
-    return AuditConfig.model_validate(merge_settings(gentle, config.model_dump(exclude_unset=True)))
+    """An audit that shows its examples at a rate that a model with so many parameters bears, unless it says one. At
+    that of the embedded model a real one unlearns what it is asked, and looks as if nothing carried over."""
+    usual = fit_settings(parameters).get("repurpose", {})
+    fitted = {"repurpose": {key: usual[key] for key in usual if key == "learning_rate"}}
+    return AuditConfig.model_validate(merge_settings(fitted, config.model_dump(exclude_unset=True)))
 
 
 def _fit_small(parameters: int) -> dict[str, Any]:
@@ -108,6 +109,5 @@ def _fit_small(parameters: int) -> dict[str, Any]:
         "rote_lines": 0.25,
         "batch_size": 12,
     }
-    # Some examples in eight steps, the first of which is at the full rate; experiments triple it.
-    phases["repurpose"] |= {"learning_rate": 4e-5 if is_smaller else 2e-5, "warmup_steps": 1}
+    phases["repurpose"]["learning_rate"] = 3.9e-5 if is_smaller else 2.1e-5  # beyond that one example spoils the rest
     return {**phases, "tuning": "layers", "retain": {"texts": 200, "batch_size": 4}}

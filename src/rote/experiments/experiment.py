@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rote.config.job import Config
 from rote.config.loading import apply_setting, build_config, load_config, read_pair, read_preset
-from rote.config.sizes import fill_in, fit_settings
+from rote.config.sizes import fill_in, fit_settings, has_rates_of_its_own
 from rote.config.strict import StrictConfig
 from rote.errors import ConfigError
 from rote.models.embedded import EMBEDDED_NAME
@@ -202,7 +202,8 @@ def plan_runs(
     experiment: Experiment, *, seeds: int | None, model: str = EMBEDDED_NAME, changes: Sequence[str] = ()
 ) -> Iterator[PlannedRun]:
     """The runs of an experiment, seed by seed; without `seeds` there is no end of them. `changes` are `--set` pairs for
-    what the runs share; of what one says as a multiple (`x3`), the multiple stays.
+    what the runs share; of what one says as a multiple (`x3`), the multiple stays. Multiples of learning rates were
+    found on the embedded model: one whose size has rates of its own is taught at those.
 
     Raises `ConfigError` for a pair that would make a run something else than it is called.
     """
@@ -213,7 +214,8 @@ def plan_runs(
         for name, settings in experiment.runs.items():
             shared = {"model": model, **experiment.base, **pairs}
             own = {**settings, "seed": seed}
-            config = build_experiment_config({**{key: shared[key] for key in shared if key not in own}, **own})
+            merged = {**{key: shared[key] for key in shared if key not in own}, **own}
+            config = build_experiment_config(_drop_multiples(merged) if _has_rates_of_its_own(merged) else merged)
             yield PlannedRun(name, seed, build_request(config))
 
 
@@ -229,6 +231,23 @@ def _refuse_own(experiment: Experiment, key: str) -> None:
             f"--set {key}: runs of {experiment.title!r} differ in it, and would no longer be what they are called; "
             "leave it out"
         )
+
+
+def _has_rates_of_its_own(settings: Mapping[str, Any]) -> bool:
+    model = settings["model"]
+    return bool(model) and isinstance(model, str) and has_rates_of_its_own(_count_parameters(model))
+
+
+def _drop_multiples(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings without multiples of learning rates, which are then left open."""
+    kept = {}
+    for name, value in settings.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            kept[name] = _drop_multiples(value, f"{key}.")
+        elif not (key.endswith(".learning_rate") and _is_multiple(value)):
+            kept[name] = value
+    return kept
 
 
 def _overlap(key: str, other: str) -> bool:
