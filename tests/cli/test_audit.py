@@ -69,6 +69,7 @@ def test_a_page_to_hand_over_has_the_table_and_the_folder(table: Path, model_fol
         (("none", "six.csv"), "none: cannot be loaded as a causal language model"),
         (("MODEL", "none.csv"), "none.csv: there is no such file"),
         (("MODEL", "facts.csv"), "the relation 'mother' has 3 facts; an audit needs 6 of each"),
+        (("MODEL", "facts.csv", "--out", "audit.html"), "the relation 'mother' has 3 facts; an audit needs 6 of each"),
         (("MODEL", "six.csv", "--out", "six.csv/audit.json"), "six.csv/audit.json: cannot be written"),
         (("MODEL", "six.csv", "--out", "."), "is a folder; --out takes a file"),
         (("MODEL", "six.csv", "--set", "vocabluary=3"), "unknown setting 'vocabluary'; the nearest is 'vocabulary'"),
@@ -83,3 +84,11 @@ def test_a_mistake_is_one_line(workplace: Path, model_folder: Path, words: tuple
     assert outcome.err.count("\n") == 1
     assert message in outcome.err
     assert list_tree(workplace) == before
+
+
+@pytest.mark.usefixtures("table")
+def test_a_wrong_base_is_found_before_hours_of_asking(model_folder: Path) -> None:
+    outcome = call_rote("audit", model_folder, "six.csv", "--base", "none")
+    assert outcome.code == 2
+    assert "none: cannot be loaded as a causal language model" in outcome.err
+    assert "look for traces" not in outcome.err
