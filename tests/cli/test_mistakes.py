@@ -292,7 +292,7 @@ def test_a_report_of_two_folders_writes_none_when_one_is_wrong(finished_run: Fin
 @pytest.mark.parametrize(
     ("words", "place", "said"),
     [
-        (("--limit", "columns=9", "run", "facts.csv"), "rote.cli.run.load_settings", "stopped"),
+        (("--limit", "columns=1000", "run", "facts.csv"), "rote.cli.run.load_settings", "stopped"),
         (("audit", "rote-tiny", "facts.csv"), "rote.cli.audit.read_table", "stopped"),
         (
             ("reproduce", "main"),
