@@ -41,7 +41,7 @@ def has_rates_of_its_own(parameters: int) -> bool:
 
 def fit_settings(parameters: int) -> dict[str, Any]:
     """What differs from `Config()` for a model with so many parameters, as plain data."""
-    if parameters < _OURS:
+    if not has_rates_of_its_own(parameters):
         return {"memorize": {"min_steps": 100}, "generalize": {"min_steps": 24}}
     if parameters < _REAL:
         return _fit_small(parameters)
@@ -82,8 +82,8 @@ def fit_config(config: Config, parameters: int) -> Config:
 def fit_audit(config: AuditConfig, parameters: int) -> AuditConfig:
     """An audit that shows its examples at a rate that a model with so many parameters bears, unless it says one. At
     that of the embedded model a real one unlearns what it is asked, and looks as if nothing carried over."""
-    usual = fit_settings(parameters).get("repurpose", {})
-    fitted = {"repurpose": {key: usual[key] for key in usual if key == "learning_rate"}}
+    rate = fit_settings(parameters).get("repurpose", {}).get("learning_rate")
+    fitted = {"repurpose": {"learning_rate": rate}} if rate else {}
     return AuditConfig.model_validate(merge_settings(fitted, config.model_dump(exclude_unset=True)))
 
 
