@@ -120,7 +120,7 @@ _REASONS = {
 """In place of what the library says of the types of Python."""
 
 
-_KIND = re.compile(r"int|float|str|bool|constrained-\w+|literal\[.*\]|.*\[.*\]")
+_KIND = re.compile(r"int|float|str|bool|constrained-\w+|.*\[.*\]")
 """What the library adds to the place of a setting that may be of several kinds: the kind it tried."""
 
 
