@@ -7,12 +7,15 @@ import pytest
 from tests.experiments.conftest import build_answers, build_job, build_record
 
 from rote.experiments.claims import ClaimRow, compute_claim, format_ours, format_paper, judge_claims
-from rote.experiments.experiment import Claim, Column, Experiment
+from rote.experiments.experiment import Claim, Column, Experiment, list_causes
 from rote.experiments.figures import compute_cells
 from rote.runs.store import JobResult
 
 CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
+
+
+TOO_SMALL = {"text": "too small", "cause": "never_asked"}
 
 
 def build_claim(**changes: Any) -> Claim:
@@ -136,8 +139,13 @@ def test_the_whole_interval_decides(right: int, bound: dict[str, float], verdict
 
 def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
     claims = (
-        build_claim(paper="0.9", why={"tiny": "too small"}),
-        build_claim(name="d", value={**CELL, "run": "cheap"}, why={"tiny": "too small"}, at_most=0.25),
+        build_claim(paper="0.9", why={"tiny": TOO_SMALL}),
+        build_claim(
+            name="d",
+            value={**CELL, "run": "cheap"},
+            why={"tiny": TOO_SMALL},
+            at_most=0.25,
+        ),
     )
     experiment = build_experiment(*claims)
     good = build_answers({f"S{number}": [True] for number in range(20)})
@@ -156,6 +164,13 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
         "bound": ">= 0.5",
         "verdict": "holds",
         "why": "",
+        "cause": "",
         "stale": False,
     }
     assert (second["verdict"], second["why"], second["bound"]) == ("does not hold", "too small", "<= 0.25")
+    assert second["cause"] == list_causes()["never_asked"]
+
+
+def test_a_cause_has_to_be_declared() -> None:
+    with pytest.raises(ValueError, match="there is no cause 'bad luck'; all: rote_alone, "):
+        build_claim(why={"tiny": {"text": "too small", "cause": "bad luck"}})

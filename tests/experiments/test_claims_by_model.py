@@ -6,6 +6,8 @@ from rote.experiments.claims import ClaimRow
 from rote.experiments.claims_by_model import sum_up
 from rote.experiments.entries import Entry
 
+_WHYS = {"a": "why a", "b": "why b", "c": "probably why c"}
+
 
 def build_entry(model: str, **verdicts: str) -> Entry:
     """An experiment of a model, with the verdict on each claim by its name."""
@@ -23,7 +25,8 @@ def build_entry(model: str, **verdicts: str) -> Entry:
             n=20,
             bound=">= 0.5",
             verdict=verdict,
-            why=f"why {name}" if model == "rote-tiny" and verdict != "holds" else "",
+            why=_WHYS.get(name, "") if model == "rote-tiny" and verdict != "holds" else "",
+            cause="few weights" if model == "rote-tiny" and verdict != "holds" and name == "a" else "",
             stale=False,
         )
         for name, verdict in verdicts.items()
@@ -45,13 +48,27 @@ def test_models_without_a_claim_in_common_are_counted_alone() -> None:
         "No claim was measured on more than one model yet.",
         "Measured on another alone: 1 claim, 0 held, 1 left open, 0 not held. They are below.",
         "Measured on rote-tiny alone: 2 claims, 1 held, 0 left open, 1 not held. They are below.",
+        "Why claims do not hold (1 verdict): a reason of its own (1). Of these reasons probable, not measured: 1.",
+        "Why claims are left open (1 verdict): the interval crosses the bound; 1 of them rests on fewer than 50 "
+        "questions.",
     ]
+
+
+def test_what_fails_most_claims_is_said_first() -> None:
+    entries = [
+        build_entry("rote-tiny", b="does not hold", c="does not hold", a="does not hold"),
+        build_entry("another", a="does not hold", b="open", c="open"),
+    ]
+    *_, why, left = [line.text for line in sum_up(entries)]
+    reasons = "few weights (1); a reason of its own (2); not examined (1). Of these reasons probable, not measured: 1."
+    assert why == f"Why claims do not hold (4 verdicts): {reasons}"
+    assert left.startswith("Why claims are left open (2 verdicts): the interval crosses the bound; 2 of them rest on")
 
 
 def test_what_holds_on_all_stands_in_one_line() -> None:
     both = [build_entry(model, a="holds", b="holds") for model in ("rote-tiny", "another")]
     listed = ("Claim a; Claim b: holds on rote-tiny and another.",)
-    assert list_items(*both) == ("Holds on every model measured (2 claims): E.", listed)
+    assert list_items(*both) == ("Holds on every model measured (2 claims): Claim a; Claim b.", listed)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +84,7 @@ def test_what_holds_on_all_stands_in_one_line() -> None:
         (
             "does not hold",
             "does not hold",
-            "Holds on none (1 claim): E.",
+            "Holds on none (1 claim): Claim a.",
             "Claim a: does not hold on rote-tiny and another.",
         ),
         ("open", "open", "Not settled (1 claim): E.", "Claim a: is open on rote-tiny and another."),

@@ -17,7 +17,7 @@ from rote.evaluation.statistics import compute_interval
 from rote.experiments import results, results_text
 from rote.experiments.claims import ClaimRow
 from rote.experiments.entries import Entry, load_entries
-from rote.experiments.experiment import Cell, Claim, Column, Experiment, plan_runs
+from rote.experiments.experiment import Cell, Claim, Column, Experiment, Why, plan_runs
 from rote.experiments.figure_files import write_figures
 from rote.experiments.table_files import write_tables
 from rote.pipeline.job import ROOMS, name_job
@@ -44,7 +44,7 @@ EXPERIMENT = Experiment(
             value=Cell(run="deep", column="held-out"),
             minus=Cell(run="shallow", column="held-out"),
             at_least=0.9,
-            why={MODEL: "four facts are few"},
+            why={MODEL: Why(text="four facts are few")},
         ),
     ),
 )
@@ -381,7 +381,8 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
     where = f"holds on another, is open on {MODEL}. On {MODEL}: four facts are few."
     said = f"{claim['text']}: {where}"
-    assert f"\n- Holds on some (1 claim): Two depths (z).\n    - {said}\n" in text
+    assert text.index("\n- Holds on some (1 claim): Two depths (z).\n") < text.index("## Where models agree")
+    assert f"\nHolds on some (1 claim):\n\n- {said}\n" in text
     assert f"\n- {MODEL}: 1 claim, 0 held, 1 left open, 0 not held (1 seed a claim; 0 stale).\n" in text
     assert html.escape(said) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TypedDict
 
-from rote.experiments.experiment import Cell, Claim, Experiment, State
+from rote.experiments.experiment import Cell, Claim, Experiment, State, list_causes
 from rote.experiments.figures import (
     Jobs,
     compute_cell_difference,
@@ -37,8 +37,19 @@ class ClaimRow(TypedDict):
     bound: str
     verdict: str
     why: str
+    """The reason where it does not hold or is open, as far as it was examined."""
+    cause: str
+    """What it has in common with claims of other experiments, in a sentence; may be empty."""
     stale: bool
     """Whether other code measured it than is there now."""
+
+
+class _Why(TypedDict):
+    why: str
+    cause: str
+
+
+_NOT_EXAMINED = _Why(why="", cause="")
 
 
 def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[ClaimRow]:
@@ -65,7 +76,7 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
             n=None if claim.over or claim.state else figure.n,
             bound=format_bound(claim),
             verdict=verdict,
-            why=_find_why(claim, model, verdict),
+            **_find_why(claim, model, verdict),
             stale=False,
         )
 
@@ -78,12 +89,16 @@ def format_bound(claim: Claim) -> str:
 def declare_again(row: ClaimRow, claim: Claim, *, changed: bool) -> ClaimRow:
     """A row that was kept, with the words in which its claim is declared today. The embedded model's reasons were found
     with the settings that are declared: where they were `changed` there are none."""
-    why = "" if changed and row["model"] == EMBEDDED_NAME else _find_why(claim, row["model"], row["verdict"])
-    return {**row, "text": claim.text, "paper": claim.paper, "why": why}
+    unfit = changed and row["model"] == EMBEDDED_NAME
+    why = _NOT_EXAMINED if unfit else _find_why(claim, row["model"], row["verdict"])
+    return {**row, "text": claim.text, "paper": claim.paper, **why}
 
 
-def _find_why(claim: Claim, model: str, verdict: str) -> str:
-    return "" if verdict == "holds" else claim.why.get(model, "")
+def _find_why(claim: Claim, model: str, verdict: str) -> _Why:
+    why = claim.why.get(model)
+    if verdict == "holds" or not why:
+        return _NOT_EXAMINED
+    return {"why": why.text, "cause": list_causes()[why.cause] if why.cause else ""}
 
 
 def format_ours(row: ClaimRow) -> str:

@@ -9,6 +9,10 @@ from rote.models.embedded import EMBEDDED_NAME
 from rote.report.results_page import SummaryLine
 
 _KINDS = ("Holds on every model measured", "Holds on some", "Holds on none", "Not settled")
+_ALIKE = (_KINDS[0], _KINDS[2])
+"""Of what is alike on all models the claims themselves are said; where models differ they are below."""
+_FEW = 50
+"""Questions with fewer of which an interval around one half is 0.27 wide or more."""
 _WORDS = {"holds": "holds", "open": "is open", "does not hold": "does not hold"}
 
 
@@ -28,10 +32,11 @@ def group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, Cl
 
 
 def sum_up(entries: Sequence[Entry]) -> list[SummaryLine]:
-    """How many claims hold on each model. Then of those that several models were asked, which hold on all, on some, on
-    none, and on none as far as can be told; at last how many one model alone was asked.
+    """In ten lines or so: how many claims hold on each model; of those that several models were asked, which hold on
+    all, on some, on none, and on none as far as can be told; how many one model alone was asked; what fails them, and
+    how many are open for want of questions.
 
-    Claims with the same verdicts and the same reasons share a line.
+    Under a line are its claims. Those with the same verdicts and the same reasons share an item.
     """
     groups = list(group_claims(entries).values())
     shared = [found for found in groups if len(found) > 1]
@@ -40,19 +45,46 @@ def sum_up(entries: Sequence[Entry]) -> list[SummaryLine]:
     lines.extend(_list_kind(kind, shared, titles) for kind in _KINDS if any(_judge(found) == kind for found in shared))
     if not shared:
         lines.append(SummaryLine("No claim was measured on more than one model yet."))
-    return [*lines, *_count_alone(groups)]
+    rows = [row for found in groups for row in found.values()]
+    return [*lines, *_count_alone(groups), *_count_causes(rows), *_count_open(rows)]
 
 
 def _list_kind(kind: str, groups: Sequence[Mapping[str, ClaimRow]], titles: Mapping[str, str]) -> SummaryLine:
-    """The experiments of the claims that are judged so; then each claim, with the models and the reasons."""
+    """The claims that are judged so, or where models differ their experiments; under it each with its models and
+    reasons."""
     judged = [found for found in groups if _judge(found) == kind]
     texts, about = dict[str, list[str]](), list[str]()
     for found in judged:
         first = next(iter(found.values()))
         texts.setdefault(_tell_apart(found), []).append(first["text"])
-        about.append(titles[first["experiment"]])
-    told = f"{kind} ({len(judged)} claim{'s' * (len(judged) > 1)}): {'; '.join(dict.fromkeys(about))}."
+        about.append(first["text"] if kind in _ALIKE else titles[first["experiment"]])
+    told = f"{kind} ({_count(judged, 'claim')}): {'; '.join(dict.fromkeys(about))}."
     return SummaryLine(told, tuple(f"{'; '.join(same)}: {where}" for where, same in texts.items()))
+
+
+def _count_causes(rows: Sequence[ClaimRow]) -> Iterator[SummaryLine]:
+    """What claims that do not hold fail by, the commonest cause first."""
+    failed = [row for row in rows if row["verdict"] == "does not hold"]
+    causes = Counter(row["cause"] for row in failed if row["cause"])
+    own = sum(bool(row["why"]) and not row["cause"] for row in failed)
+    unknown = sum(not row["why"] for row in failed)
+    counts = [*causes.most_common(), ("a reason of its own", own), ("not examined", unknown)]
+    guessed = sum("probably" in row["why"] for row in failed)
+    if failed:
+        said = "; ".join(f"{cause} ({number})" for cause, number in counts if number)
+        told = f"Why claims do not hold ({_count(failed, 'verdict')}): {said}."
+        yield SummaryLine(f"{told} Of these reasons probable, not measured: {guessed}.")
+
+
+def _count_open(rows: Sequence[ClaimRow]) -> Iterator[SummaryLine]:
+    """Verdicts that more questions would settle."""
+    left = [row for row in rows if row["verdict"] == "open"]
+    few = sum(row["n"] is not None and row["n"] < _FEW for row in left)
+    if left:
+        yield SummaryLine(
+            f"Why claims are left open ({_count(left, 'verdict')}): the interval crosses the bound; {few} of them "
+            f"rest{'s' * (few == 1)} on fewer than {_FEW} questions."
+        )
 
 
 def _count_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[SummaryLine]:
@@ -72,8 +104,12 @@ def _count_model(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> Summar
 
 def _count_verdicts(rows: Sequence[ClaimRow]) -> str:
     verdicts = Counter(row["verdict"] for row in rows)
-    told = f"{len(rows)} claim{'s' * (len(rows) > 1)}"
-    return f"{told}, {verdicts['holds']} held, {verdicts['open']} left open, {verdicts['does not hold']} not held"
+    held, left, failed = (verdicts[verdict] for verdict in _WORDS)
+    return f"{_count(rows, 'claim')}, {held} held, {left} left open, {failed} not held"
+
+
+def _count(things: Sequence[object], word: str) -> str:
+    return f"{len(things)} {word}{'s' * (len(things) != 1)}"
 
 
 def _judge(found: Mapping[str, ClaimRow]) -> str:

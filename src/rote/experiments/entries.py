@@ -181,10 +181,11 @@ def _build_kept(row: Mapping[str, Any]) -> Entry:
 
 def _build_kept_claim(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = ClaimRow.__annotations__
-    if keys.keys() != {"n", *row}:
+    if keys.keys() != {"n", "cause", *row}:  # earlier versions wrote neither
         raise ValueError("a claim has other keys")
     ends = (None, None) if row["low"] == row["high"] else (row["low"], row["high"])
-    return {**{key: row.get(key) for key in keys}, "low": ends[0], "high": ends[1]}  # as rows are written today
+    today = {**{key: row.get(key) for key in keys}, "low": ends[0], "high": ends[1]}  # as rows are written today
+    return {**today, "cause": row.get("cause", "")}
 
 
 def _build_dot(row: Mapping[str, Any]) -> DotRow:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import Field, field_validator, model_validator
 
 from rote.config.job import Config
@@ -24,6 +25,7 @@ from rote.pipeline.job import JobRequest, build_request
 from rote.records import MEASURES, Record
 
 FOLDER = Path(__file__).parent / "declared"
+_CAUSES = Path(__file__).parent / "causes.yaml"
 _TIMES = re.compile(r"x(\d+(?:\.\d+)?)")
 
 
@@ -87,6 +89,21 @@ class State(StrictConfig):
     prompt_set: str
 
 
+class Why(StrictConfig):
+    """Why a claim does not hold on a model, or is open there, as far as it was examined."""
+
+    text: str
+    cause: str = ""
+    """What claims of several experiments fail by, a name of `causes.yaml`; empty where the reason is this claim's."""
+
+    @field_validator("cause")
+    @classmethod
+    def _check_cause(cls, name: str) -> str:
+        if name and name not in list_causes():
+            raise ValueError(f"there is no cause {name!r}; all: {', '.join(list_causes())}")
+        return name
+
+
 class Claim(StrictConfig):
     """Something the paper (or we) say, as a figure and a bound. Exactly one of the forms below is given.
 
@@ -108,8 +125,8 @@ class Claim(StrictConfig):
     """Runs a token ratio is over."""
     at_least: float | None = None
     at_most: float | None = None
-    why: dict[str, str] = Field(default_factory=dict)
-    """Where it does not hold, or is open: the reason by model, as far as it was examined."""
+    why: dict[str, Why] = Field(default_factory=dict)
+    """Where it does not hold, or is open: the reason by model."""
 
     @model_validator(mode="after")
     def _check(self) -> "Claim":
@@ -180,6 +197,13 @@ class PlannedRun:
     name: str
     seed: int
     request: JobRequest
+
+
+@cache
+def list_causes() -> dict[str, str]:
+    """What claims of several experiments fail by: a sentence by name."""
+    found: dict[str, str] = yaml.safe_load(_CAUSES.read_text(encoding="utf-8"))
+    return found
 
 
 def list_experiments() -> dict[str, Experiment]:

@@ -49,7 +49,7 @@ def write_page(entries: Sequence[Entry]) -> Iterator[str]:
     yield "What single runs show is in the docs: the default settings on real models (docs/real_models.md), and taught"
     yield "models in the number formats they are served in (docs/serving.md)."
     if len(models) > 1:
-        yield from ("", "## In short", "", *_write_summary(entries))
+        yield from _write_summary(entries)
     if models:
         yield from ("", "## Claims", "")
         yield from format_rows(("claim", "experiment", "paper", "wanted", *models), _format_claims(entries, models))
@@ -58,9 +58,15 @@ def write_page(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _write_summary(entries: Sequence[Entry]) -> Iterator[str]:
-    for line in sum_up(entries):
-        yield f"- {line.text}"
-        yield from (f"    - {item}" for item in line.items)
+    """What holds in short; then the claims that several models were asked, each with its models and reasons."""
+    lines = sum_up(entries)
+    yield from ("", "## In short", "", *(f"- {line.text}" for line in lines))
+    shared = [line for line in lines if line.items]
+    if shared:
+        yield from ("", "## Where models agree and where they differ")
+    for line in shared:
+        kind = line.text.partition(":")[0]
+        yield from ("", f"{kind}:", "", *(f"- {item}" for item in line.items))
 
 
 def _format_claims(entries: Sequence[Entry], models: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -30,7 +30,7 @@ _FIGURES = (
 )
 _CELL = re.compile(r"(-?\d[\d,]*\.?\d*)(?: [\[(](-?\d+\.\d+)(?:, | to )(-?\d+\.\d+)[\])])?(?: \((\d+)\))?")
 """A figure, its interval (or the least and the most of its seeds) and its questions, as tables write them."""
-_LONG = ("text", "why")
+_LONG = ("text", "why", "cause")
 """Columns of the claims that are sentences, for which a table of a paper has no room."""
 
 
