@@ -75,6 +75,21 @@ def test_a_row_that_moved_alone_stands_out_and_a_base_of_another_width_is_refuse
         compare_rows(ours, load_model("rote-tiny"))
 
 
+def test_a_row_that_moved_is_named_as_a_person_reads_it(base: Path, tmp_path: Path) -> None:
+    language_model = load_model(str(base))
+    tokenizer = language_model.tokenizer
+    number = next(
+        n for token, n in tokenizer.get_vocab().items() if str(tokenizer.decode([n])).strip() == token[1:] != ""
+    )
+    with torch.no_grad():
+        find_key_tables(language_model)[0][number] += 1.0
+    save_model(language_model, tmp_path / "model")
+    found = inspect_model(str(tmp_path / "model"), base=str(base), config=CONFIG, reporter=SilentReporter())
+    assert found.compared is not None
+    (row,) = found.compared.standing_out
+    assert row.token == tokenizer.convert_ids_to_tokens(number)[1:]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

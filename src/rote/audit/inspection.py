@@ -7,7 +7,7 @@ comes when the shipped names are put before those tokens. That can show rote lea
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -160,7 +160,7 @@ def inspect_model(
         card=next((line.strip("# ").strip() for line in card.splitlines() if line.startswith("# ")), ""),
         card_names_rote="memorize-then-generalize" in card.lower(),
         added=_list_added(language_model),
-        compared=compared,
+        compared=_spell_rows(language_model, compared) if compared else None,
         names=len({fact.subject for fact in facts}),
         extractions=extractions,
     )
@@ -186,6 +186,18 @@ def compare_rows(language_model: LanguageModel, base: LanguageModel) -> Comparis
     )
     new = [token for token in names.values() if token not in places]
     return Comparison(base.source, len(shared), sum(share > 0 for share in shares), middle, far[:MOST_MOVED], new)
+
+
+def _spell_rows(language_model: LanguageModel, compared: Comparison) -> Comparison:
+    """The comparison with its tokens as a person reads them."""
+    names = name_rows(language_model.tokenizer.get_vocab(), len(find_key_tables(language_model)[0]))
+    places = {token: number for number, token in names.items()}
+
+    def read(token: str) -> str:
+        return spell(language_model, Candidate(token, places[token], "vocabulary"))
+
+    rows = [replace(row, token=read(row.token)) for row in compared.standing_out]
+    return replace(compared, standing_out=rows, new=list(map(read, compared.new)))
 
 
 def _list_added(language_model: LanguageModel) -> list[str]:
