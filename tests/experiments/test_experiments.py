@@ -155,6 +155,15 @@ def test_what_a_run_says_of_itself_is_not_changed(change: str) -> None:
         list(plan_runs(DECLARED["main"], seeds=1, changes=[change]))
 
 
+def test_a_table_that_nothing_follows_from_is_refused() -> None:
+    experiment = list_experiments()["two_hop"]
+    asked = re.escape("asks about (mothers_university) follows from it; name [mother,educated_at]")
+    with pytest.raises(ConfigError, match=rf"^--set table\.relations=\[mother\]: nothing that 'Two hops' {asked}$"):
+        next(plan_runs(experiment, seeds=1, changes=["table.relations=[mother]"]))
+    (run, *_) = plan_runs(experiment, seeds=1, changes=["table.relations=[mother,educated_at]", "table.count=4"])
+    assert len(run.request.plan.derived_facts) == 4
+
+
 def test_the_seed_of_an_experiment_is_none_of_its_settings() -> None:
     with pytest.raises(ConfigError, match="--set seed: an experiment has its own; say how many with --seeds"):
         list(plan_runs(EXPERIMENT, seeds=1, changes=["seed=7"]))

@@ -240,7 +240,22 @@ def plan_runs(
             own = {**settings, "seed": seed}
             merged = {**{key: shared[key] for key in shared if key not in own}, **own}
             config = build_experiment_config(_drop_multiples(merged) if _has_rates_of_its_own(merged) else merged)
-            yield PlannedRun(name, seed, build_request(config))
+            request = build_request(config)
+            _refuse_nothing_derived(experiment, request)
+            yield PlannedRun(name, seed, request)
+
+
+def _refuse_nothing_derived(experiment: Experiment, request: JobRequest) -> None:
+    """A run about facts that follow from others says nothing where none does."""
+    plan, names = request.plan, request.config.derive.relations
+    derivations = [relation.derived for relation in plan.relations.values() if relation.derived]
+    if not names or plan.derived_facts:
+        return
+    ways = dict.fromkeys(f"[{','.join(derivation.sources)}]" for derivation in derivations)
+    raise ConfigError(
+        f"--set table.relations=[{','.join(plan.table.relations)}]: nothing that {experiment.title!r} asks about "
+        f"({', '.join(names)}) follows from it; name {' or '.join(ways)}"
+    )
 
 
 def _refuse_own(experiment: Experiment, key: str) -> None:
