@@ -1,5 +1,6 @@
 """Experiments are data: every one loads, plans its runs and draws its table from records alone."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from string import ascii_lowercase
