@@ -15,7 +15,7 @@ def compare(
         list[Path],
         typer.Argument(
             help="Folders of finished runs, or .json or .parquet files of jobs; or two folders of samples of lm-eval; "
-            "or two logs (.eval, .json) of Inspect."
+            "or two logs (.eval, .json) of Inspect; or files that rote audit wrote with --out X.json."
         ),
     ],
     every: Annotated[bool, typer.Option("--all", help="Every moment, not the last alone.")] = False,
@@ -28,15 +28,19 @@ def compare(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Print the figures of runs side by side. Also in what they differ, and of two the difference.
+    """Print the figures of runs side by side. Also in what they differ, and of two the difference. So of audits.
 
     Of two logs of lm-evaluation-harness or Inspect, of any task, the questions are matched and the second less the
     first is told with its 95% interval.
 
     Example: rote compare runs/full runs/lora
     """
+    from rote.experiments.compare_audits import has_audits
     from rote.experiments.compare_logs import has_logs
 
+    if has_audits(run):
+        _compare_audits(_name_paths(run), json)
+        return
     if has_logs(run):
         _compare_logs(_name_paths(run), cluster, json)
         return
@@ -83,3 +87,20 @@ def _compare_logs(paths: dict[str, Path], cluster: str | None, json: bool) -> No
         print_json({"names": list(paths), **content})
     else:
         typer.echo("\n".join(format_logs(list(paths), logs, rows)))
+
+
+def _compare_audits(paths: dict[str, Path], json: bool) -> None:
+    from rote.experiments.compare_audits import (
+        build_audit_rows,
+        compare_audits,
+        format_audits,
+        load_audit,
+        tell_audits,
+    )
+
+    audits = {name: load_audit(path) for name, path in paths.items()}
+    rows = compare_audits(list(audits.values()))
+    if json:
+        print_json({"notes": tell_audits(audits), "rows": build_audit_rows(list(audits), rows)})
+    else:
+        typer.echo("\n".join([*tell_audits(audits), *format_audits(list(audits), rows)]))

@@ -40,7 +40,7 @@ def load_settings(path: Path) -> dict[str, Any]:
     content = read_shaped(file, Settings) if file.is_file() else {}
     # A run says its table and its model beside its configuration, a job within it.
     beside = {part: content[part] for part in ("table", "model") if part in content}
-    return dict(_flatten({**content.get("config", {}), **beside}))
+    return dict(flatten_settings({**content.get("config", {}), **beside}))
 
 
 def format_settings(runs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -129,10 +129,11 @@ def _format_row(row: ComparedRow, count: int) -> list[str]:
     return [*row.questions, *map(format_cell, row.figures), *([difference] if count == 2 else [])]
 
 
-def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten_settings(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by dotted key."""
     for key, value in content.items():
         if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from flatten_settings(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
