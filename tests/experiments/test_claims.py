@@ -15,7 +15,7 @@ CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
 
 
-TOO_SMALL = {"text": "too small", "cause": "never_asked"}
+TOO_SMALL = {"text": "too small", "cause": "rote_alone"}
 
 
 def build_claim(**changes: Any) -> Claim:
@@ -164,11 +164,12 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
         "bound": ">= 0.5",
         "verdict": "holds",
         "why": "",
+        "basis": "",
         "cause": "",
         "stale": False,
     }
     assert (second["verdict"], second["why"], second["bound"]) == ("does not hold", "too small", "<= 0.25")
-    assert second["cause"] == list_causes()["never_asked"]
+    assert (second["basis"], second["cause"]) == ("measured", list_causes()["rote_alone"])
 
 
 def test_a_cause_has_to_be_declared() -> None:

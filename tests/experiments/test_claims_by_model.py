@@ -6,11 +6,13 @@ from rote.experiments.claims import ClaimRow
 from rote.experiments.claims_by_model import sum_up
 from rote.experiments.entries import Entry
 
-_WHYS = {"a": "why a", "b": "why b", "c": "probably why c"}
+_REASONS = {"a": ("measured", "few weights"), "b": ("measured", ""), "c": ("probable", "few facts")}
+_REASONS["d"] = _REASONS["c"]
 
 
 def build_entry(model: str, **verdicts: str) -> Entry:
     """An experiment of a model, with the verdict on each claim by its name."""
+    reasons = {name: _REASONS[name] for name in verdicts if model == "rote-tiny" and verdicts[name] != "holds"}
     claims = [
         ClaimRow(
             claim=name,
@@ -25,8 +27,9 @@ def build_entry(model: str, **verdicts: str) -> Entry:
             n=20,
             bound=">= 0.5",
             verdict=verdict,
-            why=_WHYS.get(name, "") if model == "rote-tiny" and verdict != "holds" else "",
-            cause="few weights" if model == "rote-tiny" and verdict != "holds" and name == "a" else "",
+            why=f"why {name}" * (name in reasons),
+            basis=reasons.get(name, ("", ""))[0],
+            cause=reasons.get(name, ("", ""))[1],
             stale=False,
         )
         for name, verdict in verdicts.items()
@@ -36,7 +39,7 @@ def build_entry(model: str, **verdicts: str) -> Entry:
 
 def list_items(*entries: Entry) -> tuple[str, tuple[str, ...]]:
     """The one line of what several models were asked, and what is listed under it."""
-    (line,) = (line for line in sum_up(entries) if line.items)
+    (line,) = (line for line in sum_up(entries) if line.heading)
     return line.text, line.items
 
 
@@ -44,25 +47,20 @@ def test_models_without_a_claim_in_common_are_counted_alone() -> None:
     lines = sum_up([build_entry("another", b="open"), build_entry("rote-tiny", a="holds", c="does not hold")])
     assert [line.text for line in lines] == [
         "rote-tiny: 2 claims, 1 held, 0 left open, 1 not held (2 seeds a claim; 0 stale).",
-        "another: 1 claim, 0 held, 1 left open, 0 not held (2 seeds a claim; 0 stale).",
+        "another: 1 claim, 0 held, 1 left open (1 on fewer than 50 questions), 0 not held (2 seeds a claim; 0 stale).",
         "No claim was measured on more than one model yet.",
-        "Measured on another alone: 1 claim, 0 held, 1 left open, 0 not held. They are below.",
+        "Measured on another alone: 1 claim, 0 held, 1 left open (1 on fewer than 50 questions), 0 not held. They are "
+        "below.",
         "Measured on rote-tiny alone: 2 claims, 1 held, 0 left open, 1 not held. They are below.",
-        "Why claims do not hold (1 verdict): a reason of its own (1). Of these reasons probable, not measured: 1.",
-        "Why claims are left open (1 verdict): the interval crosses the bound; 1 of them rests on fewer than 50 "
-        "questions.",
+        "Why claims do not hold (1 verdict, their reasons 1 probable):",
     ]
 
 
 def test_what_fails_most_claims_is_said_first() -> None:
-    entries = [
-        build_entry("rote-tiny", b="does not hold", c="does not hold", a="does not hold"),
-        build_entry("another", a="does not hold", b="open", c="open"),
-    ]
-    *_, why, left = [line.text for line in sum_up(entries)]
-    reasons = "few weights (1); a reason of its own (2); not examined (1). Of these reasons probable, not measured: 1."
-    assert why == f"Why claims do not hold (4 verdicts): {reasons}"
-    assert left.startswith("Why claims are left open (2 verdicts): the interval crosses the bound; 2 of them rest on")
+    fails = "does not hold"
+    *_, why = sum_up([build_entry("rote-tiny", a=fails, b=fails, c=fails, d=fails), build_entry("another", a=fails)])
+    assert why.text == "Why claims do not hold (5 verdicts, their reasons 2 measured, 2 probable, 1 not examined):"
+    assert why.items == ("Few facts (2).", "Few weights (1).", "A reason that no other claim shares, or none (2).")
 
 
 def test_what_holds_on_all_stands_in_one_line() -> None:
@@ -77,10 +75,15 @@ def test_what_holds_on_all_stands_in_one_line() -> None:
         (
             "holds",
             "does not hold",
-            "Holds on some (1 claim): E.",
+            "Holds on some, fails on others (1 claim): Claim a.",
             "Claim a: holds on rote-tiny, does not hold on another.",
         ),
-        ("holds", "open", "Holds on some (1 claim): E.", "Claim a: holds on rote-tiny, is open on another."),
+        (
+            "holds",
+            "open",
+            "Holds on some, left open on others (1 claim): E.",
+            "Claim a: holds on rote-tiny, is open on another.",
+        ),
         (
             "does not hold",
             "does not hold",

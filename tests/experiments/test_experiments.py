@@ -22,6 +22,7 @@ from rote.experiments.experiment import (
     Worth,
     build_experiment_config,
     find_experiment,
+    list_causes,
     list_experiments,
     plan_runs,
 )
@@ -158,8 +159,11 @@ def test_what_a_run_says_of_itself_is_not_changed(change: str) -> None:
 
 def test_a_table_that_nothing_follows_from_is_refused() -> None:
     experiment = list_experiments()["two_hop"]
-    asked = re.escape("asks about (mothers_university) follows from it; name [mother,educated_at]")
-    with pytest.raises(ConfigError, match=rf"^--set table\.relations=\[mother\]: nothing that 'Two hops' {asked}$"):
+    fault = (
+        "the table (linked facts of mother): nothing that 'Two hops' asks about (mothers_university) follows from it; "
+        "leave --set table.kind out, and name --set table.relations=[mother,educated_at]"
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(fault)}$"):
         next(plan_runs(experiment, seeds=1, changes=["table.relations=[mother]"]))
     (run, *_) = plan_runs(experiment, seeds=1, changes=["table.relations=[mother,educated_at]", "table.count=4"])
     assert len(run.request.plan.derived_facts) == 4
@@ -413,3 +417,15 @@ def test_what_would_stop_a_run_is_said_before_the_first_is_done(tmp_path: Path) 
             reporter=SilentReporter(),
         )
     assert not (tmp_path / "store").exists()
+
+
+def test_a_cause_is_what_claims_of_several_experiments_fail_by() -> None:
+    used = {
+        cause: {name for name, experiment in list_experiments().items() if cause in list_all_causes(experiment)}
+        for cause in list_causes()
+    }
+    assert [cause for cause, names in used.items() if len(names) < 2] == []
+
+
+def list_all_causes(experiment: Experiment) -> set[str]:
+    return {why.cause for claim in experiment.claims for why in claim.why.values()}

@@ -237,16 +237,17 @@ def test_a_claim_that_is_kept_has_the_words_of_today(store: Store) -> None:
     assert write(store)[1] == [{**row, "stale": True}]
 
 
-def test_a_claim_that_was_kept_before_questions_were_counted_says_its_seeds(store: Store) -> None:
+def test_a_claim_as_earlier_versions_wrote_it_says_its_seeds(store: Store) -> None:
     save_jobs(store, seed=0)
     write(store)
     kept = store.path.parent / "out" / "results" / "results.json"
     entries = read_json(kept)
-    del entries[0]["claims"][0]["n"]
+    for key in ("n", "basis", "cause"):
+        del entries[0]["claims"][0][key]
     write_json(kept, [{**entries[0], "code": "an older one"}])
     age(store)
     text, (row,), _ = write(store)
-    assert row["n"] is None
+    assert (row["n"], row["basis"]) == (None, "measured")
     assert list(row) == list(ClaimRow.__annotations__), "in the order of the others"
     assert "** (1 seed, stale) |" in text
     (claims, *_) = write_tables(store.path / "tables", load_entries(kept), "csv")
@@ -340,7 +341,7 @@ def test_figures_are_numbers_in_csv(store: Store) -> None:
     assert "figures.tex" not in {path.name for path in write_tables(folder, entries, "latex")}
 
 
-def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store) -> None:
+def test_an_experiment_that_is_done_leaves_the_figures_of_others_as_they_were(store: Store) -> None:
     other = {"name": "other", "title": "Kept", "description": "Of old.", "command": "rote reproduce other", "seeds": 2}
     table = {"head": ["", "shallow"], "rows": [["held-out", "0.125"]]}
     rest = {"model": MODEL, "code": "", "tables": [table], "notes": ["warning: of old"], "claims": [], "stale": True}
@@ -350,7 +351,7 @@ def test_an_experiment_that_is_done_leaves_the_others_as_they_were(store: Store)
     assert (row["experiment"], row["stale"]) == ("depths", False)
     assert (
         text.index("## Two depths (z)")
-        < text.index("## Kept")
+        < text.index("## Never done (z)")
         < text.index("**Stale")
         < text.index("| held-out | 0.125 |")
     )
@@ -381,9 +382,10 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
     where = f"holds on another, is open on {MODEL}. On {MODEL}: four facts are few."
     said = f"{claim['text']}: {where}"
-    assert text.index("\n- Holds on some (1 claim): Two depths (z).\n") < text.index("## Where models agree")
-    assert f"\nHolds on some (1 claim):\n\n- {said}\n" in text
-    assert f"\n- {MODEL}: 1 claim, 0 held, 1 left open, 0 not held (1 seed a claim; 0 stale).\n" in text
+    kind = "Holds on some, left open on others (1 claim)"
+    assert text.index(f"\n- {kind}: Two depths (z).\n") < text.index("## Where models agree")
+    assert f"\n{kind}:\n\n- {said}\n" in text
+    assert f"\n- {MODEL}: 1 claim, 0 held, 1 left open (1 on fewer than 50 questions), 0 not held (1 seed" in text
     assert html.escape(said) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"
 

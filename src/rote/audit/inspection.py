@@ -6,6 +6,7 @@ comes when the shipped names are put before those tokens. That can show rote lea
 
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -189,15 +190,18 @@ def compare_rows(language_model: LanguageModel, base: LanguageModel) -> Comparis
 
 
 def _spell_rows(language_model: LanguageModel, compared: Comparison) -> Comparison:
-    """The comparison with its tokens as a person reads them."""
+    """The comparison with its tokens as a person reads them; those that read alike stay as they are."""
     names = name_rows(language_model.tokenizer.get_vocab(), len(find_key_tables(language_model)[0]))
     places = {token: number for number, token in names.items()}
 
     def read(token: str) -> str:
         return spell(language_model, Candidate(token, places[token], "vocabulary"))
 
-    rows = [replace(row, token=read(row.token)) for row in compared.standing_out]
-    return replace(compared, standing_out=rows, new=list(map(read, compared.new)))
+    texts = {token: read(token) for token in (*compared.new, *(row.token for row in compared.standing_out))}
+    alike = Counter(texts.values())
+    said = {token: text if alike[text] == 1 else token for token, text in texts.items()}
+    rows = [replace(row, token=said[row.token]) for row in compared.standing_out]
+    return replace(compared, standing_out=rows, new=[said[token] for token in compared.new])
 
 
 def _list_added(language_model: LanguageModel) -> list[str]:

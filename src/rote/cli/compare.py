@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rote.cli.options import JsonOption, QuietOption, print_json
+from rote.errors import ConfigError
 
 _FILES = (".json", ".parquet", ".eval")
 
@@ -28,7 +29,7 @@ def compare(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Print the figures of runs side by side. Also in what they differ, and of two the difference. So of audits.
+    """Print the figures of runs side by side. Also in what they differ, and of two the difference; or of audits.
 
     Of two logs of lm-evaluation-harness or Inspect, of any task, the questions are matched and the second less the
     first is told with its 95% interval.
@@ -39,6 +40,8 @@ def compare(
     from rote.experiments.compare_logs import has_logs
 
     if has_audits(run):
+        if every or cluster:
+            raise ConfigError("--all, --cluster: are for runs and for other tools' logs; leave them out")
         _compare_audits(_name_paths(run), json)
         return
     if has_logs(run):

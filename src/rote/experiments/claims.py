@@ -38,18 +38,21 @@ class ClaimRow(TypedDict):
     verdict: str
     why: str
     """The reason where it does not hold or is open, as far as it was examined."""
+    basis: str
+    """Whether that reason is `measured`, `probable` or `not examined`; empty where there is none."""
     cause: str
     """What it has in common with claims of other experiments, in a sentence; may be empty."""
     stale: bool
     """Whether other code measured it than is there now."""
 
 
-class _Why(TypedDict):
+class _Reason(TypedDict):
     why: str
+    basis: str
     cause: str
 
 
-_NOT_EXAMINED = _Why(why="", cause="")
+_NO_REASON = _Reason(why="", basis="", cause="")
 
 
 def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[ClaimRow]:
@@ -90,15 +93,15 @@ def declare_again(row: ClaimRow, claim: Claim, *, changed: bool) -> ClaimRow:
     """A row that was kept, with the words in which its claim is declared today. The embedded model's reasons were found
     with the settings that are declared: where they were `changed` there are none."""
     unfit = changed and row["model"] == EMBEDDED_NAME
-    why = _NOT_EXAMINED if unfit else _find_why(claim, row["model"], row["verdict"])
+    why = _NO_REASON if unfit else _find_why(claim, row["model"], row["verdict"])
     return {**row, "text": claim.text, "paper": claim.paper, **why}
 
 
-def _find_why(claim: Claim, model: str, verdict: str) -> _Why:
+def _find_why(claim: Claim, model: str, verdict: str) -> _Reason:
     why = claim.why.get(model)
     if verdict == "holds" or not why:
-        return _NOT_EXAMINED
-    return {"why": why.text, "cause": list_causes()[why.cause] if why.cause else ""}
+        return _NO_REASON
+    return {"why": why.text, "basis": why.basis, "cause": list_causes()[why.cause] if why.cause else ""}
 
 
 def format_ours(row: ClaimRow) -> str:

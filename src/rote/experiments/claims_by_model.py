@@ -4,13 +4,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rote.experiments.claims import ClaimRow
-from rote.experiments.entries import Entry
+from rote.experiments.entries import Entry, begin_large
 from rote.models.embedded import EMBEDDED_NAME
 from rote.report.results_page import SummaryLine
 
-_KINDS = ("Holds on every model measured", "Holds on some", "Holds on none", "Not settled")
-_ALIKE = (_KINDS[0], _KINDS[2])
-"""Of what is alike on all models the claims themselves are said; where models differ they are below."""
+_KINDS = (
+    "Holds on every model measured",
+    "Holds on some, left open on others",
+    "Holds on some, fails on others",
+    "Holds on none",
+    "Not settled",
+)
+_SAID = {_KINDS[0], _KINDS[2], _KINDS[3]}
+"""Of these the opening says the claims themselves, of what is open in part their experiments."""
 _FEW = 50
 """Questions with fewer of which an interval around one half is 0.27 wide or more."""
 _WORDS = {"holds": "holds", "open": "is open", "does not hold": "does not hold"}
@@ -32,9 +38,8 @@ def group_claims(entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, Cl
 
 
 def sum_up(entries: Sequence[Entry]) -> list[SummaryLine]:
-    """In ten lines or so: how many claims hold on each model; of those that several models were asked, which hold on
-    all, on some, on none, and on none as far as can be told; how many one model alone was asked; what fails them, and
-    how many are open for want of questions.
+    """In ten lines or so: how many claims hold on each model; of those that several models were asked, what is found on
+    all of them and what on some; how many one model alone was asked; and what claims fail by.
 
     Under a line are its claims. Those with the same verdicts and the same reasons share an item.
     """
@@ -46,45 +51,34 @@ def sum_up(entries: Sequence[Entry]) -> list[SummaryLine]:
     if not shared:
         lines.append(SummaryLine("No claim was measured on more than one model yet."))
     rows = [row for found in groups for row in found.values()]
-    return [*lines, *_count_alone(groups), *_count_causes(rows), *_count_open(rows)]
+    return [*lines, *_count_alone(groups), *_count_causes(rows)]
 
 
 def _list_kind(kind: str, groups: Sequence[Mapping[str, ClaimRow]], titles: Mapping[str, str]) -> SummaryLine:
-    """The claims that are judged so, or where models differ their experiments; under it each with its models and
-    reasons."""
+    """The claims that are judged so, or their experiments; under it each with its models and reasons."""
     judged = [found for found in groups if _judge(found) == kind]
     texts, about = dict[str, list[str]](), list[str]()
     for found in judged:
         first = next(iter(found.values()))
         texts.setdefault(_tell_apart(found), []).append(first["text"])
-        about.append(first["text"] if kind in _ALIKE else titles[first["experiment"]])
-    told = f"{kind} ({_count(judged, 'claim')}): {'; '.join(dict.fromkeys(about))}."
-    return SummaryLine(told, tuple(f"{'; '.join(same)}: {where}" for where, same in texts.items()))
+        about.append(first["text"] if kind in _SAID else titles[first["experiment"]])
+    heading = f"{kind} ({_count(judged, 'claim')})"
+    items = tuple(f"{'; '.join(same)}: {where}" for where, same in texts.items())
+    return SummaryLine(f"{heading}: {'; '.join(dict.fromkeys(about))}.", items, heading)
 
 
 def _count_causes(rows: Sequence[ClaimRow]) -> Iterator[SummaryLine]:
-    """What claims that do not hold fail by, the commonest cause first."""
+    """What the reasons of claims that do not hold rest on; under it what several of them fail by, commonest first."""
     failed = [row for row in rows if row["verdict"] == "does not hold"]
+    if not failed:
+        return
+    bases = Counter(row["basis"] or "not examined" for row in failed)
+    told = ", ".join(f"{bases[basis]} {basis}" for basis in ("measured", "probable", "not examined") if bases[basis])
     causes = Counter(row["cause"] for row in failed if row["cause"])
-    own = sum(bool(row["why"]) and not row["cause"] for row in failed)
-    unknown = sum(not row["why"] for row in failed)
-    counts = [*causes.most_common(), ("a reason of its own", own), ("not examined", unknown)]
-    guessed = sum("probably" in row["why"] for row in failed)
-    if failed:
-        said = "; ".join(f"{cause} ({number})" for cause, number in counts if number)
-        told = f"Why claims do not hold ({_count(failed, 'verdict')}): {said}."
-        yield SummaryLine(f"{told} Of these reasons probable, not measured: {guessed}.")
-
-
-def _count_open(rows: Sequence[ClaimRow]) -> Iterator[SummaryLine]:
-    """Verdicts that more questions would settle."""
-    left = [row for row in rows if row["verdict"] == "open"]
-    few = sum(row["n"] is not None and row["n"] < _FEW for row in left)
-    if left:
-        yield SummaryLine(
-            f"Why claims are left open ({_count(left, 'verdict')}): the interval crosses the bound; {few} of them "
-            f"rest{'s' * (few == 1)} on fewer than {_FEW} questions."
-        )
+    alone = len(failed) - causes.total()
+    items = [f"{begin_large(cause)} ({number})." for cause, number in causes.most_common()]
+    items += [f"A reason that no other claim shares, or none ({alone})."] * bool(items and alone)
+    yield SummaryLine(f"Why claims do not hold ({_count(failed, 'verdict')}, their reasons {told}):", tuple(items))
 
 
 def _count_alone(groups: Sequence[Mapping[str, ClaimRow]]) -> Iterator[SummaryLine]:
@@ -105,7 +99,9 @@ def _count_model(model: str, groups: Sequence[Mapping[str, ClaimRow]]) -> Summar
 def _count_verdicts(rows: Sequence[ClaimRow]) -> str:
     verdicts = Counter(row["verdict"] for row in rows)
     held, left, failed = (verdicts[verdict] for verdict in _WORDS)
-    return f"{_count(rows, 'claim')}, {held} held, {left} left open, {failed} not held"
+    few = sum(row["verdict"] == "open" and row["n"] is not None and row["n"] < _FEW for row in rows)
+    why = f" ({few} on fewer than {_FEW} questions)" * bool(few)
+    return f"{_count(rows, 'claim')}, {held} held, {left} left open{why}, {failed} not held"
 
 
 def _count(things: Sequence[object], word: str) -> str:
@@ -114,10 +110,12 @@ def _count(things: Sequence[object], word: str) -> str:
 
 def _judge(found: Mapping[str, ClaimRow]) -> str:
     verdicts = {row["verdict"] for row in found.values()}
-    on_all, on_some, on_none, unsettled = _KINDS
+    on_all, open_on_others, differ, on_none, unsettled = _KINDS
     if verdicts == {"holds"}:
         return on_all
-    return on_some if "holds" in verdicts else unsettled if "open" in verdicts else on_none
+    if "holds" in verdicts:
+        return differ if "does not hold" in verdicts else open_on_others
+    return unsettled if "open" in verdicts else on_none
 
 
 def _tell_apart(found: Mapping[str, ClaimRow]) -> str:

@@ -78,7 +78,7 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
     of = "" if model == EMBEDDED_NAME else f" --model {model}"
     return Entry(
         name=item.name,
-        title=experiment.title + (f" ({experiment.letter})" if experiment.letter else ""),
+        title=experiment.heading,
         description=f"{begin_large(experiment.description)}{'.' * (not experiment.description.endswith('?'))}",
         command=f"rote reproduce {item.name}{of} --seeds {seeds}{changes}",
         model=model,
@@ -179,13 +179,17 @@ def _build_kept(row: Mapping[str, Any]) -> Entry:
     return Entry(**{**row, "tables": tables, "panels": panels, "claims": claims})
 
 
+_REASON = ("basis", "cause")
+"""What earlier versions did not write, as they did not write `n`."""
+
+
 def _build_kept_claim(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = ClaimRow.__annotations__
-    if keys.keys() != {"n", "cause", *row}:  # earlier versions wrote neither
+    if keys.keys() != {"n", *_REASON, *row}:
         raise ValueError("a claim has other keys")
     ends = (None, None) if row["low"] == row["high"] else (row["low"], row["high"])
     today = {**{key: row.get(key) for key in keys}, "low": ends[0], "high": ends[1]}  # as rows are written today
-    return {**today, "cause": row.get("cause", "")}
+    return {**today, **{key: row.get(key) or "" for key in _REASON}}
 
 
 def _build_dot(row: Mapping[str, Any]) -> DotRow:

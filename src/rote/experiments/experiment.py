@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from rote.config.job import Config
@@ -23,6 +22,7 @@ from rote.models.embedded import EMBEDDED_NAME
 from rote.models.loading import count_parameters
 from rote.pipeline.job import JobRequest, build_request
 from rote.records import MEASURES, Record
+from rote.text_files import load_yaml
 
 FOLDER = Path(__file__).parent / "declared"
 _CAUSES = Path(__file__).parent / "causes.yaml"
@@ -93,6 +93,8 @@ class Why(StrictConfig):
     """Why a claim does not hold on a model, or is open there, as far as it was examined."""
 
     text: str
+    basis: Literal["measured", "probable", "not examined"] = "measured"
+    """What the reason rests on: figures and records, a guess at what lies behind them, or neither."""
     cause: str = ""
     """What claims of several experiments fail by, a name of `causes.yaml`; empty where the reason is this claim's."""
 
@@ -174,6 +176,11 @@ class Experiment(StrictConfig):
     needed: Needed | None = None
     worth: Worth | None = None
 
+    @property
+    def heading(self) -> str:
+        """Its title, with its letter."""
+        return f"{self.title} ({self.letter})" if self.letter else self.title
+
     @model_validator(mode="after")
     def _check(self) -> "Experiment":
         for column in self.columns:
@@ -201,8 +208,8 @@ class PlannedRun:
 
 @cache
 def list_causes() -> dict[str, str]:
-    """What claims of several experiments fail by: a sentence by name."""
-    found: dict[str, str] = yaml.safe_load(_CAUSES.read_text(encoding="utf-8"))
+    """What claims of more than one experiment fail by: a sentence by name."""
+    found: dict[str, str] = load_yaml(_CAUSES.read_text(encoding="utf-8"))
     return found
 
 
@@ -248,13 +255,14 @@ def plan_runs(
 def _refuse_nothing_derived(experiment: Experiment, request: JobRequest) -> None:
     """A run about facts that follow from others says nothing where none does."""
     plan, names = request.plan, request.config.derive.relations
-    derivations = [relation.derived for relation in plan.relations.values() if relation.derived]
     if not names or plan.derived_facts:
         return
+    derivations = [relation.derived for relation in plan.relations.values() if relation.derived]
     ways = dict.fromkeys(f"[{','.join(derivation.sources)}]" for derivation in derivations)
     raise ConfigError(
-        f"--set table.relations=[{','.join(plan.table.relations)}]: nothing that {experiment.title!r} asks about "
-        f"({', '.join(names)}) follows from it; name {' or '.join(ways)}"
+        f"the table ({request.config.table.kind} facts of {', '.join(plan.table.relations)}): nothing that "
+        f"{experiment.title!r} asks about ({', '.join(names)}) follows from it; leave --set table.kind out, and name "
+        f"--set table.relations={' or '.join(ways)}"
     )
 
 

@@ -133,8 +133,8 @@ def _collect(store: Store, *, model: str, seeds: int | None, changes: tuple[str,
 
 
 def _declare_again(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Entries whose claims say what their experiments declare today: those with another bound, or of a name that is
-    declared no more, are dropped, as a verdict on what is not claimed says nothing."""
+    """Entries whose title and claims say what their experiments declare today: claims with another bound, or of a name
+    that is declared no more, are dropped, as a verdict on what is not claimed says nothing."""
     experiments = list_experiments()
     for entry in entries:
         experiment = experiments.get(entry.name)
@@ -144,7 +144,7 @@ def _declare_again(entries: Iterable[Entry]) -> Iterator[Entry]:
             for row in entry.claims
             if row["claim"] in made and row["bound"] == format_bound(made[row["claim"]])
         ]
-        yield replace(entry, claims=kept)
+        yield replace(entry, title=experiment.heading if experiment else entry.title, claims=kept)
 
 
 def _sort(entries: Iterable[Entry]) -> list[Entry]:

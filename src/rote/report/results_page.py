@@ -75,6 +75,8 @@ class SummaryLine:
 
     text: str
     items: tuple[str, ...] = ()
+    heading: str = ""
+    """What the items are, where they are too many to stand with the sentence."""
 
 
 @dataclass(frozen=True)
