@@ -189,15 +189,16 @@ def compare_rows(language_model: LanguageModel, base: LanguageModel) -> Comparis
     return Comparison(base.source, len(shared), sum(share > 0 for share in shares), middle, far[:MOST_MOVED], new)
 
 
+def _find_places(language_model: LanguageModel) -> dict[str, int]:
+    """The row of the embeddings of every token."""
+    names = name_rows(language_model.tokenizer.get_vocab(), len(find_key_tables(language_model)[0]))
+    return {token: number for number, token in names.items()}
+
+
 def _spell_rows(language_model: LanguageModel, compared: Comparison) -> Comparison:
     """The comparison with its tokens as a person reads them; those that read alike stay as they are."""
-    names = name_rows(language_model.tokenizer.get_vocab(), len(find_key_tables(language_model)[0]))
-    places = {token: number for number, token in names.items()}
-
-    def read(token: str) -> str:
-        return spell(language_model, Candidate(token, places[token], "vocabulary"))
-
-    texts = {token: read(token) for token in (*compared.new, *(row.token for row in compared.standing_out))}
+    places, moved = _find_places(language_model), [*compared.new, *(row.token for row in compared.standing_out)]
+    texts = {token: spell(language_model, Candidate(token, places[token], "vocabulary")) for token in moved}
     alike = Counter(texts.values())
     said = {token: text if alike[text] == 1 else token for token, text in texts.items()}
     rows = [replace(row, token=said[row.token]) for row in compared.standing_out]
@@ -213,8 +214,7 @@ def _choose_tokens(
     language_model: LanguageModel, compared: Comparison | None, *, seed: int
 ) -> list[tuple[Candidate | None, Origin]]:
     """The tokens that are tried, each once; then nothing, and ordinary tokens, which they are held against."""
-    names = name_rows(language_model.tokenizer.get_vocab(), len(find_key_tables(language_model)[0]))
-    places = {token: number for number, token in names.items()}
+    places = _find_places(language_model)
     moved = [*compared.new, *(row.token for row in compared.standing_out)] if compared else []
     origins: dict[str, Origin] = {}
     groups: tuple[tuple[Origin, Sequence[str]], ...] = (
@@ -227,7 +227,7 @@ def _choose_tokens(
             if token in places:
                 origins.setdefault(token, origin)
     special = {*language_model.tokenizer.all_special_tokens, *origins}
-    rest = [token for token in names.values() if token not in special and not looks_reserved(token)]
+    rest = [token for token in places if token not in special and not looks_reserved(token)]
     drawn = random.Random(f"ordinary/{seed}").sample(rest, min(_ORDINARY, len(rest)))
     tried = [*origins.items()][:MOST_TOKENS] + [(token, "ordinary") for token in drawn]
     return [*((Candidate(token, places[token], "vocabulary"), origin) for token, origin in tried), (None, "alone")]
