@@ -157,14 +157,31 @@ def test_what_a_run_says_of_itself_is_not_changed(change: str) -> None:
         list(plan_runs(DECLARED["main"], seeds=1, changes=[change]))
 
 
-def test_a_table_that_nothing_follows_from_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("changes", "table", "remedy"),
+    [
+        (["table.relations=[mother]"], "linked facts of mother", "name --set table.relations=[mother,educated_at]"),
+        (
+            ["table.relations=[mother]", "table.kind=fictional"],
+            "fictional facts of mother",
+            "leave --set table.kind out, and name --set table.relations=[mother,educated_at]",
+        ),
+        (
+            ["table={kind: fictional, relations: [mother]}"],
+            "fictional facts of mother",
+            "leave --set table.kind out, and name --set table.relations=[mother,educated_at]",
+        ),
+    ],
+)
+def test_a_table_that_nothing_follows_from_is_refused(changes: list[str], table: str, remedy: str) -> None:
     experiment = list_experiments()["two_hop"]
-    fault = (
-        "the table (linked facts of mother): nothing that 'Two hops' asks about (mothers_university) follows from it; "
-        "leave --set table.kind out, and name --set table.relations=[mother,educated_at]"
-    )
+    fault = f"the table ({table}): nothing that 'Two hops' asks about (mothers_university) follows from it; {remedy}"
     with pytest.raises(ConfigError, match=f"^{re.escape(fault)}$"):
-        next(plan_runs(experiment, seeds=1, changes=["table.relations=[mother]"]))
+        next(plan_runs(experiment, seeds=1, changes=changes))
+
+
+def test_a_table_of_two_relations_that_others_follow_from_is_taken() -> None:
+    experiment = list_experiments()["two_hop"]
     (run, *_) = plan_runs(experiment, seeds=1, changes=["table.relations=[mother,educated_at]", "table.count=4"])
     assert len(run.request.plan.derived_facts) == 4
 

@@ -248,21 +248,25 @@ def plan_runs(
             merged = {**{key: shared[key] for key in shared if key not in own}, **own}
             config = build_experiment_config(_drop_multiples(merged) if _has_rates_of_its_own(merged) else merged)
             request = build_request(config)
-            _refuse_nothing_derived(experiment, request)
+            _refuse_nothing_derived(experiment, request, said=pairs)
             yield PlannedRun(name, seed, request)
 
 
-def _refuse_nothing_derived(experiment: Experiment, request: JobRequest) -> None:
+def _refuse_nothing_derived(experiment: Experiment, request: JobRequest, *, said: Mapping[str, Any]) -> None:
     """A run about facts that follow from others says nothing where none does."""
     plan, names = request.plan, request.config.derive.relations
     if not names or plan.derived_facts:
         return
     derivations = [relation.derived for relation in plan.relations.values() if relation.derived]
     ways = dict.fromkeys(f"[{','.join(derivation.sources)}]" for derivation in derivations)
+    remedies = {
+        "table.kind": "leave --set table.kind out",
+        "table.relations": f"name --set table.relations={' or '.join(ways)}",
+    }
     raise ConfigError(
         f"the table ({request.config.table.kind} facts of {', '.join(plan.table.relations)}): nothing that "
-        f"{experiment.title!r} asks about ({', '.join(names)}) follows from it; leave --set table.kind out, and name "
-        f"--set table.relations={' or '.join(ways)}"
+        f"{experiment.title!r} asks about ({', '.join(names)}) follows from it; "
+        + ", and ".join(remedy for key, remedy in remedies.items() if any(_overlap(key, name) for name in said))
     )
 
 
