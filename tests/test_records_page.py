@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.experiments.test_compare import build_record
+from tests.comparison.test_runs import build_record
 
 from rote.records import MOMENTS, SCHEMA, save_records
 from rote.runs.folder import write_json

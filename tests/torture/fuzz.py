@@ -25,12 +25,12 @@ from tests.torture.others import make_records, make_sheets, read_records, read_w
 from tests.torture.processes import Process
 from tests.torture.verdicts import SAME, TRACEBACK, UNCLEAR, Case, Verdict, is_clear
 
+from rote.comparison.runs import load_run, load_settings
 from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.config.sizes import fit_config
 from rote.errors import RoteError
 from rote.evaluation.asking import ask_model
-from rote.experiments.compare import load_run, load_settings
 from rote.experiments.sweep import load_sweep
 from rote.facts.linting import TableLint
 from rote.facts.prompt_checking import check_prompts

@@ -36,8 +36,8 @@ def compare(
 
     Example: rote compare runs/full runs/lora
     """
-    from rote.experiments.compare_audits import has_audits
-    from rote.experiments.compare_logs import has_logs
+    from rote.comparison.audits import has_audits
+    from rote.comparison.logs import has_logs
 
     if has_audits(run):
         if every or cluster:
@@ -58,7 +58,7 @@ def _name_paths(paths: list[Path]) -> dict[str, Path]:
 
 
 def _compare_runs(paths: dict[str, Path], every: bool, json: bool) -> None:
-    from rote.experiments.compare import (
+    from rote.comparison.runs import (
         compare_records,
         describe_ends,
         format_comparison,
@@ -79,7 +79,7 @@ def _compare_runs(paths: dict[str, Path], every: bool, json: bool) -> None:
 
 
 def _compare_logs(paths: dict[str, Path], cluster: str | None, json: bool) -> None:
-    from rote.experiments.compare_logs import compare_logs, format_logs, list_left_out, load_logs
+    from rote.comparison.logs import compare_logs, format_logs, list_left_out, load_logs
 
     fields = tuple(name.strip() for name in (cluster or "").split(",") if name.strip())
     logs = load_logs(list(paths.values()), fields)
@@ -93,7 +93,7 @@ def _compare_logs(paths: dict[str, Path], cluster: str | None, json: bool) -> No
 
 
 def _compare_audits(paths: dict[str, Path], json: bool) -> None:
-    from rote.experiments.compare_audits import (
+    from rote.comparison.audits import (
         build_audit_rows,
         compare_audits,
         format_audits,

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rote.experiments.entries import Entry
+    from rote.results.entries import Entry
 
 
 class Format(StrEnum):
@@ -51,8 +51,8 @@ def results(
 
     Example: rote results runs/store --out .
     """
-    from rote.experiments.figure_files import import_canvas
-    from rote.experiments.results import write_results
+    from rote.results.figure_files import import_canvas
+    from rote.results.publish import write_results
     from rote.runs.store import Store
 
     if {Format.svg, Format.pdf} & set(format_ or ()):
@@ -82,11 +82,11 @@ def results(
 
 def _write_files(folder: Path, entries: "Sequence[Entry]", form: Any) -> None:
     if form.value in ("csv", "latex"):
-        from rote.experiments.table_files import write_tables
+        from rote.results.table_files import write_tables
 
         kind, files = "tables", write_tables(folder / "tables", entries, form.value)
     else:
-        from rote.experiments.figure_files import write_figures
+        from rote.results.figure_files import write_figures
 
         kind, files = "figures", write_figures(folder / "figures", entries, form.value)
     typer.echo(f"{kind}: {len(files)} in {folder / kind}")

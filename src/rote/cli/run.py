@@ -99,7 +99,7 @@ def run(
     from rote.cli.progress import build_reporter
     from rote.cli.stopping import stoppable
     from rote.cli.tables import print_comparison, print_result
-    from rote.experiments.against import compare_into, plan_others
+    from rote.comparison.methods import compare_into, plan_others
     from rote.pipeline.job import build_request
     from rote.pipeline.run import choose_place, do_run
 

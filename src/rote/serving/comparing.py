@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rote.experiments.compare import ComparedRow, compare_runs, format_settings, load_settings, pick_last_moments
+from rote.comparison.runs import ComparedRow, compare_runs, format_settings, load_settings, pick_last_moments
 from rote.records import Record
 from rote.report.display import clean_text, format_figure, shorten_text
 from rote.report.words import FACT_SETS, label_moment, label_prompts

@@ -17,8 +17,16 @@ from rote.experiments.claims import (
     format_size,
     get_figure,
 )
-from rote.experiments.claims_by_model import list_models, sum_up
-from rote.experiments.entries import (
+from rote.experiments.experiment import list_experiments
+from rote.experiments.figures import Jobs
+from rote.experiments.reproduce import load_finished
+from rote.models.embedded import EMBEDDED_NAME
+from rote.models.loading import count_parameters
+from rote.pipeline.job import ROOMS
+from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
+from rote.report.scatter import ScatterPoint
+from rote.results.claims_by_model import list_models, sum_up
+from rote.results.entries import (
     Entry,
     Finished,
     begin_large,
@@ -28,16 +36,8 @@ from rote.experiments.entries import (
     save_entries,
     tell_replaced,
 )
-from rote.experiments.experiment import list_experiments
-from rote.experiments.figures import Jobs
-from rote.experiments.reproduce import load_finished
-from rote.experiments.results_text import STALE, list_missing, write_page
-from rote.experiments.run_entries import build_run_entries, is_published
-from rote.models.embedded import EMBEDDED_NAME
-from rote.models.loading import count_parameters
-from rote.pipeline.job import ROOMS
-from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
-from rote.report.scatter import ScatterPoint
+from rote.results.markdown import STALE, list_missing, write_page
+from rote.results.run_entries import build_run_entries, is_published
 from rote.runs.files import replace_file
 from rote.runs.manifest import compute_code_hash
 from rote.runs.store import JobResult, Store

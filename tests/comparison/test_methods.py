@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from rote.comparison.methods import compare_methods, plan_others
 from rote.errors import ConfigError
-from rote.experiments.against import compare_methods, plan_others
 from rote.experiments.experiment import build_experiment_config
 from rote.pipeline.job import JobRequest, build_request
 from rote.runs.folder import read_json

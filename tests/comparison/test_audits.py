@@ -12,9 +12,9 @@ from tests.cli.conftest import call_rote
 from rote.audit.audit import AuditResult, save_audit
 from rote.audit.repurposing import Repurposing
 from rote.audit.traces import Trace
+from rote.comparison.audits import compare_audits, load_audit, tell_audits
 from rote.config.audit import AuditConfig
 from rote.evaluation.statistics import compute_interval
-from rote.experiments.compare_audits import compare_audits, load_audit, tell_audits
 from rote.figures import Figure
 
 

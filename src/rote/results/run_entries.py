@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rote.experiments.entries import Entry
-from rote.experiments.forget_entries import build_forget_entries, has_forgotten
-from rote.experiments.later_entries import build_later_entries, taught_later_tables
-from rote.experiments.served_entries import build_served_entries, is_served
+from rote.results.entries import Entry
+from rote.results.forget_entries import build_forget_entries, has_forgotten
+from rote.results.later_entries import build_later_entries, taught_later_tables
+from rote.results.served_entries import build_served_entries, is_served
 from rote.runs.opening import find_run_folder
 
 _KINDS = (is_served, taught_later_tables, has_forgotten)

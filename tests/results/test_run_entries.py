@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rote.errors import RunError
-from rote.experiments.run_entries import build_run_entries, is_published
 from rote.facts.fact import FactTable, build_fact
 from rote.facts.reading import save_table
+from rote.results.run_entries import build_run_entries, is_published
 from rote.runs.folder import RunFolder, read_json, write_json
 
 

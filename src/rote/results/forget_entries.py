@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from rote.evaluation.forgetting import ASKED, NOT_ERASURE, NOTHING, RELEARN, TEACH_UNSEEN
-from rote.experiments.entries import Entry
-from rote.experiments.seeds import Seed, average_rows, check_seeds, find_code, list_relations
 from rote.experiments.tables import format_cell
 from rote.figures import Figure
 from rote.records import FactSet
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ResultTable
 from rote.report.words import FACT_SETS
+from rote.results.entries import Entry
+from rote.results.seeds import Seed, average_rows, check_seeds, find_code, list_relations
 from rote.runs.base import find_base
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Forgetting, read_shaped

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from rote.experiments.claims import ClaimRow, format_ours, format_paper, format_size
-from rote.experiments.claims_by_model import group_claims, list_models, sum_up
-from rote.experiments.entries import Entry, begin_large
 from rote.experiments.experiment import list_experiments
 from rote.experiments.tables import format_rows
+from rote.results.claims_by_model import group_claims, list_models, sum_up
+from rote.results.entries import Entry, begin_large
 
 STALE = "stale: measured with an earlier version of the code"
 _HOW_TO_READ = """\

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from rote.errors import RunError
-from rote.experiments.compare import (
+from rote.comparison.runs import (
     describe_ends,
     format_comparison,
     format_settings,
@@ -14,6 +13,7 @@ from rote.experiments.compare import (
     load_settings,
     pick_last_moments,
 )
+from rote.errors import RunError
 from rote.records import Record, save_records
 from rote.runs.folder import RunFolder, write_json
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from rote.comparison.runs import flatten_settings, format_settings
 from rote.errors import ConfigError, RunError, first_line
-from rote.experiments.compare import flatten_settings, format_settings
 from rote.experiments.tables import format_cell, format_rows
 from rote.figures import Figure, build_figure_row
 

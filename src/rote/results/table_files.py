@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rote.experiments.claims import ClaimRow
-from rote.experiments.entries import Entry
+from rote.results.entries import Entry
 from rote.runs.files import replace_file
 
 TableFormat = Literal["csv", "latex"]

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rote.experiments.claims import ClaimRow
-from rote.experiments.entries import Entry, begin_large
 from rote.models.embedded import EMBEDDED_NAME
 from rote.report.results_page import SummaryLine
+from rote.results.entries import Entry, begin_large
 
 _KINDS = (
     "Holds on every model measured",

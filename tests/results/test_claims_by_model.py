@@ -3,8 +3,8 @@
 import pytest
 
 from rote.experiments.claims import ClaimRow
-from rote.experiments.claims_by_model import sum_up
-from rote.experiments.entries import Entry
+from rote.results.claims_by_model import sum_up
+from rote.results.entries import Entry
 
 _REASONS = {"a": ("measured", "few weights"), "b": ("measured", ""), "c": ("probable", "few facts")}
 _REASONS["d"] = _REASONS["c"]

@@ -5,11 +5,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rote.experiments.entries import Entry
-from rote.experiments.seeds import Seed, average_rows, check_seeds, find_code, list_relations, refuse_other
 from rote.experiments.tables import format_cell
 from rote.figures import Figure
 from rote.report.results_page import ResultTable
+from rote.results.entries import Entry
+from rote.results.seeds import Seed, average_rows, check_seeds, find_code, list_relations, refuse_other
 from rote.runs.base import find_base, list_row, read_settings
 from rote.runs.differences import find_difference
 from rote.runs.folder import RunFolder

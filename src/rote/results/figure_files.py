@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rote.errors import RunError
-from rote.experiments.entries import Entry
-from rote.experiments.table_files import name_file
 from rote.figures import Figure
 from rote.report.dots import DotPanel
+from rote.results.entries import Entry
+from rote.results.table_files import name_file
 from rote.runs.files import replace_file
 
 FigureFormat = Literal["svg", "pdf"]

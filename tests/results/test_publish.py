@@ -14,15 +14,16 @@ import pytest
 
 from rote.errors import ConfigError, ModelError, RoteError, RunError
 from rote.evaluation.statistics import compute_interval
-from rote.experiments import results, results_text
 from rote.experiments.claims import ClaimRow
-from rote.experiments.entries import Entry, load_entries
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, Why, plan_runs
-from rote.experiments.figure_files import write_figures
-from rote.experiments.table_files import write_tables
 from rote.pipeline.job import ROOMS, name_job
 from rote.records import Record
 from rote.report.results_page import ResultTable
+from rote.results import markdown
+from rote.results import publish as publishing
+from rote.results.entries import Entry, load_entries
+from rote.results.figure_files import write_figures
+from rote.results.table_files import write_tables
 from rote.runs.folder import keep_json, read_json, write_json
 from rote.runs.manifest import compute_code_hash
 from rote.runs.store import Store
@@ -93,7 +94,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     other = EXPERIMENT.model_copy(update={"base": {"retain.texts": 7}, "title": "Never done"})
     absent = other.model_copy(update={"base": {"model": "./nowhere"}})
     declared = {"absent": absent, "depths": EXPERIMENT, "other": other}
-    for module in (results, results_text):
+    for module in (publishing, markdown):
         monkeypatch.setattr(module, "list_experiments", lambda: declared)
     return Store(tmp_path / "store")
 
@@ -101,7 +102,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def write(store: Store, *, seeds: int = 3) -> tuple[str, list[ClaimRow], str]:
     """The three files as they are read."""
     out = store.path.parent / "out"
-    results.write_results(out, store=store, model=MODEL, seeds=seeds)
+    publishing.write_results(out, store=store, model=MODEL, seeds=seeds)
     claims = json.loads((out / "results" / "claims.json").read_text(encoding="utf-8"))
     page = (out / "results" / "results.html").read_text(encoding="utf-8")
     return (out / "RESULTS.md").read_text(encoding="utf-8"), claims, page
@@ -209,7 +210,7 @@ def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> 
 def test_a_model_that_is_not_there_is_said(store: Store) -> None:
     save_jobs(store, seed=0)
     with pytest.raises(ModelError, match="another"):
-        results.write_results(store.path.parent / "out", store=store, model="./another", seeds=1)
+        publishing.write_results(store.path.parent / "out", store=store, model="./another", seeds=1)
 
 
 @pytest.mark.parametrize("change", [{"bound": ">= 0.5"}, {"claim": "depth_of_old"}])
@@ -258,7 +259,7 @@ def test_a_claim_as_earlier_versions_wrote_it_says_its_seeds(store: Store) -> No
 
 def test_what_is_missing_or_damaged_is_named(store: Store, tmp_path: Path) -> None:
     save_jobs(store, seed=0)
-    write_again = partial(results.write_results, tmp_path / "fresh", store=store)
+    write_again = partial(publishing.write_results, tmp_path / "fresh", store=store)
     with pytest.raises(RunError, match=rf"\(it has jobs of {MODEL}\); give the --model and --set of rote reproduce"):
         write_again(model=MODEL, changes=("table.count=5",))
     with pytest.raises(RunError, match="is a folder of jobs; write its results first"):
@@ -276,7 +277,7 @@ def test_what_takes_the_place_of_other_settings_is_told(store: Store) -> None:
     command = "rote reproduce depths --seeds 3 --set table.count=5"
     write_json(kept, [{**read_json(kept)[0], "command": command}])
     told: list[str] = []
-    results.write_results(kept.parents[1], store=store, model=MODEL, tell=told.append)
+    publishing.write_results(kept.parents[1], store=store, model=MODEL, tell=told.append)
     (line,) = told
     here = f"depths ({MODEL}, 1 seed: `rote reproduce depths --seeds 1`)"
     assert line.startswith(f"{here} takes the place of depths ({MODEL}, 1 seed: `{command}`);")
@@ -284,7 +285,9 @@ def test_what_takes_the_place_of_other_settings_is_told(store: Store) -> None:
 
 def test_fewer_seeds_take_the_place_of_more_not_without_a_word(store: Store) -> None:
     told: list[str] = []
-    write_again = partial(results.write_results, store.path.parent / "out", store=store, model=MODEL, tell=told.append)
+    write_again = partial(
+        publishing.write_results, store.path.parent / "out", store=store, model=MODEL, tell=told.append
+    )
     for seed in range(2):
         save_jobs(store, seed=seed)
         write_again()
@@ -298,10 +301,10 @@ def test_what_is_fresh_elsewhere_takes_the_place_of_what_is_stale_here(store: St
     save_jobs(store, seed=0)
     write(store)
     there = tmp_path / "there"
-    results.write_results(there, store=store, model=MODEL)
+    publishing.write_results(there, store=store, model=MODEL)
     kept = store.path.parent / "out" / "results" / "results.json"
     write_json(kept, [{**read_json(kept)[0], "code": "older", "seeds": 2}])
-    (entry,) = results.write_results(kept.parents[1], store=Store(tmp_path / "none"), model=MODEL, others=[there])
+    (entry,) = publishing.write_results(kept.parents[1], store=Store(tmp_path / "none"), model=MODEL, others=[there])
     assert (entry.seeds, entry.stale) == (1, False)
 
 
@@ -309,7 +312,7 @@ def test_all_seeds_that_are_finished_are_looked_for(store: Store) -> None:
     for seed in (0, 2, 3):
         save_jobs(store, seed=seed)
     save_jobs(store, seed=1, runs=("deep",))
-    (entry,) = results.write_results(store.path.parent / "out", store=store, model=MODEL)
+    (entry,) = publishing.write_results(store.path.parent / "out", store=store, model=MODEL)
     assert entry.seeds == 3, "the second, of which a part is done, does not end the search"
 
 
@@ -395,7 +398,7 @@ def test_a_store_without_the_model_changes_nothing(store: Store) -> None:
     fresh, _, _ = write(store)
     out = store.path.parent / "out"
     with pytest.raises(RunError, match=r"none: there is no such folder of jobs; name that of rote reproduce"):
-        results.write_results(out, store=Store(store.path.parent / "none"), model="./another", seeds=1)
+        publishing.write_results(out, store=Store(store.path.parent / "none"), model="./another", seeds=1)
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == fresh
 
 
@@ -404,7 +407,7 @@ def test_an_experiment_that_these_settings_do_not_allow_is_left_out(
 ) -> None:
     scrambled = EXPERIMENT.model_copy(update={"base": {"tuning": "layers", "defend.scramble_keys": True}})
     save_jobs(store, seed=0)
-    for module in (results, results_text):
+    for module in (publishing, markdown):
         monkeypatch.setattr(module, "list_experiments", lambda: {"depths": EXPERIMENT, "scrambled": scrambled})
     assert "not finished here: `scrambled`." in write(store)[0]
 
@@ -413,7 +416,7 @@ def test_a_wrong_setting_is_said_and_no_experiment_passed_over(store: Store) -> 
     save_jobs(store, seed=0)
     out = store.path.parent / "out"
     with pytest.raises(ConfigError, match="unknown setting 'memorise'"):
-        results.write_results(out, store=store, model=MODEL, seeds=1, changes=("memorise.epochs=3",))
+        publishing.write_results(out, store=store, model=MODEL, seeds=1, changes=("memorise.epochs=3",))
     assert not out.exists()
 
 
@@ -423,7 +426,7 @@ def test_settings_that_nothing_was_done_with_are_said_and_what_is_kept_stays(sto
     before = write(store)[0]
     out = store.path.parent / "out"
     with pytest.raises(RoteError, match=r"nonsense|runs of .* differ in it|no experiment is finished"):
-        results.write_results(out, store=store, model=MODEL, seeds=1, changes=(change,))
+        publishing.write_results(out, store=store, model=MODEL, seeds=1, changes=(change,))
     assert (out / "RESULTS.md").read_text(encoding="utf-8") == before
 
 
@@ -442,7 +445,7 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
         entry["model"] = entry["claims"][0]["model"] = "qwen"
         entry["claims"][0]["ours"] = 0.5
     write_json(there / "results" / "results.json", kept)
-    entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+    entries = publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
     assert [(entry.name, entry.model) for entry in entries] == [("depths", MODEL), ("depths", "qwen")]
     text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
     assert f"| claim | experiment | paper | wanted | {MODEL} | qwen |" in text
@@ -450,7 +453,7 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     kept[0]["model"] = MODEL
     write_json(there / "results" / "results.json", kept)
     told: list[str] = []
-    write_again = partial(results.write_results, tmp_path / "out", store=store, model=MODEL, tell=told.append)
+    write_again = partial(publishing.write_results, tmp_path / "out", store=store, model=MODEL, tell=told.append)
     entries = write_again(others=[there])
     assert entries[0].claims[0]["ours"] == 0.75, "what is here is not given up for what is there"
     assert not told, "their tables say the same"
@@ -463,9 +466,9 @@ def test_results_of_another_machine_become_a_column(store: Store, tmp_path: Path
     kept[0]["claims"] = [{}]
     write_json(there / "results" / "results.json", kept)
     with pytest.raises(RunError, match="holds something else than results"):
-        results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+        publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
     with pytest.raises(RunError, match=r"nowhere: there is no such folder; .*--add"):
-        results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
+        publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[tmp_path / "nowhere"])
 
 
 def serve(run: Path, table: str = "staff.csv", *, code: str) -> Path:
@@ -485,7 +488,7 @@ def serve(run: Path, table: str = "staff.csv", *, code: str) -> Path:
 def publish(store: Store, *runs: Path) -> tuple[list[Entry], str]:
     """The entries of runs, and the page they are on."""
     out = store.path.parent / "out"
-    entries = results.write_results(out, store=store, model=MODEL, seeds=3, others=runs)
+    entries = publishing.write_results(out, store=store, model=MODEL, seeds=3, others=runs)
     return [entry for entry in entries if entry.name == "served"], (out / "RESULTS.md").read_text(encoding="utf-8")
 
 
@@ -530,7 +533,7 @@ def test_results_that_do_not_say_what_they_are_about_are_read_and_give_way_to_th
 
 def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> None:
     save_jobs(store, seed=0)
-    entries = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
+    entries = publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
     written = write_tables(tmp_path / "tables", entries, "csv")
     assert [path.name for path in written][:2] == ["claims.csv", f"depths-{MODEL}-1.csv"]
     with written[1].open(encoding="utf-8", newline="") as file:
@@ -544,7 +547,7 @@ def test_tables_are_written_for_other_programs(store: Store, tmp_path: Path) -> 
 @pytest.mark.parametrize("form", ["svg", "pdf"])
 def test_figures_are_drawn_for_a_paper(form: Any, store: Store, tmp_path: Path) -> None:
     save_jobs(store, seed=0)
-    results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
+    publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
     kept = load_entries(tmp_path / "out" / "results" / "results.json")
     written = write_figures(tmp_path / "figures", kept, form)
     assert [path.name for path in written] == [f"depths-{MODEL}-{part}.{form}" for part in ("1-held-out", "2-known")]
@@ -567,14 +570,14 @@ def test_what_another_model_came_to_is_still_drawn_on_the_page(store: Store, tmp
     for entry in kept:
         entry["model"] = entry["claims"][0]["model"] = "qwen"
     write_json(there / "results" / "results.json", kept)
-    results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
+    publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3, others=[there])
     page = (tmp_path / "out" / "results" / "results.html").read_text(encoding="utf-8")
     assert page.count('class="dots"') == 2 * drawn > 0
 
 
 def test_latex_tables_have_their_marks_escaped(store: Store, tmp_path: Path) -> None:
     save_jobs(store, seed=0)
-    (entry,) = results.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
+    (entry,) = publishing.write_results(tmp_path / "out", store=store, model=MODEL, seeds=3)
     odd = replace(entry, name="../../evil", tables=[ResultTable(("run", "50%_a"), (("x & y", "<0.1"),))])
     written = write_tables(tmp_path / "tables", [odd], "latex")[1]
     assert written.parent == tmp_path / "tables", "a name is no path"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rote.errors import RunError, shorten
-from rote.experiments.entries import Entry
-from rote.experiments.seeds import find_code
 from rote.experiments.tables import format_cell
 from rote.figures import read_figure
 from rote.report.results_page import ResultTable
+from rote.results.entries import Entry
+from rote.results.seeds import find_code
 from rote.runs.base import find_base
 from rote.runs.folder import RunFolder
 from rote.runs.shapes import Identity, Served, read_shaped

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tests.exchange.test_reading import build_line, write_lines
 
+from rote.comparison.logs import compare_logs, format_logs, load_logs
 from rote.errors import ConfigError, RunError
 from rote.exchange.sample_logs import Sample, SampleLog, Score
-from rote.experiments.compare_logs import compare_logs, format_logs, load_logs
 
 SCORE = ("task", "acc")
 
