@@ -263,11 +263,11 @@ def _refuse_nothing_derived(experiment: Experiment, request: JobRequest, *, said
         "table.kind": "leave --set table.kind out",
         "table.relations": f"name --set table.relations={' or '.join(ways)}",
     }
-    said_of = [remedy for key, remedy in remedies.items() if any(_overlap(key, name) for name in said)]
+    apt = [remedy for key, remedy in remedies.items() if any(_overlap(key, name) for name in said)]
     raise ConfigError(
         f"the table ({request.config.table.kind} facts of {', '.join(plan.table.relations)}): nothing that "
         f"{experiment.title!r} asks about ({', '.join(names)}) follows from it; "
-        + (", and ".join(said_of) or "take a larger one with --set table.count")
+        + (", and ".join(apt) or "take a larger one with --set table.count")
     )
 
 
