@@ -15,7 +15,7 @@ CELL = {"run": "ours", "column": "held-out"}
 STATE = {"run": "ours", "moment": "memorize", "measure": "delta_cossim", "prompt_set": "key"}
 
 
-TOO_SMALL = {"text": "too small", "cause": "rote_alone"}
+TOO_SMALL = {"text": "too small", "basis": "measured", "cause": "rote_alone"}
 
 
 def build_claim(**changes: Any) -> Claim:
@@ -96,9 +96,10 @@ def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: in
     }
     figure = compute_claim(claim, build_experiment(claim), jobs)
     assert figure.value == figure.low == figure.high == ratio
-    (row,) = judge_claims("e", build_experiment(claim), jobs)
+    (row,) = judge_claims("e", build_experiment(claim), jobs, model="tiny")
     assert row["verdict"] == ("holds" if ratio <= 0.5 else "does not hold"), "it is judged as it is"
-    assert format_ours(row) == f"{ratio:.3f} (no interval)"
+    assert format_ours(row) == f"{ratio:.3f} (no interval) ({row['made_of']})"
+    assert row["made_of"] == ("1,000 / 500" if ratio == 2 else "1,000 / 2,000")
     assert (row["low"], row["high"], row["n"]) == (None, None, None)
 
 
@@ -113,7 +114,7 @@ def test_tokens_are_held_against_the_cheapest_run_that_answers_as_well(cheap: in
 )
 def test_what_a_papers_figure_is_made_of_stands_behind_it_and_then_its_source(paper: str, said: str) -> None:
     experiment = build_experiment(build_claim(paper=paper))
-    (row,) = judge_claims("e", experiment, {"ours": [build_answers({"A": [True]})]})
+    (row,) = judge_claims("e", experiment, {"ours": [build_answers({"A": [True]})]}, model="tiny")
     assert format_paper(row) == said
 
 
@@ -133,7 +134,7 @@ def test_the_whole_interval_decides(right: int, bound: dict[str, float], verdict
     """Of 100 facts 56 give [0.46, 0.65] and 44 give [0.35, 0.54]."""
     experiment = build_experiment(build_claim(**{"at_least": None, **bound}))
     jobs = {"ours": [build_answers({f"S{number}": [number < right] for number in range(100)})]}
-    (row,) = judge_claims("e", experiment, jobs)
+    (row,) = judge_claims("e", experiment, jobs, model="tiny")
     assert row["verdict"] == verdict
 
 
@@ -150,7 +151,7 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
     experiment = build_experiment(*claims)
     good = build_answers({f"S{number}": [True] for number in range(20)})
     jobs = {"ours": [good, good, good], "cheap": [good, good], "dear": [good, good, good]}
-    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, jobs))))
+    first, second = json.loads(json.dumps(list(judge_claims("e", experiment, jobs, model="tiny"))))
     assert set(first) == set(second) == set(ClaimRow.__annotations__)
     assert 0.5 < first.pop("low") < first.pop("ours") == first.pop("high") == 1
     assert first == {
@@ -159,6 +160,7 @@ def test_a_row_says_all_and_why_only_where_it_does_not_hold() -> None:
         "experiment": "e",
         "model": "tiny",
         "paper": "0.9",
+        "made_of": "",
         "seeds": 2,
         "n": 60,
         "bound": ">= 0.5",

@@ -130,7 +130,11 @@ def test_copies_are_read_off_the_curve_along_straight_lines(value: float, copies
 
 def test_copies_that_do_nothing_at_first_are_counted_all_the_same() -> None:
     assert compute_equivalent({2: 0.0, 4: 0.5}, 0.25) == pytest.approx(3)
-    assert compute_equivalent({2: 0.0, 4: 0.5}, 0.0) <= 2
+    assert compute_equivalent({2: 0.0, 4: 0.5}, 0.0) == 0, "what is never recalled is worth no copy"
+
+
+def test_where_more_copies_bring_no_more_the_fewest_count() -> None:
+    assert compute_equivalent({2: 0.5, 4: 1.0, 8: 1.0}, 1.0) == 4
 
 
 def believe(subject: str, agreement: float) -> dict[str, Any]:

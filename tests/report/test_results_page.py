@@ -11,9 +11,11 @@ from rote.figures import Figure
 from rote.report.dots import AXIS, LABEL_LETTERS, LEFT, DotPanel, DotRow, draw_dots
 from rote.report.results_page import (
     ClaimLine,
+    ClaimList,
     ExperimentSection,
     ResultsContent,
     ResultTable,
+    ShortLine,
     StatePlane,
     render_results,
 )
@@ -25,7 +27,18 @@ ROWS = (
     DotRow("no prompts", None),
 )
 OURS, BARE = Figure(0.65, 0.58, 0.72, 0), Figure(0.65, 0.65, 0.65, 0)
-CLAIM = ClaimLine("Deeper is better", "0.98 - 0.35", OURS, ">= 0.7", "3 seeds", "open", "It is a small model.")
+CLAIM = ClaimLine(
+    key=("depth", "deeper"),
+    model="rote-tiny",
+    text="Deeper is better",
+    paper="0.98 - 0.35",
+    ours=OURS,
+    made_of="0.900 - 0.250",
+    bound=">= 0.7",
+    size="3 seeds",
+    verdict="open",
+    why="It is a small model.",
+)
 
 
 def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSection:
@@ -38,7 +51,7 @@ def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSecti
         command=name,
         claims=(
             replace(CLAIM, text=name, paper=name, why=name),
-            replace(CLAIM, verdict="holds", ours=BARE),
+            replace(CLAIM, key=("depth", "bare"), verdict="holds", ours=BARE),
         ),
         panels=(DotPanel(name, (*rows, replace(rows[0], run=name))),),
         planes=(StatePlane(name, "memorize", (ScatterPoint(name, "key", 0, 0), ScatterPoint("b", "held_out", 1, 2))),),
@@ -47,7 +60,7 @@ def build_section(name: str = "Depth", *, paper: bool = True) -> ExperimentSecti
 
 
 def render(*sections: ExperimentSection) -> str:
-    return render_results(ResultsContent("rote-tiny", sections, ("two_hop",)))
+    return render_results(ResultsContent(("rote-tiny",), sections, ("two_hop",)))
 
 
 def find_drawings(html: str) -> list[ElementTree.Element]:
@@ -61,6 +74,21 @@ def test_the_page_says_claims_verdicts_and_figures_in_words() -> None:
         assert part in text
     for part in ("the paper, Qwen2.5-1.5B", "Depth, after memorize", "0.900 [0.850, 0.950] (100)", "3 seeds"):
         assert part in text
+
+
+def test_a_claim_that_several_models_were_asked_is_one_line() -> None:
+    theirs = replace(CLAIM, model="another", ours=BARE, verdict="holds", size="1 seed")
+    sections = (replace(build_section(), claims=(CLAIM,)), replace(build_section("Theirs"), claims=(theirs,)))
+    html = render_results(ResultsContent(("rote-tiny", "another"), sections))
+    (line,) = re.findall(r"<tr><th scope=\"row\"><bdi>Deeper is better.*?</tr>", html, flags=re.DOTALL)
+    said = [part for part in Page(line).text if part.strip()]
+    assert said.index("0.650") < said.index("0.900 - 0.250") < said.index("~ open") < said.index("✓ holds")
+    assert 'href="#experiment-1"' in line
+    assert 'href="#experiment-2"' in line
+    (alone,) = re.findall(
+        r"<td class=\"none\".*?</td>", render_results(ResultsContent(("rote-tiny", "b"), sections[:1]))
+    )
+    assert 'data-name="b"' in alone
 
 
 def test_a_figure_without_an_interval_has_no_brackets() -> None:
@@ -78,7 +106,8 @@ def test_the_paper_has_a_mark_of_its_own_and_only_where_it_has_figures() -> None
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(name: str) -> None:
-    page = Page(render_results(ResultsContent(name, (build_section(name),), (name,))))
+    short, group = ShortLine("Holds on none", name), ClaimList(name, (name,))
+    page = Page(render_results(ResultsContent((name,), (build_section(name),), (name,), (short,), (group,))))
 
     assert page.tags.count("script") == page.tags.count("style") == 1
     assert not {"img", "b7", "iframe"} & set(page.tags)

@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
             value=Cell(run="deep", column="held-out"),
             minus=Cell(run="shallow", column="held-out"),
             at_least=0.9,
-            why={MODEL: Why(text="four facts are few")},
+            why={MODEL: Why(text="four facts are few", basis="measured")},
         ),
     ),
 )
@@ -133,6 +133,7 @@ def test_rows_of_claims_have_the_documented_keys(store: Store) -> None:
     assert row["low"] is not None
     assert row["high"] is not None
     assert row["low"] < 0.75 < row["high"]
+    assert row["made_of"] == "1.000 - 0.250"
     assert row["n"] == 4
     assert row["why"] == "four facts are few"
 
@@ -144,7 +145,7 @@ def test_the_page_shows_the_same_figures(store: Store) -> None:
 
     described = f"shallow 0.25 [{interval.low:.2f}, {interval.high:.2f}], n 4, paper 0.35"
     assert described in page
-    assert f"<b>0.750</b> <small>[{row['low']:.3f}, {row['high']:.3f}]</small>" in page
+    assert f"<b>0.750</b></a> <small>[{row['low']:.3f}, {row['high']:.3f}]</small>" in page
     assert "~ open" in page
     assert "Four facts are few." in page
     assert "Two depths (z)" in page
@@ -200,7 +201,7 @@ def test_what_other_code_measured_is_kept_and_said_to_be_stale(store: Store) -> 
     assert [line for line in fresh.splitlines() if line.startswith("| held-out")] == [
         line for line in text.splitlines() if line.startswith("| held-out")
     ], "no figure is lost"
-    assert page.count("<small>stale</small>") == 1
+    assert page.count(", stale</small>") == 1
     assert "Stale: measured with an earlier version of the code." in page
     assert "1.000 " in page
     save_jobs(store, seed=0)
@@ -243,7 +244,7 @@ def test_a_claim_as_earlier_versions_wrote_it_says_its_seeds(store: Store) -> No
     write(store)
     kept = store.path.parent / "out" / "results" / "results.json"
     entries = read_json(kept)
-    for key in ("n", "basis", "cause"):
+    for key in ("n", "basis", "cause", "made_of"):
         del entries[0]["claims"][0][key]
     write_json(kept, [{**entries[0], "code": "an older one"}])
     age(store)
@@ -380,15 +381,17 @@ def test_each_model_has_a_column_and_its_own_sections(store: Store) -> None:
     assert f"of finished jobs of `{MODEL}`, `another`." in text
     assert f"| claim | experiment | paper | wanted | {MODEL} | another |" in text
     line = next(line for line in text.splitlines() if line.startswith(f"| {claim['text']} |"))
-    size = r"\(1 seed, 4 questions\)"
-    assert re.search(rf"\| 0\.750 \[.*\] \*\*open\*\* {size} \| 0\.500 \[.*\] \*\*holds\*\* {size} \|$", line)
+    parts, size = r"\(1\.000 - 0\.250\)", r"\(1 seed, 4 questions\)"
+    assert re.search(
+        rf"\| 0\.750 \[.*\] {parts} \*\*open\*\* {size} \| 0\.500 \[.*\] {parts} \*\*holds\*\* {size} \|$", line
+    )
     assert text.index("## Two depths (z)\n") < text.index("## Two depths (z), another\n")
     where = f"holds on another, is open on {MODEL}. On {MODEL}: four facts are few."
     said = f"{claim['text']}: {where}"
-    kind = "Holds on some, left open on others (1 claim)"
-    assert text.index(f"\n- {kind}: Two depths (z).\n") < text.index("## Where models agree")
-    assert f"\n{kind}:\n\n- {said}\n" in text
-    assert f"\n- {MODEL}: 1 claim, 0 held, 1 left open (1 on fewer than 50 questions), 0 not held (1 seed" in text
+    assert f"\nHolds on some, open on others (1 claim):\n\n- {said}\n" in text
+    about = "1 seed each, 1 of the open ones on fewer than 50 questions"
+    counted = f"Of 1 on {MODEL} 0 hold, 1 are open, 0 fail ({about}); of 1 on another 1 hold,"
+    assert text.index(f"\n- **Claims.** {counted}") < text.index("## Where models agree")
     assert html.escape(said) in page
     assert write(store)[0] == text, "nothing is lost when it is written again"
 

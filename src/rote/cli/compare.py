@@ -45,8 +45,12 @@ def compare(
         _compare_audits(_name_paths(run), json)
         return
     if has_logs(run):
+        if every:
+            raise ConfigError("--all: is for runs; leave it out")
         _compare_logs(_name_paths(run), cluster, json)
         return
+    if cluster:
+        raise ConfigError("--cluster: is for other tools' logs; leave it out")
     _compare_runs(_name_paths(run), every, json)
 
 

@@ -28,6 +28,8 @@ class ClaimRow(TypedDict):
     model: str
     paper: str
     ours: float
+    made_of: str
+    """The two figures that `ours` is the difference or the ratio of, as in `paper`; may be empty."""
     low: float | None
     """The ends of the 95% interval; None of a ratio of tokens, which are counted."""
     high: float | None
@@ -55,17 +57,15 @@ class _Reason(TypedDict):
 _NO_REASON = _Reason(why="", basis="", cause="")
 
 
-def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[ClaimRow]:
-    """A row for every claim of an experiment that its records can answer: `--set` may have asked for less."""
+def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -> Iterator[ClaimRow]:
+    """A row for every claim of an experiment that its records can answer: `--set` may have asked for less. `model` is
+    what its runs were asked of, by the name that it is published under."""
     for claim in experiment.claims:
         try:
             figure = compute_claim(claim, experiment, jobs)
         except ValueError:
             continue
         verdict = judge(figure, at_least=claim.at_least, at_most=claim.at_most)
-        of = claim.value or claim.state
-        assert of is not None
-        model = jobs[of.run][0].outcome["config"]["model"]
         yield ClaimRow(
             claim=claim.name,
             text=claim.text,
@@ -73,6 +73,7 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
             model=model,
             paper=claim.paper,
             ours=round(figure.value, 4),
+            made_of=_format_parts(claim, experiment, jobs),
             low=round(figure.low, 4) if figure.low < figure.high else None,
             high=round(figure.high, 4) if figure.low < figure.high else None,
             seeds=min(len(members) for members in jobs.values()),
@@ -82,6 +83,19 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs) -> Iterator[Clai
             **_find_why(claim, model, verdict),
             stale=False,
         )
+
+
+def _format_parts(claim: Claim, experiment: Experiment, jobs: Jobs) -> str:
+    """The figures that a difference or a ratio is made of: `0.850 - 0.300`."""
+    if claim.over:
+        return " / ".join(f"{tokens:,.0f}" for tokens in _compare_tokens(claim, experiment, jobs))
+    if claim.minus:
+        parts = [_find_cell(cell, experiment, jobs) for cell in (claim.value, claim.minus) if cell]
+    elif claim.minus_state:
+        parts = [_find_state(state, jobs) for state in (claim.state, claim.minus_state) if state]
+    else:
+        return ""
+    return " - ".join(f"{part.value:z.3f}" for part in parts)
 
 
 def format_bound(claim: Claim) -> str:
@@ -105,9 +119,10 @@ def _find_why(claim: Claim, model: str, verdict: str) -> _Reason:
 
 
 def format_ours(row: ClaimRow) -> str:
-    """A claim's figure with its interval, or with the word that it has none."""
+    """A claim's figure with its interval, or with the word that it has none; and what it is made of."""
     figure = get_figure(row)
-    return format_figure(figure) if figure.low < figure.high else f"{format_figure(figure)} (no interval)"
+    text = format_figure(figure) if figure.low < figure.high else f"{format_figure(figure)} (no interval)"
+    return f"{text} ({row['made_of']})" if row["made_of"] else text
 
 
 def get_figure(row: ClaimRow) -> Figure:
@@ -148,11 +163,15 @@ def compute_claim(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
         return _compute_token_ratio(claim, experiment, jobs)
     if claim.minus:
         return _compute_difference(claim.value, claim.minus, experiment, jobs)
-    (column,) = (column for column in experiment.columns if column.name == claim.value.column)
-    cell = compute_cells([column], {claim.value.run: jobs[claim.value.run]}).get((claim.value.run, column.name))
-    if cell is None:
-        raise ValueError(f"no records for the cell {claim.value}")
-    return cell
+    return _find_cell(claim.value, experiment, jobs)
+
+
+def _find_cell(cell: Cell, experiment: Experiment, jobs: Jobs) -> Figure:
+    (column,) = (column for column in experiment.columns if column.name == cell.column)
+    found = compute_cells([column], {cell.run: jobs[cell.run]}).get((cell.run, column.name))
+    if found is None:
+        raise ValueError(f"no records for the cell {cell}")
+    return found
 
 
 def _compute_difference(first: Cell, second: Cell, experiment: Experiment, jobs: Jobs) -> Figure:
@@ -175,10 +194,16 @@ def _subtract(first: Figure, second: Figure) -> Figure:
 
 
 def _compute_token_ratio(claim: Claim, experiment: Experiment, jobs: Jobs) -> Figure:
-    """Our training tokens over those of the cheapest run that answers as well; where none does, over the dearest.
+    """Tokens are counted and not sampled, so the ratio has no interval."""
+    assert claim.value is not None
+    ours, theirs = _compare_tokens(claim, experiment, jobs)
+    return Figure(ours / theirs, ours / theirs, ours / theirs, len(jobs[claim.value.run]))
 
-    A run answers as well unless it is below ours beyond doubt. Tokens are counted and not sampled, so the ratio has no
-    interval.
+
+def _compare_tokens(claim: Claim, experiment: Experiment, jobs: Jobs) -> tuple[float, float]:
+    """Our training tokens, and those of the cheapest run that answers as well; where none does, of the dearest.
+
+    A run answers as well unless it is below ours beyond doubt.
     """
     ours = claim.value
     assert ours is not None
@@ -187,5 +212,4 @@ def _compute_token_ratio(claim: Claim, experiment: Experiment, jobs: Jobs) -> Fi
     }
     equal = [run for run, difference in differences.items() if difference.high >= 0]
     costs = [compute_tokens(jobs[run]) for run in equal or claim.over]
-    ratio = compute_tokens(jobs[ours.run]) / (min(costs) if equal else max(costs))
-    return Figure(ratio, ratio, ratio, len(jobs[ours.run]))
+    return compute_tokens(jobs[ours.run]), min(costs) if equal else max(costs)

@@ -93,7 +93,7 @@ class Why(StrictConfig):
     """Why a claim does not hold on a model, or is open there, as far as it was examined."""
 
     text: str
-    basis: Literal["measured", "probable", "not examined"] = "measured"
+    basis: Literal["measured", "probable", "not examined"]
     """What the reason rests on: figures and records, a guess at what lies behind them, or neither."""
     cause: str = ""
     """What claims of several experiments fail by, a name of `causes.yaml`; empty where the reason is this claim's."""
@@ -145,6 +145,8 @@ class Needed(StrictConfig):
     title: str
     column: str
     at_least: float
+    before: str
+    """The column of what is reached with no example."""
     groups: dict[str, dict[int, str]]
     """The runs of each group by their number of examples."""
 
@@ -175,6 +177,11 @@ class Experiment(StrictConfig):
     claims: tuple[Claim, ...] = ()
     needed: Needed | None = None
     worth: Worth | None = None
+
+    @property
+    def names_models(self) -> bool:
+        """Whether it is about models of its own, and not about any that is asked for."""
+        return any("model" in settings for settings in (self.base, *self.runs.values()))
 
     @property
     def heading(self) -> str:
@@ -223,7 +230,7 @@ def find_experiment(name: str) -> str:
     """The name of a declared experiment, given its name or letter. Raises `ConfigError` naming those there are."""
     experiments = list_experiments()
     for known, experiment in experiments.items():
-        if name in (known, experiment.letter):
+        if name == known or (name and name == experiment.letter):
             return known
     nearest = difflib.get_close_matches(name, experiments, n=1, cutoff=0.0)[0]
     raise ConfigError(f"unknown experiment {name!r}; the nearest is {nearest!r}, all: {', '.join(experiments)}")
@@ -236,8 +243,10 @@ def plan_runs(
     what the runs share; of what one says as a multiple (`x3`), the multiple stays. Multiples of learning rates were
     found on the embedded model: one whose size has rates of its own is taught at those.
 
-    Raises `ConfigError` for a pair that would make a run something else than it is called.
+    Raises `ConfigError` for a model or a pair that would make a run something else than it is called.
     """
+    if experiment.names_models and model != EMBEDDED_NAME:
+        raise ConfigError(f"--model {model}: {experiment.title!r} is about models of its own; leave it out")
     pairs = dict(map(read_pair, changes))
     for key in pairs:
         _refuse_own(experiment, key)
@@ -274,6 +283,8 @@ def _refuse_nothing_derived(experiment: Experiment, request: JobRequest, *, said
 def _refuse_own(experiment: Experiment, key: str) -> None:
     if key == "seed":
         raise ConfigError("--set seed: an experiment has its own; say how many with --seeds")
+    if key == "model":
+        raise ConfigError("--set model: results are known by it; say it with --model")
     said = [
         {name: value for name, value in run.items() if _overlap(name, key) and not _is_multiple(value)}
         for run in experiment.runs.values()

@@ -108,13 +108,15 @@ def _collect_confidence(job: JobResult, moment: Literal["first", "last"]) -> Val
 def compute_equivalent(curve: Mapping[int, float], value: float) -> float:
     """The number of exact copies that bring `value`, between the points of `curve` along straight lines from (0, 0).
 
-    Above the curve it is the largest number there is.
+    The least such number, where more copies bring no more. Above the curve it is the largest number there is.
     """
+    if value <= 0:
+        return 0.0
     points = [(0, 0.0), *sorted(curve.items())]
     for (few, low), (many, high) in pairwise(points):
-        if low <= value < high:
+        if low < value <= high:
             return few + (many - few) * (value - low) / (high - low)
-    return points[-1][0] if value > 0 else 0.0
+    return points[-1][0]
 
 
 def compute_tokens(jobs: Sequence[JobResult]) -> float:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rote.errors import ModelError
+from rote.errors import ConfigError, ModelError, RoteError, TableError, TemplateError
 from rote.experiments.claims import format_ours, judge_claims
 from rote.experiments.experiment import Experiment, list_experiments, plan_runs
 from rote.experiments.figures import Jobs
@@ -39,15 +39,30 @@ def describe_commands(model: str, names: Sequence[str], *, seeds: int, changes: 
         "--set 'table.relations=[mother]' --set table.count=50."
     )
     experiments = list_experiments()
+    refusals = {name: _find_refusal(experiments[name], changes) for name in names}
+    if all(refusals.values()):
+        raise next(error for error in refusals.values() if error)
     for name in names:
         experiment = experiments[name]
-        if any("model" in settings for settings in (experiment.base, *experiment.runs.values())):
-            yield f"# {name}: is about models of its own"
+        if refusals[name]:
+            yield f"# {name}: {refusals[name]}"
             continue
         told = f"{experiment.title}; about {_estimate(experiment, parameters, seeds) / 60:,.1f} h"
         yield f"rote reproduce {name} --model {named} --seeds {seeds}{same}  # {told}"
     yield f"rote results --model {named}{same} --out ."
     yield "rote results --add FOLDER  # what was written so on another machine"
+
+
+def _find_refusal(experiment: Experiment, changes: tuple[str, ...]) -> RoteError | None:
+    """What speaks against doing an experiment with another model and these settings. The model may be too large to be
+    here, so the settings are tried on the embedded one."""
+    if experiment.names_models:
+        return ConfigError("is about models of its own")
+    try:
+        next(plan_runs(experiment, seeds=1, changes=changes))
+    except (ConfigError, TableError, TemplateError) as error:
+        return error
+    return None
 
 
 def _estimate(experiment: Experiment, parameters: int, seeds: int) -> float:
@@ -127,5 +142,5 @@ def format_experiment(name: str, experiment: Experiment, jobs: Jobs, *, model: s
     yield ""
     yield from format_table(experiment, jobs)
     yield ""
-    for row in judge_claims(name, experiment, jobs):
+    for row in judge_claims(name, experiment, jobs, model=model):
         yield f"{row['claim']}: {format_ours(row)}, wanted {row['bound']}: {row['verdict']}"

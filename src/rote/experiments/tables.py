@@ -1,5 +1,6 @@
 """The tables of an experiment: figures by run, the paper's beside ours, and hidden states where read."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
@@ -150,13 +151,18 @@ def _name_paper(column: Column) -> str:
 
 
 def _build_needed(needed: Needed, experiment: Experiment, jobs: Jobs) -> ResultTable:
-    """The smallest number of examples in each group that reaches the bound."""
+    """The smallest number of examples in each group that reaches the bound, which may be none, and what is reached with
+    none. Groups about which `--set` left nothing to ask are left out."""
     cells = compute_cells(experiment.columns, jobs)
     rows = []
     for group, runs in needed.groups.items():
-        reached = [count for count, run in sorted(runs.items()) if cells[run, needed.column].value >= needed.at_least]
-        rows.append((group, str(reached[0]) if reached else f"more than {max(runs)}"))
-    return ResultTable(("", needed.title), tuple(rows))
+        found = {count: cells.get((run, needed.column)) for count, run in sorted(runs.items())}
+        before = cells.get((next(iter(runs.values())), needed.before))
+        if before is None or None in found.values():
+            continue
+        reached = [count for count, cell in {0: before, **found}.items() if cell and cell.value >= needed.at_least]
+        rows.append((group, format_cell(before), str(reached[0]) if reached else f"more than {max(runs)}"))
+    return ResultTable(("", f"{needed.before} (no example)", needed.title), tuple(rows))
 
 
 def _build_worth(worth: Worth, experiment: Experiment, jobs: Jobs) -> ResultTable:
@@ -166,9 +172,10 @@ def _build_worth(worth: Worth, experiment: Experiment, jobs: Jobs) -> ResultTabl
     for column, (exact, edited) in worth.mixed.items():
         row = [column]
         for run in jobs:
-            curve = {count: cells[run, name].value for count, name in worth.exact.items()}
-            added = compute_equivalent(curve, cells[run, column].value) - exact
-            row.append(f"{edited / added:.1f}" if added > 0 else "they add nothing")
+            curve = {count: cells[run, name].value for count, name in worth.exact.items() if (run, name) in cells}
+            reached = cells.get((run, column))
+            added = compute_equivalent(curve, reached.value) - exact if reached else math.nan
+            row.append("" if math.isnan(added) else f"{edited / added:.1f}" if added > 0 else "they add nothing")
         rows.append(tuple(row))
     return ResultTable((worth.title, *jobs), tuple(rows))
 
@@ -199,8 +206,8 @@ def _format_state(state: State, jobs: Jobs) -> str:
 
 
 def format_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table."""
-    yield "| " + " | ".join(head) + " |"
-    yield "|---" * len(head) + "|"
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
+    """A Markdown table; a bar in a cell, as in the name of a key token, stays a bar."""
+    for number, row in enumerate((head, *rows)):
+        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+        if not number:
+            yield "|---" * len(head) + "|"

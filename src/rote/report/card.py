@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,6 +11,7 @@ from rote.records import NO_LANGUAGE, order_moments
 from rote.report.display import clean_text, format_figure
 from rote.report.lines import describe_loss
 from rote.report.words import FACT_SETS, label_moment, label_prompts
+from rote.runs.manifest import name_model
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_NAME = re.compile(r"[^\w./]+|-{2,}")
@@ -111,11 +111,6 @@ def _describe_labels(labels: Mapping[str, int]) -> list[str]:
         return []
     known = ", ".join(f"{count} {label}" for label, count in labels.items())
     return [f"Of {sum(labels.values())} of these facts that were asked about before teaching: {known}.", ""]
-
-
-def name_model(source: str) -> str:
-    """A hub name as it is; of a folder its last part alone, which is nobody else's business."""
-    return source if not Path(source).exists() else Path(source).name
 
 
 def _describe_proof(saved: Mapping[str, Any]) -> str:

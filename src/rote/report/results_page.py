@@ -22,10 +22,15 @@ VERDICTS = {"holds": ("✓", "right"), "open": ("~", "open"), "does not hold": (
 class ClaimLine:
     """A claim, what the paper and we have for it, and the verdict."""
 
+    key: tuple[str, str]
+    """The experiment and the claim by name: what other models were asked has the same."""
+    model: str
     text: str
     paper: str
     """The paper's figure as it is printed; may be empty."""
     ours: Figure
+    made_of: str
+    """The two figures of which ours is the difference or the ratio; may be empty."""
     bound: str
     """What is wanted of our figure: `>= 0.3`."""
     size: str
@@ -70,34 +75,45 @@ class ExperimentSection:
 
 
 @dataclass(frozen=True)
-class SummaryLine:
-    """What is said of all claims together: a sentence, and what is listed under it."""
+class ShortLine:
+    """A claim in plain words, or a count of all, with the figures of each model."""
 
+    lead: str
+    """What the verdicts come to."""
     text: str
-    items: tuple[str, ...] = ()
-    heading: str = ""
-    """What the items are, where they are too many to stand with the sentence."""
+
+
+@dataclass(frozen=True)
+class ClaimList:
+    """Claims that have something in common, each in a sentence or more."""
+
+    heading: str
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ResultsContent:
     """All that the page says."""
 
-    model_name: str
+    models: tuple[str, ...]
+    """Those that claims were tested on."""
     sections: tuple[ExperimentSection, ...]
     missing: tuple[str, ...] = ()
     """Experiments that are declared but not finished."""
-    summary: tuple[SummaryLine, ...] = ()
-    """What holds on all models, on some and on none."""
+    in_short: tuple[ShortLine, ...] = ()
+    comparison: tuple[ClaimList, ...] = ()
+    """What holds on all models, on some and on none; empty with one model."""
 
 
 def render_results(content: ResultsContent) -> str:
     """Render the page: one self-contained HTML document, the same bytes for the same content."""
     page = {
-        "title": clean_text(f"Results of {content.model_name}"),
-        "model_name": content.model_name,
+        "title": clean_text(f"Results of {', '.join(content.models)}"),
         "missing": content.missing,
-        "summary": content.summary,
+        "in_short": content.in_short,
+        "comparison": content.comparison,
+        "models": content.models,
+        "claims": _line_up(content),
         "tally": _count_verdicts(content.sections),
         "sections": [_prepare_section(section) for section in content.sections],
         "verdicts": VERDICTS,
@@ -105,6 +121,21 @@ def render_results(content: ResultsContent) -> str:
         "paper_mark": draw_paper(8, 8),
     }
     return render_page("results.html.j2", page)
+
+
+def _line_up(content: ResultsContent) -> list[dict[str, Any]]:
+    """A line for each claim, with what was found on each model and where its experiment stands on the page."""
+    found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for number, section in enumerate(content.sections, start=1):
+        for claim in section.claims:
+            there = {"claim": claim, "number": number, "stale": bool(section.stale)}
+            found.setdefault(claim.key, {})[claim.model] = there
+    lines = []
+    for by_model in found.values():
+        first = next(iter(by_model.values()))["claim"]
+        cells = [(model, by_model.get(model)) for model in content.models]
+        lines.append({"text": first.text, "paper": first.paper, "bound": first.bound, "found": cells})
+    return lines
 
 
 def _count_verdicts(sections: Sequence[ExperimentSection]) -> list[tuple[str, int]]:

@@ -5,8 +5,10 @@ until its experiment is done again.
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +73,11 @@ class Entry:
 
 
 def build_entry(item: Finished, *, model: str, code: str) -> Entry:
-    """The entry of an experiment whose jobs are there."""
+    """The entry of an experiment whose jobs are there; `model` is the name that it is published under."""
     experiment, jobs = item.experiment, item.jobs
     seeds = min(len(members) for members in jobs.values())
-    changes = "".join(f" --set {change}" for change in item.changes)
-    of = "" if model == EMBEDDED_NAME else f" --model {model}"
+    changes = "".join(f" --set {shlex.quote(change)}" for change in item.changes)
+    of = "" if model == EMBEDDED_NAME else f" --model {shlex.quote(model)}"
     return Entry(
         name=item.name,
         title=experiment.heading,
@@ -86,7 +88,7 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
         code=code,
         tables=build_tables(experiment, jobs),
         notes=[*describe_pooling(jobs), *warn_of_recall(jobs)],
-        claims=list(judge_claims(item.name, experiment, jobs)),
+        claims=list(judge_claims(item.name, experiment, jobs, model=model)),
         panels=list(_build_panels(experiment, jobs)),
     )
 
@@ -142,7 +144,8 @@ def tell_replaced(
 
 
 def _list_settings(entry: Entry) -> list[str]:
-    return sorted(entry.command.split(" --set ")[1:])
+    words = shlex.split(entry.command)
+    return sorted(said for flag, said in pairwise(words) if flag == "--set")
 
 
 def _name(entry: Entry) -> str:
@@ -179,17 +182,17 @@ def _build_kept(row: Mapping[str, Any]) -> Entry:
     return Entry(**{**row, "tables": tables, "panels": panels, "claims": claims})
 
 
-_REASON = ("basis", "cause")
-"""What earlier versions did not write, as they did not write `n`."""
+_LATER = ("made_of", "basis", "cause")
+"""Texts that earlier versions did not write, as they did not write `n`."""
 
 
 def _build_kept_claim(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = ClaimRow.__annotations__
-    if keys.keys() != {"n", *_REASON, *row}:
+    if keys.keys() != {"n", *_LATER, *row}:
         raise ValueError("a claim has other keys")
     ends = (None, None) if row["low"] == row["high"] else (row["low"], row["high"])
     today = {**{key: row.get(key) for key in keys}, "low": ends[0], "high": ends[1]}  # as rows are written today
-    return {**today, **{key: row.get(key) or "" for key in _REASON}}
+    return {**today, **{key: row.get(key) or "" for key in _LATER}}
 
 
 def _build_dot(row: Mapping[str, Any]) -> DotRow:

@@ -23,9 +23,9 @@ from rote.experiments.reproduce import load_finished
 from rote.models.embedded import EMBEDDED_NAME
 from rote.models.loading import count_parameters
 from rote.pipeline.job import ROOMS
-from rote.report.results_page import ClaimLine, ExperimentSection, ResultsContent, StatePlane, render_results
+from rote.report.results_page import ClaimLine, ClaimList, ExperimentSection, ResultsContent, StatePlane, render_results
 from rote.report.scatter import ScatterPoint
-from rote.results.claims_by_model import list_models, sum_up
+from rote.results.claims_by_model import compare_models, list_models
 from rote.results.entries import (
     Entry,
     Finished,
@@ -36,10 +36,11 @@ from rote.results.entries import (
     save_entries,
     tell_replaced,
 )
+from rote.results.in_short import write_in_short
 from rote.results.markdown import STALE, list_missing, write_page
 from rote.results.run_entries import build_run_entries, is_published
 from rote.runs.files import replace_file
-from rote.runs.manifest import compute_code_hash
+from rote.runs.manifest import compute_code_hash, name_model
 from rote.runs.store import JobResult, Store
 
 _KEPT = "results.json"
@@ -63,20 +64,26 @@ def write_results(
     """
     there = list(_load_others([place for place in others if not is_published(place)]))
     published = build_run_entries(others)
-    if store.path.is_dir() and not others:
+    if store.path.is_dir():
         count_parameters(model)  # a model that cannot be loaded is said once, and not looked for by each experiment
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
-    code, path = compute_code_hash(ROOMS), folder / "results" / _KEPT
+    name, code, path = name_model(model), compute_code_hash(ROOMS), folder / "results" / _KEPT
     kept = load_entries(path) if path.is_file() else []
-    new = [*(build_entry(item, model=model, code=code) for item in finished.values()), *published]
+    new = [*(build_entry(item, model=name, code=code) for item in finished.values()), *published]
     entries = _sort(_declare_again(merge_entries(kept, new, code=code, others=there)))
-    if not (others or finished) and (changes or not any(entry.model == model for entry in entries)):
+    if not (others or finished) and (changes or not any(entry.model == name for entry in entries)):
         raise RunError(_tell_missing(store, model))
-    save_entries(path, entries)
-    _write(folder / "RESULTS.md", "\n".join(write_page(entries)) + "\n")
+    if not (others or store.path.is_dir()):
+        tell(f"{store.path} is not there: this is what was published before, in the words of today")
     rows = [row for entry in entries for row in entry.claims]
-    _write(folder / "results" / "claims.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    _write(folder / "results" / "results.html", render_results(build_content(entries, finished, model)))
+    texts = {
+        folder / "RESULTS.md": "\n".join(write_page(entries)) + "\n",
+        path.with_name("claims.json"): json.dumps(rows, indent=1, ensure_ascii=False) + "\n",
+        path.with_name("results.html"): render_results(build_content(entries, finished, name)),
+    }
+    save_entries(path, entries)
+    for place, text in texts.items():
+        _write(place, text)
     for line in tell_replaced(kept, new, code=code, others=there):
         tell(line)
     return entries
@@ -166,8 +173,18 @@ def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], mo
         _build_section(entry, finished.get(entry.name) if entry.model == model else None) for entry in entries
     )
     models = list_models(entries)
-    summary = tuple(sum_up(entries)) if len(models) > 1 else ()
-    return ResultsContent(", ".join(models), sections, tuple(list_missing(entries)), summary)
+    return ResultsContent(
+        models=tuple(models),
+        sections=sections,
+        missing=tuple(list_missing(entries)),
+        in_short=tuple(write_in_short(entries)) if models else (),
+        comparison=tuple(map(_write_plainly, compare_models(entries))) if len(models) > 1 else (),
+    )
+
+
+def _write_plainly(group: ClaimList) -> ClaimList:
+    """The page is no Markdown."""
+    return replace(group, items=tuple(item.replace("`", "") for item in group.items))
 
 
 def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
@@ -186,13 +203,16 @@ def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
 
 def _build_claim(row: ClaimRow) -> ClaimLine:
     return ClaimLine(
+        key=(row["experiment"], row["claim"]),
+        model=row["model"],
         text=row["text"],
         paper=format_paper(row),
         ours=get_figure(row),
+        made_of=row["made_of"],
         bound=row["bound"],
-        size=f"{row['model']}, {format_size(row)}",
+        size=format_size(row),
         verdict=row["verdict"],
-        why=f"{begin_large(row['why'])}." if row["why"] else "",
+        why=f"{begin_large(row['why'])}.".replace("`", "") if row["why"] else "",
     )
 
 

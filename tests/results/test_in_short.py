@@ -1,0 +1,62 @@
+"""The plain claims that the results open with."""
+
+from typing import Any
+
+import pytest
+
+from rote.experiments.claims import ClaimRow
+from rote.experiments.experiment import list_experiments
+from rote.results import in_short
+from rote.results.entries import Entry
+from rote.results.in_short import load_plain_claims, write_in_short
+
+PLAIN = {"b": "Bread rises", "a": "Apples fall"}
+
+
+@pytest.fixture(autouse=True)
+def _say_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_short, "load_plain_claims", lambda: PLAIN)
+
+
+def build_entry(model: str, *rows: dict[str, Any]) -> Entry:
+    claims = [build_claim(model=model, **row) for row in rows]
+    return Entry("e", "E", "d", "c", model, 2, "code", tables=(), claims=claims)
+
+
+def build_claim(**said: Any) -> ClaimRow:
+    texts = dict.fromkeys(("text", "paper", "made_of", "bound", "why", "basis", "cause"), "")
+    rest = {"experiment": "e", "low": 0.1, "high": 0.9, "seeds": 1, "n": 20, "stale": False}
+    return ClaimRow(**{**texts, **rest, **said})  # type: ignore[typeddict-item]
+
+
+def test_a_line_says_what_was_found_on_each_model_and_why_it_fails() -> None:
+    good = {"claim": "a", "ours": 0.953, "verdict": "holds"}
+    open_, bad = (
+        {**good, "verdict": "open"},
+        {"claim": "b", "ours": -0.55, "made_of": "0.300 - 0.850", "cause": "of yeast"},
+    )
+    ours = build_entry("rote-tiny", good, {**bad, "verdict": "does not hold"})
+    lines = write_in_short([ours, build_entry("another", open_)])
+    assert [(line.lead, line.text) for line in lines[1:]] == [
+        (
+            "Holds on some, open on others",
+            "Apples fall: 0.95 on rote-tiny (holds), 0.95 on another (open, 20 questions).",
+        ),
+        ("Holds on none", "Bread rises: 0.30 against 0.85 on rote-tiny (fails). It fails because of yeast."),
+    ]
+
+
+def test_claims_are_counted_by_model() -> None:
+    good = {"claim": "a", "ours": 0.9, "verdict": "holds"}
+    rest = [{**good, "claim": "b", "verdict": "open"}, {**good, "claim": "c", "verdict": "open", "n": 100, "seeds": 3}]
+    first, *_ = write_in_short([build_entry("rote-tiny", good, *rest), build_entry("another", {**good, "stale": True})])
+    few = "1 to 3 seeds each, 1 of the open ones on fewer than 50 questions"
+    assert first.text == (
+        f"Of 3 on rote-tiny 1 hold, 2 are open, 0 fail ({few}); "
+        "of 1 on another 1 hold, 0 are open, 0 fail (1 seed each, 1 stale)."
+    )
+
+
+def test_what_is_said_plainly_is_declared() -> None:
+    declared = {claim.name for experiment in list_experiments().values() for claim in experiment.claims}
+    assert set(load_plain_claims()) <= declared
