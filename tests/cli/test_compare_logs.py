@@ -25,6 +25,14 @@ def test_two_folders_of_lm_eval(tmp_path: Path) -> None:
     assert figures["difference"]["mean"] == pytest.approx(0.25)
 
 
+def test_a_flag_that_says_nothing_there_is_refused(tmp_path: Path) -> None:
+    logs = [write_lines(tmp_path / name, [build_line(1, acc=1.0)]) for name in "ab"]
+    assert call_rote("compare", *logs, "--all").err == "rote: --all: is for runs; leave it out\n"
+    runs = [write_run(tmp_path / name).path for name in ("mine", "yours")]
+    outcome = call_rote("compare", *runs, "--cluster", "topic")
+    assert (outcome.code, outcome.err) == (2, "rote: --cluster: is for other tools' logs; leave it out\n")
+
+
 def test_two_moments_of_a_run_exported_either_way_differ_as_the_records_do(tmp_path: Path) -> None:
     pytest.importorskip("inspect_ai")
     folder = write_run(tmp_path / "mine")

@@ -18,6 +18,7 @@ from rote.experiments.experiment import (
     Claim,
     Column,
     Experiment,
+    Needed,
     PlannedRun,
     Worth,
     build_experiment_config,
@@ -26,13 +27,28 @@ from rote.experiments.experiment import (
     list_experiments,
     plan_runs,
 )
-from rote.experiments.reproduce import describe_runs, format_experiment, load_finished, run_experiment
-from rote.experiments.tables import SWEEP_COLUMNS, format_cell, format_job, format_table, list_columns, warn_of_recall
+from rote.experiments.reproduce import (
+    describe_commands,
+    describe_runs,
+    format_experiment,
+    load_finished,
+    run_experiment,
+)
+from rote.experiments.tables import (
+    SWEEP_COLUMNS,
+    build_tables,
+    format_cell,
+    format_job,
+    format_rows,
+    format_table,
+    list_columns,
+    warn_of_recall,
+)
 from rote.figures import Figure
 from rote.pipeline.job import ROOMS, JobRequest, name_job
 from rote.runs.manifest import compute_code_hash
 from rote.runs.reporting import SilentReporter
-from rote.runs.store import Store
+from rote.runs.store import JobResult, Store
 
 DECLARED = list_experiments()
 ABOUT: dict[str, Any] = {
@@ -133,6 +149,8 @@ def test_an_unknown_experiment_names_those_there_are() -> None:
     assert find_experiment("main") == find_experiment("a") == "main"
     with pytest.raises(ConfigError, match=r"unknown experiment 'mian'; the nearest is 'main', all: .*targets"):
         find_experiment("mian")
+    with pytest.raises(ConfigError, match="unknown experiment ''"):
+        find_experiment("")  # as of a variable of a shell that is not set
 
 
 # --- what a declaration says -----------------------------------------------------------------------------------------
@@ -189,6 +207,18 @@ def test_a_table_of_two_relations_that_others_follow_from_is_taken() -> None:
 def test_the_seed_of_an_experiment_is_none_of_its_settings() -> None:
     with pytest.raises(ConfigError, match="--set seed: an experiment has its own; say how many with --seeds"):
         list(plan_runs(EXPERIMENT, seeds=1, changes=["seed=7"]))
+
+
+def test_the_model_is_none_of_the_settings_as_results_are_known_by_it() -> None:
+    with pytest.raises(ConfigError, match="--set model: results are known by it; say it with --model"):
+        list(plan_runs(EXPERIMENT, seeds=1, changes=["model=./mine"]))
+
+
+def test_an_experiment_whose_runs_all_name_their_models_is_done_with_no_other() -> None:
+    experiment = Experiment(**{**ABOUT, "runs": {"one": {"model": "rote-tiny"}, "two": {"model": "rote-tiny"}}})
+    assert len(list(plan_runs(experiment, seeds=1))) == 2
+    with pytest.raises(ConfigError, match="--model mine: 'Depth' is about models of its own; leave it out"):
+        next(plan_runs(experiment, seeds=1, model="mine"))
 
 
 @pytest.mark.parametrize("change", ["generalize.learning_rate=0.5", "generalize={learning_rate: 0.5}"])
@@ -385,6 +415,43 @@ def test_edited_copies_are_said_in_exact_ones() -> None:
     assert (first, second) == ("| 2 and 2 | 2.0 |", "| 2 and 3 | they add nothing |")
 
 
+def test_copies_that_nothing_was_asked_about_leave_an_empty_cell() -> None:
+    """`--set examine.facts=2` may leave no question about one of the groups."""
+    columns = tuple(Column(name=label, label=(label,)) for label in ("2 exact", "mixed", "none asked"))
+    worth = Worth(title="worth", exact={2: "2 exact", 4: "none asked"}, mixed={"mixed": (0, 2), "none asked": (2, 2)})
+    experiment = Experiment(**{**ABOUT, "runs": {"one": {}}, "columns": columns, "worth": worth})
+    records = [build_record("A", True), build_record("B", True)]
+    job = build_job(*records, labels={"mother/A": "2 exact", "mother/B": "mixed"})
+    *_, mixed, none = format_table(experiment, {"one": [job]})
+    assert (mixed, none) == ("| mixed | 1.0 |", "| none asked |  |")
+
+
+def test_examples_that_are_needed_may_be_none_and_groups_that_were_not_asked_are_left_out() -> None:
+    columns = (Column(name="before", moment="before"), Column(name="after"))
+    groups = {"easy": {1: "a", 5: "b"}, "hard": {1: "c", 5: "d"}, "never": {1: "e"}, "unasked": {1: "f"}}
+    needed = Needed(title="needed", column="after", before="before", at_least=0.5, groups=groups)
+    experiment = Experiment(**{**ABOUT, "runs": {run: {} for run in "abcdef"}, "columns": columns, "needed": needed})
+
+    def answer(before: bool, after: bool) -> JobResult:
+        return build_job(build_record("A", before, moment="before"), build_record("A", after))
+
+    jobs = {
+        "a": answer(True, True),
+        "b": answer(True, True),
+        "c": answer(False, False),
+        "d": answer(False, True),
+        "e": answer(False, False),
+        "f": build_job(build_record("A", True)),
+    }
+    table = build_tables(experiment, {run: [job] for run, job in jobs.items()})[-1]
+    assert table.head == ("", "before (no example)", "needed")
+    assert [(row[0], row[2]) for row in table.rows] == [("easy", "0"), ("hard", "5"), ("never", "more than 1")]
+
+
+def test_a_bar_in_a_cell_does_not_end_it() -> None:
+    assert list(format_rows(("a|b",), [("c|d",)])) == [r"| a\|b |", "|---|", r"| c\|d |"]
+
+
 def test_a_table_ends_with_its_verdicts() -> None:
     experiment = Experiment(**ABOUT, claims=(Claim(**CLAIM), Claim(**{**CLAIM, "name": "d", "at_least": 0.9})))
     jobs = {run: [build_answers({f"S{n}": [True] for n in range(20)})] for run in experiment.runs}
@@ -401,6 +468,19 @@ def finish(store: Store, run: PlannedRun, *, code: str) -> None:
     """Leave a job in a store as if it had been done."""
     name = name_job(run.request)
     store.keep(name, {"name": name, "code": code}, [build_record("A", True)])
+
+
+def test_commands_that_would_be_refused_are_not_given() -> None:
+    names = ["main", "two_hop", "capacity", "size"]
+    changes = ("table.relations=[mother]", "table.count=50")
+    lines = list(describe_commands("Qwen/Qwen2.5-1.5B", names, seeds=1, changes=changes))
+    (main, two_hop, capacity, size) = lines[2:6]
+    assert main.startswith("rote reproduce main --model Qwen/Qwen2.5-1.5B --seeds 1 --set 'table.relations=[mother]'")
+    assert two_hop.startswith("# two_hop: the table (linked facts of mother): nothing that 'Two hops' asks about")
+    assert capacity.startswith("# capacity: --set table.count: runs of ")
+    assert size == "# size: is about models of its own"
+    with pytest.raises(ConfigError, match="unknown setting 'memorise'"):
+        list(describe_commands("Qwen/Qwen2.5-1.5B", names, seeds=1, changes=("memorise.epochs=3",)))
 
 
 def test_only_seeds_whose_runs_are_all_finished_by_this_code_count(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rote.errors import ConfigError, ModelError, RoteError, RunError
 from rote.evaluation.statistics import compute_interval
 from rote.experiments.claims import ClaimRow
 from rote.experiments.experiment import Cell, Claim, Column, Experiment, Why, plan_runs
+from rote.models.embedded import locate_embedded_model
 from rote.pipeline.job import ROOMS, name_job
 from rote.records import Record
 from rote.report.results_page import ResultTable
@@ -75,13 +76,13 @@ def build_records(correct: Sequence[bool]) -> list[Record]:
     ]
 
 
-def save_jobs(store: Store, *, seed: int, runs: Sequence[str] = ("shallow", "deep")) -> None:
+def save_jobs(store: Store, *, seed: int, runs: Sequence[str] = ("shallow", "deep"), model: str = MODEL) -> None:
     """Finished jobs of one seed, as `rote reproduce` leaves them."""
     store.outcome("x").parent.mkdir(parents=True, exist_ok=True)
     points = [{"moment": "memorize", "relation": "mother", "kind": "key", "x": float(seed), "y": 1.0}]
     outcome: dict[str, Any] = {"labels": {}, "representations": [], "beliefs": {}, "points": points}
-    outcome.update(code=compute_code_hash(ROOMS), config={"model": MODEL})
-    for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=MODEL):
+    outcome.update(code=compute_code_hash(ROOMS), config={"model": model})
+    for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=model):
         if planned.seed == seed and planned.name in runs:
             name = name_job(planned.request)
             records = build_records(SHALLOW if planned.name == "shallow" else DEEP)
@@ -269,6 +270,27 @@ def test_what_is_missing_or_damaged_is_named(store: Store, tmp_path: Path) -> No
     with pytest.raises(RunError, match=r"results\.json: is damaged .*make it again with rote results"):
         write_again(model=MODEL, others=[tmp_path])
     assert not (tmp_path / "fresh").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": "many"},
+        {"tables": [{"head": ["", "a"], "rows": [["b", 0.125]]}]},
+        {"of tomorrow": 1},
+        {"claims": [{}]},
+    ],
+)
+def test_what_is_of_another_shape_is_refused_and_nothing_is_written(
+    store: Store, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    save_jobs(store, seed=0)
+    fresh, _, _ = write(store)
+    out = store.path.parent / "out"
+    write_json(tmp_path / "results.json", [{**read_json(out / "results" / "results.json")[0], **change}])
+    with pytest.raises(RunError, match=r"results\.json: holds something else than results"):
+        publishing.write_results(out, store=store, model=MODEL, others=[tmp_path])
+    assert write(store)[0] == fresh
 
 
 def test_what_takes_the_place_of_other_settings_is_told(store: Store) -> None:
@@ -589,3 +611,29 @@ def test_latex_tables_have_their_marks_escaped(store: Store, tmp_path: Path) -> 
         "\\begin{tabular}{lr}\n\\toprule\nrun & 50\\%\\_a \\\\\n\\midrule\nx \\& y & \\textless{}0.1 \\\\\n"
         "\\bottomrule\n\\end{tabular}\n"
     )
+
+
+def test_an_experiment_about_models_of_its_own_is_published_under_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save_jobs(store, seed=0)
+    write(store)
+    own = EXPERIMENT.model_copy(update={"base": {"model": MODEL}})
+    for module in (publishing, markdown):
+        monkeypatch.setattr(module, "list_experiments", lambda: {"depths": own})
+    copy = tmp_path / "copy"
+    copy.symlink_to(locate_embedded_model())
+    with pytest.raises(ConfigError, match="'Two depths' is about models of its own; leave it out"):
+        publishing.write_results(tmp_path / "fresh", store=store, model=str(copy))
+
+
+def test_a_model_in_a_folder_is_known_by_its_name_alone(store: Store, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere" / "my model"
+    copy.parent.mkdir()
+    copy.symlink_to(locate_embedded_model())
+    save_jobs(store, seed=0, model=str(copy))
+    (entry,) = publishing.write_results(tmp_path / "out", store=store, model=str(copy))
+    assert entry.model == entry.claims[0]["model"] == "my model"
+    assert "rote reproduce depths --model 'my model' --seeds 1" in entry.command
+    for path in (tmp_path / "out").rglob("*.*"):
+        assert "elsewhere" not in path.read_text(encoding="utf-8")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from rote.experiments.experiment import Cell, Claim, Experiment, State, list_causes
 from rote.experiments.figures import (

@@ -181,7 +181,7 @@ class Experiment(StrictConfig):
     @property
     def names_models(self) -> bool:
         """Whether it is about models of its own, and not about any that is asked for."""
-        return any("model" in settings for settings in (self.base, *self.runs.values()))
+        return "model" in self.base or all("model" in settings for settings in self.runs.values())
 
     @property
     def heading(self) -> str:

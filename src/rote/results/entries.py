@@ -7,17 +7,18 @@ until its experiment is done again.
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from rote.errors import RunError, first_line
 from rote.experiments.claims import ClaimRow, judge_claims
 from rote.experiments.experiment import Experiment
 from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.tables import build_tables, describe_pooling, warn_of_recall
-from rote.figures import Figure
 from rote.models.embedded import EMBEDDED_NAME
 from rote.report.dots import DotPanel, DotRow
 from rote.report.results_page import ResultTable
@@ -170,33 +171,29 @@ def load_entries(path: Path) -> list[Entry]:
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: is damaged ({first_line(error)}); make it again with rote results") from error
     try:
-        return [_build_kept(row) for row in rows]
+        return _KEPT.validate_python([_write_as_today(row) for row in rows])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: holds something else than results; make it again with rote results") from error
 
 
-def _build_kept(row: Mapping[str, Any]) -> Entry:
-    claims = [_build_kept_claim(claim) for claim in row["claims"]]
-    tables = [ResultTable(tuple(table["head"]), tuple(map(tuple, table["rows"]))) for table in row["tables"]]
-    panels = [DotPanel(panel["title"], tuple(map(_build_dot, panel["rows"]))) for panel in row.get("panels", ())]
-    return Entry(**{**row, "tables": tables, "panels": panels, "claims": claims})
-
-
+_KEPT = TypeAdapter(list[Entry])
 _LATER = ("made_of", "basis", "cause")
 """Texts that earlier versions did not write, as they did not write `n`."""
 
 
-def _build_kept_claim(row: Mapping[str, Any]) -> dict[str, Any]:
+def _write_as_today(row: Mapping[str, Any]) -> dict[str, Any]:
+    if row.keys() - {item.name for item in fields(Entry)}:
+        raise ValueError("a later version wrote it")
+    return {**row, "claims": [_write_claim_as_today(claim) for claim in row["claims"]]}
+
+
+def _write_claim_as_today(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = ClaimRow.__annotations__
     if keys.keys() != {"n", *_LATER, *row}:
         raise ValueError("a claim has other keys")
     ends = (None, None) if row["low"] == row["high"] else (row["low"], row["high"])
     today = {**{key: row.get(key) for key in keys}, "low": ends[0], "high": ends[1]}  # as rows are written today
     return {**today, **{key: row.get(key) or "" for key in _LATER}}
-
-
-def _build_dot(row: Mapping[str, Any]) -> DotRow:
-    return DotRow(row["run"], row["figure"] and Figure(**row["figure"]), row["paper"])
 
 
 def _age(entry: Entry, code: str) -> Entry:
