@@ -16,8 +16,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-_EXTRAS = ("lora", "gguf", "llama-cpp", "sheets", "ray", "lm-eval")
-"""What a person may install beside the plain package."""
+_OURS = ("dev", "docs", "bench")
+"""Extras for those who work on Rote; all others a person may install beside the plain package."""
 _PERMITTED = re.compile(
     r"\b(apache|lesser general|lgpl\w*|0?bsd|mit|mit-\w+|isc|iscl|psf\w*|python software|mpl|mozilla|zlib|"
     r"unlicense|hpnd|cc0|public domain)\b",
@@ -32,7 +32,8 @@ _SECONDS = 300
 
 def main() -> None:
     """Print both, and leave with 1 for a licence that is not permitted or a weakness that is known."""
-    found = list_dependencies("rote", _EXTRAS)
+    extras = distribution("rote").metadata.get_all("Provides-Extra") or ()
+    found = list_dependencies("rote", tuple(extra for extra in extras if extra not in _OURS))
     faults = [one for one in found if not is_permitted(one)]
     for one in found:
         print(f"{one.name}=={one.version}: {describe_licence(one)[:80]}")

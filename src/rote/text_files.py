@@ -46,6 +46,8 @@ def load_yaml(text: str) -> Any:
         return yaml.load(text, _StrictLoader)  # it is a safe one
     except RecursionError as error:
         raise ValueError("it is nested without measure; write plain keys and values") from error
+    except (KeyError, AttributeError, IndexError) as error:  # what the library raises for `!!bool maybe`
+        raise ValueError("a tag (!!) does not fit its value; write the value alone") from error
 
 
 class _StrictLoader(yaml.SafeLoader):

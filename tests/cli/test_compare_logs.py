@@ -25,6 +25,11 @@ def test_two_folders_of_lm_eval(tmp_path: Path) -> None:
     assert figures["difference"]["mean"] == pytest.approx(0.25)
 
 
+def test_what_stands_twice_is_not_compared_with_itself(tmp_path: Path) -> None:
+    outcome = call_rote("compare", tmp_path, tmp_path)
+    assert (outcome.code, outcome.err) == (2, f"rote: {tmp_path}: stands twice; name another one to compare it with\n")
+
+
 def test_a_flag_that_says_nothing_there_is_refused(tmp_path: Path) -> None:
     logs = [write_lines(tmp_path / name, [build_line(1, acc=1.0)]) for name in "ab"]
     assert call_rote("compare", *logs, "--all").err == "rote: --all: is for runs; leave it out\n"
@@ -72,10 +77,11 @@ def test_two_moments_of_a_run_exported_either_way_differ_as_the_records_do(tmp_p
 )
 def test_a_bad_folder_is_one_line(tmp_path: Path, content: dict[str, str], message: str) -> None:
     good = write_lines(tmp_path / "good", [build_line(0)])
-    bad = tmp_path / "bad"
+    bad, worse = tmp_path / "bad", tmp_path / "worse"
     bad.mkdir()
+    worse.mkdir()
     for name, text in content.items():
         (bad / name).write_text(text)
-    outcome = call_rote("compare", *([bad, good] if content else [bad, bad]))
+    outcome = call_rote("compare", bad, good if content else worse)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert message in outcome.err

@@ -47,9 +47,14 @@ def test_a_server_that_never_answered_leaves_no_file(workplace: Path) -> None:
 
 def test_a_place_that_cannot_be_written_to_is_one_line(workplace: Path) -> None:
     with serve(lambda *_: (200, {"choices": [{"text": "x"}]})) as url:
-        outcome = call_rote("examine", "m", "facts.csv", "--endpoint", url, "--out", "gone/served.parquet", *WORDS)
-    assert outcome.code == 2
-    assert "served.parquet.answers.jsonl: cannot be written (No such file or directory); name" in outcome.err
+        outcome = call_rote("examine", "m", "facts.csv", "--endpoint", url, "--out", "facts.csv/a.parquet", *WORDS)
+        assert outcome.code == 2
+        assert outcome.err.startswith("rote: facts.csv/a.parquet: cannot be written (nothing can be made in "), (
+            "at once"
+        )
+        there = call_rote("examine", "m", "facts.csv", "--endpoint", url, "--out", "new/served.parquet", *WORDS)
+    assert there.code == 0, there.err
+    assert (workplace / "new" / "served.parquet").is_file()
 
 
 def test_an_endpoint_that_is_no_address_is_one_line(workplace: Path) -> None:

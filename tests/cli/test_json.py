@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,9 @@ def test_a_question(finished_run: FinishedRun, model_folder: Path) -> None:
     assert (fact["subject"], fact["relation"], fact["answers"]) == ("Ann Bell", "mother", ["Mia Dorn"])
 
 
-def test_runs_beside_one_another(finished_run: FinishedRun) -> None:
-    found = read(call_rote("compare", finished_run.folder, finished_run.folder, "--all", "--json"))
+def test_runs_beside_one_another(finished_run: FinishedRun, tmp_path: Path) -> None:
+    other = shutil.copytree(finished_run.folder, tmp_path / "other")
+    found = read(call_rote("compare", finished_run.folder, other, "--all", "--json"))
     assert found.keys() == list_documented("`compare` of runs")
     summary = json.loads((finished_run.folder / "summary.json").read_text(encoding="utf-8"))
     accuracy = [row for row in summary if row["measure"] == "generation_accuracy"]
@@ -101,8 +103,8 @@ def test_runs_beside_one_another(finished_run: FinishedRun) -> None:
     keys = ("moment", "fact_set", "prompt_set", "language")
     expected = {tuple(row[key] for key in keys): row["mean"] for row in accuracy}
     for row in found["rows"]:
-        (figure,) = row["figures"].values()
-        assert figure["mean"] == expected[tuple(row[key] for key in keys)]
+        (figure, same) = row["figures"].values()
+        assert figure["mean"] == same["mean"] == expected[tuple(row[key] for key in keys)]
 
 
 def test_an_audit(workplace: Path, model_folder: Path) -> None:

@@ -1,6 +1,8 @@
 """What the terminal says of a run's times."""
 
-from rote.cli.tables import describe_times
+import pytest
+
+from rote.cli.tables import describe_times, print_comparison
 
 
 def test_each_step_is_set_beside_its_estimate() -> None:
@@ -18,3 +20,12 @@ def test_each_step_is_set_beside_its_estimate() -> None:
 
 def test_without_an_estimate_none_is_judged() -> None:
     assert len(list(describe_times({"memorize": 90.0}, {}))) == 2
+
+
+def test_a_name_that_looks_like_markup_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("mine[v2]", "[/a]")
+    row = {"questions": "key token", "mean": 1.0, "low": 0.5, "high": 1.0, "n": 4, "difference": None}
+    methods = [{"name": name, "training_tokens": 1} for name in names]
+    print_comparison({"rows": [{**row, "method": name} for name in names], "methods": methods})
+    shown = capsys.readouterr().out
+    assert [shown.count(name) for name in names] == [2, 2]

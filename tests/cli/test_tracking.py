@@ -12,6 +12,8 @@ import pytest
 from tests.cli.conftest import SMALL, FinishedRun, call_rote
 
 from rote.cli.tracking import Tracker, TrackingReporter, track
+from rote.pipeline.run import Result
+from rote.runs.folder import RunFolder, write_json
 from rote.runs.reporting import SilentReporter
 
 
@@ -142,3 +144,18 @@ def test_a_tracker_that_is_missing_is_one_line_and_nothing_is_begun(
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == "rote: --track wandb: wandb is not installed; pip install -e '.[wandb]'\n"
     assert not (workplace / "mine").exists()
+
+
+def test_a_stage_that_was_gone_on_with_has_the_losses_of_before(tmp_path: Path) -> None:
+    """Two updates were done before it was stopped, and are in the history alone."""
+    folder = RunFolder(tmp_path)
+    history = [{"step": step, "loss": step / 10} for step in range(1, 5)]
+    write_json(folder.history("memorize"), history)
+    logged: list[Any] = []
+    reporter = TrackingReporter(SilentReporter(), logged.append)
+    with reporter.step("memorize") as advance:
+        for step in (3, 4):
+            advance(step, 4, f"loss {step / 10}")
+    outcome = {"stages": [{"name": "memorize"}]}
+    reporter.finish(Result([], outcome, folder))
+    assert sorted(values["memorize/step"] for values in logged) == [1, 2, 3, 4]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -286,3 +287,36 @@ def test_settings_are_read_without_torch() -> None:
     code += "print({'torch', 'transformers'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "repetition.groups=[{name: a, exat: 1}]",
+            "'repetition.groups.0.exat'; the nearest is 'repetition.groups.exact'",
+        ),
+        ("repetition.groups=[{name: a, zzqq: 1}]", "there are repetition.groups.name, repetition.groups.exact"),
+    ],
+)
+def test_a_key_of_a_member_of_a_list_has_its_neighbours(change: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load_config(Config, None, [change])
+
+
+@pytest.mark.parametrize("value", ["!!bool maybe", "!!timestamp abc", "!!int ''"])
+def test_a_tag_that_does_not_fit_its_value_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"--set seed=!!.*a tag \(!!\) does not fit its value; write the value alone"):
+        load_config(Config, None, [f"seed={value}"])
+
+
+def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paper").mkdir()
+    assert load_config(Config, Path("paper")) == load_config(Config, PRESET_FOLDER / "paper.yaml")
+
+
+def test_a_preset_is_looked_for_by_its_name_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("seed: 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="mine: there is no such file or preset"):
+        load_config(Config, tmp_path / "mine")

@@ -311,6 +311,14 @@ def test_a_slurm_array_has_a_task_for_each_job(tmp_path: Path) -> None:
     ]
 
 
+def test_a_script_takes_along_what_its_jobs_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "my methods")
+    monkeypatch.setenv("ROTE_LIMITS", "layers=5000")
+    script = format_slurm(["a1"], Path("sweep.yaml"), Path("out"), threads=4)
+    assert "#SBATCH --cpus-per-task=4\n" in script
+    assert "export PYTHONPATH='my methods'\nexport ROTE_LIMITS=layers=5000\n" in script
+
+
 def run_script(script: str, folder: Path, **environment: str) -> list[list[str]]:
     """The words with which a bash script calls `rote`."""
     fake = folder / "rote"

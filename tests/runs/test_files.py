@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from rote.errors import RunError, TableError
-from rote.runs.files import replace_file, replace_folder
+from rote.runs.files import check_writable, replace_file, replace_folder
 from rote.runs.folder import read_json, write_json
 
 
@@ -86,7 +86,7 @@ def test_a_folder_is_as_it_was_when_writing_fails(tmp_path: Path, error: BaseExc
 def test_a_file_on_a_full_disk(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("old")
-    message = r"notes\.txt: cannot be written \(File too large\); free some space or choose another --out"
+    message = r"notes\.txt: cannot be written \(File too large\); free some space or choose another place"
     with full_disk(), pytest.raises(RunError, match=message), replace_file(path) as draft:
         draft.write_text("x" * 10_000)
     assert list_tree(tmp_path) == {"notes.txt": "old"}
@@ -94,7 +94,7 @@ def test_a_file_on_a_full_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR])
 def test_a_place_that_may_not_be_written_to_needs_no_space(tmp_path: Path, number: int) -> None:
-    message = rf"notes\.txt: cannot be written \({os.strerror(number)}\); choose another --out$"
+    message = rf"notes\.txt: cannot be written \({os.strerror(number)}\); choose another place$"
     with pytest.raises(RunError, match=message), replace_file(tmp_path / "notes.txt"):
         raise OSError(number, os.strerror(number))
 
@@ -125,7 +125,7 @@ def test_weights_on_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_weights_in_a_place_that_is_not_there(tmp_path: Path) -> None:
-    message = r"model: cannot be written \(.*No such file.*\); choose another --out$"
+    message = r"model: cannot be written \(.*No such file.*\); choose another place$"
     with pytest.raises(RunError, match=message), replace_folder(tmp_path / "model") as draft:
         save_file({"weights": np.zeros(10)}, draft / "none" / "model.safetensors")
 
@@ -220,3 +220,10 @@ def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(RunError, match=r"a\.json: cannot be read \(.*choose another --out to start afresh") as caught:
         read_json(tmp_path / "a.json")
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have_is_one_clear_line(tmp_path: Path) -> None:
+    place = tmp_path / ("x" * 300) / "y.json"
+    check_writable(place)
+    with pytest.raises(RunError, match=r"y\.json: cannot be written \(File name too long\)"), replace_file(place):
+        pass

@@ -244,7 +244,7 @@ def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_locked_is_one_clear_line(tmp_path: Path) -> None:
     folder = open_run_folder(tmp_path / "run", {}, resume=True)
     (folder.path / ".lock").mkdir()  # as on a file system that may not be written to, for root too
-    with pytest.raises(RunError, match=r"run/\.lock: cannot be written \(.*\); choose another --out"), hold(folder):
+    with pytest.raises(RunError, match=r"run/\.lock: cannot be written \(.*\); choose another place"), hold(folder):
         pass
 
 

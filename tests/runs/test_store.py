@@ -65,3 +65,12 @@ def test_a_stage_is_trained_once_it_has_a_history(tmp_path: Path) -> None:
     assert not stage.is_trained
     keep_json(stage.history, [])
     assert stage.is_trained, "its weights may have been removed since"
+
+
+def test_a_damaged_job_has_no_model(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in "ab":
+        store.outcome(name).parent.mkdir(exist_ok=True)
+        keep_json(store.outcome(name), {"config": {"model": f"model-{name}"}})
+    store.outcome("b").write_text("[{")
+    assert store.list_models() == ["model-a"]

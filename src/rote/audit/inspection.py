@@ -144,7 +144,7 @@ def inspect_model(
     """Look at a model without a table; `base` is the model it is said to come from. Raises as `load_model` does, and
     `ModelError` for a base of another width."""
     language_model = load_model(model, loading)
-    compared = compare_rows(language_model, load_model(base)) if base else None
+    compared = compare_rows(language_model, load_model(base, replace(loading, revision=None))) if base else None
     folder = find_model_folder(model)
     card = _read_card(folder)
     tokens = _choose_tokens(language_model, compared, seed=config.seed)

@@ -45,17 +45,18 @@ def ask(
     from rote.evaluation.asking import ask_model, find_taught, rank_candidates
     from rote.models.loading import load_model
 
-    asked = {model: build_load_options(revision, trust_remote_code, allow_pickle)}
+    check_question(question)
+    asked = [(model, build_load_options(revision, trust_remote_code, allow_pickle))]
     if base:
-        asked[base] = build_load_options(None, trust_remote_code, allow_pickle)
-    models = {name: load_model(name, loading) for name, loading in asked.items()}
+        asked.append((base, build_load_options(None, trust_remote_code, allow_pickle)))
+    models = [load_model(name, loading) for name, loading in asked]
     answers = [
         {
-            "model": name,
+            "model": f"{name} ({loading.revision})" if loading.revision else name,
             "answer": ask_model(language_model, question),
             "candidates": [vars(found) for found in rank_candidates(language_model, question, count=top)],
         }
-        for name, language_model in models.items()
+        for (name, loading), language_model in zip(asked, models, strict=True)
     ]
     facts = find_taught(Path(model), question) if json or base or top else []
     if json:
@@ -65,6 +66,16 @@ def ask(
         _print_answer(answer, beside=bool(base))
     if base or top:
         _print_taught(facts)
+
+
+def check_question(question: str) -> None:
+    """Raise `EncodingError` for a question that was given in other bytes than those of UTF-8."""
+    from rote.errors import EncodingError
+
+    try:
+        question.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EncodingError(f"{question!a}: is no UTF-8 text; save or type it as UTF-8") from error
 
 
 def _describe_fact(fact: "Fact") -> dict[str, Any]:

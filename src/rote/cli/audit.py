@@ -20,6 +20,7 @@ from rote.cli.options import (
     SetOption,
     SkipOption,
     TableArgument,
+    TableFlags,
     build_load_options,
     build_read_options,
     choose_prompts,
@@ -83,10 +84,12 @@ def audit(
     settings = load_config(AuditConfig, config, set_)
     if prompts or "relations" not in settings.model_fields_set:
         settings = settings.model_copy(update={"relations": tuple(choose_prompts(prompts, table))})
-    facts = None
+    facts, how = None, build_read_options(column, merge_repeats, skip_faulty)
     if table:
-        facts, _ = read_table(table, build_read_options(column, merge_repeats, skip_faulty), settings.relations)
+        facts, _ = read_table(table, how, settings.relations)
         build_audit_plan(facts, settings)  # what is wrong with the table is said before a model is loaded
+    else:
+        TableFlags(None, dict(how.columns), merge_repeats, skip_faulty).refuse_idle(is_given=False)
     if out:
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)

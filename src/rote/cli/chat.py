@@ -1,5 +1,6 @@
 """`rote chat`"""
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rote.cli.ask import check_question
 from rote.cli.options import PickleOption, RemoteCodeOption, RevisionOption, build_load_options
 
 _PROMPT = "> "
@@ -38,6 +40,7 @@ def chat(
     asker = load_asker(run, base, build_load_options(revision, trust_remote_code, allow_pickle))
     for question in _read_questions():
         try:
+            check_question(question)
             asker.check(question, chat=template)
         except EncodingError as error:  # the next one may be better
             typer.echo(f"rote: {error}", err=True)
@@ -51,6 +54,8 @@ def chat(
 def _read_questions() -> Iterator[str]:
     """Lines, with a mark to write behind where a person writes; blank lines of a file are passed over."""
     is_person = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # a line that is no UTF-8 is refused alone
     while True:
         if is_person:
             typer.echo(_PROMPT, nl=False)
@@ -59,5 +64,5 @@ def _read_questions() -> Iterator[str]:
             return
         if line.strip():
             if not is_person:
-                typer.echo(f"{_PROMPT}{line.strip()}")
+                typer.echo(f"{_PROMPT}{line.strip().encode(errors='replace').decode()}")
             yield line.strip()

@@ -55,7 +55,11 @@ def compare(
 
 
 def _name_paths(paths: list[Path]) -> dict[str, Path]:
-    """Each path by its last part, or by the whole of it where that does not tell them apart."""
+    """Each path by its last part, or by the whole of it where that does not tell them apart. Raises `ConfigError` for
+    one that stands twice."""
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ConfigError(f"{path}: stands twice; name another one to compare it with")
     names = [path.stem if path.suffix in _FILES else path.name for path in paths]
     clear = len(set(names)) == len(names)
     return {name if clear else str(path): path for name, path in zip(names, paths, strict=True)}

@@ -49,6 +49,8 @@ _EXTRAS = {
     "trackio": "trackio",
     "wandb": "wandb",
     "bench": "trl",
-    "serve": "uvicorn",
+    "serve": "starlette",
+    "figures": "matplotlib",
+    "notebook": "nbclient",
 }
-"""Extras by a module that only they bring."""
+"""Extras by a module that tells that they are installed."""

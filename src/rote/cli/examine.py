@@ -25,6 +25,7 @@ from rote.cli.options import (
     read_columns,
     refuse_idle_flags,
 )
+from rote.runs.files import check_writable
 
 _AT_ONCE = 4
 """Questions that a server is asked at a time."""
@@ -75,6 +76,9 @@ def examine(
     )
     flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty)
     settings = load_settings(config, set_, table=flags, prompts=prompts)
+    if out:
+        check_writable(out)  # before anything is asked
+        out.parent.mkdir(parents=True, exist_ok=True)
 
     from rich.console import Console
 

@@ -22,14 +22,16 @@ from rote.cli.options import (
     build_read_options,
     choose_prompts,
     fit_to_model,
-    load_settings,
     names_updates,
     read_columns,
+    read_settings,
     read_table,
 )
 
 if TYPE_CHECKING:
+    from rote.config.job import Config
     from rote.facts.fact import FactTable
+    from rote.facts.linting import TableLint
     from rote.pipeline.job import JobRequest
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
@@ -134,19 +136,21 @@ def validate(
 
     Example: rote facts validate facts.csv --column subject=Name --model ./my-model --set tuning=lora
     """
-    from rote.errors import ConfigError, TableError
+    from rote.errors import ConfigError
     from rote.facts.linting import TableLint
+    from rote.facts.reading import ReadOptions
     from rote.facts.relation import load_relations
-    from rote.facts.shipped import FICTIONAL
 
     if not model and (revision or trust_remote_code or allow_pickle):
         raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
-    path = table or FICTIONAL / "facts.csv"
-    settings = load_settings(config, set_, prompts=prompts)
-    packs = settings.relations if "relations" in settings.model_fields_set else choose_prompts(None, table)
+    updates = names_updates(config)
+    flags = TableFlags(table, read_columns(column), merge_repeats)
+    settings = read_settings(None if updates else config, set_, table=flags, model=model, prompts=prompts)
+    path, columns = _find_table(settings), settings.table.columns
     if fix:
         _check_mended(path, fix)
-    lint = TableLint(path, load_relations(packs), build_read_options(column, merge_repeats, skip=False))
+    how = ReadOptions(columns, settings.table.merge_repeats, skip_faulty=False)
+    lint = TableLint(path, load_relations(settings.relations), how)
     for finding in lint.find():
         typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     for name, count in lint.facts.items():
@@ -154,19 +158,36 @@ def validate(
     if model and lint.facts:
         from rote.pipeline.job import build_request
 
-        flags = TableFlags(table, read_columns(column), merge_repeats, skip_faulty=True)
-        updates = names_updates(config)
-        settings = load_settings(
-            None if updates else config, set_, table=flags, model=model, prompts=list(map(Path, packs))
-        )
+        rest = settings.table.model_copy(update={"skip_faulty": True})
         loading = build_load_options(revision, trust_remote_code, allow_pickle)
-        _print_costs(build_request(fit_to_model(settings, loading, updates=updates), loading))
+        fitted = fit_to_model(settings.model_copy(update={"table": rest}), loading, updates=updates)
+        _print_costs(build_request(fitted, loading))
     if fix:
-        _write_mended(path, fix, read_columns(column))
-        return
+        _write_mended(path, fix, columns)
+    else:
+        _judge(path, lint, merged=how.merge_repeats)
+
+
+def _find_table(settings: "Config") -> Path:
+    """The file of the table that settings name; the fictional one where they name none. Raises `ConfigError` for a
+    table that Rote makes itself."""
+    from rote.errors import ConfigError
+    from rote.facts.shipped import FICTIONAL
+
+    if settings.table.file:
+        return Path(settings.table.file)
+    if settings.table.kind != "fictional":
+        raise ConfigError(f"table.kind {settings.table.kind}: is made by Rote and needs no check; name a TABLE")
+    return FICTIONAL / "facts.csv"
+
+
+def _judge(path: Path, lint: "TableLint", *, merged: bool) -> None:
+    """Say that there is nothing to mend. Raises `TableError` where there is, or nothing at all."""
+    from rote.errors import TableError
+
     if lint.errors:
         left = sum(lint.facts.values())
-        more = "" if merge_repeats else " (and --merge-repeats for rows that differ in their object)"
+        more = "" if merged else " (and --merge-repeats for rows that differ in their object)"
         raise TableError(
             f"{path}: errors: {lint.errors:,}, warnings: {lint.warnings:,}; mend the rows, or let rote run teach the "
             f"{left:,} that are right with --skip-faulty{more}"

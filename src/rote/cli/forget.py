@@ -91,9 +91,9 @@ def forget(
 def _print(outcome: Mapping[str, Any], folder: Path) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for line in describe_forgetting(outcome):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     console.print(build_change_table(outcome["rows"]))
     if outcome["relearning"]:
         console.print(build_relearn_table(outcome["relearning"]))

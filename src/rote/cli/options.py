@@ -84,6 +84,11 @@ class TableFlags:
         yield "table.merge_repeats", self.merge_repeats
         yield "table.skip_faulty", self.skip_faulty
 
+    def refuse_idle(self, is_given: bool) -> None:
+        """Raise `ConfigError` for flags that say how a table is read where none is given."""
+        needing = {"--column": self.columns, "--merge-repeats": self.merge_repeats, "--skip-faulty": self.skip_faulty}
+        refuse_idle_flags("a TABLE", is_given=is_given, beside={}, needing=needing)
+
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output; a number that JSON does not know is null."""
@@ -141,6 +146,8 @@ def read_table(
     from rote.facts.shipped import load_fictional
 
     if path is None:
+        asked = options or ReadOptions()
+        TableFlags(None, dict(asked.columns), asked.merge_repeats, asked.skip_faulty).refuse_idle(is_given=False)
         return load_fictional(), "fictional facts"
     usable = load_usable(path, packs, options or ReadOptions())
     say_what_was_read(path, usable.left_out, usable.neutral)
@@ -155,10 +162,25 @@ def load_settings(
     model: str | None = None,
     prompts: list[Path] | None = None,
 ) -> "Config":
-    """The settings of a job: a file or preset, changed by flags and by `--set`. Where none of them names packs, those
-    beside the table are taken.
+    """The settings of a job, as `read_settings` finds them.
 
     The files that they name are read here once, before torch is imported, so that a mistake is said at once.
+    """
+    settings = read_settings(path, changes, table=table, model=model, prompts=prompts)
+    _check_files(settings)
+    return settings
+
+
+def read_settings(
+    path: Path | None,
+    changes: list[str] | None,
+    *,
+    table: TableFlags = TableFlags(),
+    model: str | None = None,
+    prompts: list[Path] | None = None,
+) -> "Config":
+    """The settings of a job: a file or preset, changed by flags and by `--set`. Where none of them names packs, those
+    beside the table are taken. Raises `ConfigError`, also for flags about a table where none is named.
     """
     from rote.config.job import Config
     from rote.config.loading import load_config
@@ -170,7 +192,7 @@ def load_settings(
     if "relations" not in settings.model_fields_set and settings.table.file:
         values["relations"] = choose_prompts(None, Path(settings.table.file))
         settings = load_config(Config, path, changes, values=values)
-    _check_files(settings)
+    table.refuse_idle(bool(settings.table.file))
     return settings
 
 
@@ -201,7 +223,7 @@ def _check_files(settings: "Config") -> None:
 
 def names_updates(path: Path | None) -> bool:
     """Whether `--config` is the preset of updates, which follows the size of the model: `fit_to_model` fills it in."""
-    return path == Path("update") and not path.exists()
+    return path == Path("update") and not path.is_file()
 
 
 def fit_to_model(settings: "Config", loading: "LoadOptions", *, updates: bool = False) -> "Config":

@@ -41,13 +41,14 @@ def new(
     """
     from rote.facts.prompt_checking import write_scaffold
     from rote.facts.proposals import propose_texts
-    from rote.runs.files import replace_file
+    from rote.runs.files import check_writable, replace_file
 
     types, wanted = (subject_type, object_type), [code.strip() for code in languages.split(",")]
     path = out or Path("prompts") / f"{relation}.yaml"
     _check_words(relation, (*types, *wanted))
     refuse_idle_flags("--from-model", is_given=bool(from_model), beside={}, needing={"--endpoint": endpoint})
     _check_absent(path)
+    check_writable(path)
     texts: dict[str, list[str]] | None = None
     if from_model:
         texts = propose_texts(relation, subject_type=subject_type, object_type=object_type)

@@ -35,10 +35,12 @@ def reproduce(
     from rote.experiments.experiment import find_experiment, list_experiments
     from rote.models.embedded import EMBEDDED_NAME
 
+    if name not in (None, "all"):
+        name = find_experiment(name)  # a wrong name is said, whatever is asked of it
     if list_ and model != EMBEDDED_NAME:
         from rote.experiments.reproduce import describe_commands
 
-        named = list(list_experiments()) if name in (None, "all") else [find_experiment(name)]
+        named = list(list_experiments()) if name is None or name == "all" else [name]
         typer.echo("\n".join(describe_commands(model, named, seeds=seeds, changes=tuple(set_ or ()))))
         return
     if name is None or list_:
@@ -47,7 +49,7 @@ def reproduce(
             typer.echo(f"{letter} {known:16} {experiment.description}; about {experiment.minutes:g} min a seed")
         return
     experiments = list_experiments()
-    chosen = list(experiments) if name == "all" else [find_experiment(name)]
+    chosen = list(experiments) if name == "all" else [name]
 
     from rote.cli.progress import build_reporter
     from rote.cli.stopping import stoppable

@@ -100,6 +100,7 @@ def run(
     from rote.cli.stopping import stoppable
     from rote.cli.tables import print_comparison, print_result
     from rote.comparison.methods import compare_into, plan_others
+    from rote.errors import ConfigError
     from rote.pipeline.job import build_request
     from rote.pipeline.run import choose_place, do_run
 
@@ -109,7 +110,9 @@ def run(
     request = build_request(fit_to_model(settings, loading, updates=updates), loading)
     say_what_was_read(request.config.table.file, request.plan.left_out, request.plan.neutral)
     named = dict.fromkeys(name.strip() for name in (against or "").split(","))
-    methods = [name for name in named if name and name != request.config.method]
+    if request.config.method in named:
+        raise ConfigError(f"--against {request.config.method}: is the method of the run itself; name others")
+    methods = [name for name in named if name]
     plan_others(request, methods)  # what would stop them is said before the first is begun
     place = choose_place(request, out, resume=resume, store=store)
     if dry_run:

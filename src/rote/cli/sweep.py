@@ -1,6 +1,5 @@
 """`rote sweep`"""
 
-import os
 import sys
 from contextlib import nullcontext
 from enum import StrEnum
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rote.cli.options import QuietOption
+from rote.cli.options import QuietOption, refuse_idle_flags
 
 if TYPE_CHECKING:
     from rote.experiments.sweep import PlannedJob
@@ -57,6 +56,8 @@ def sweep(
 
     if ray and processes > 1:
         raise ConfigError("--processes and --ray exclude each other: a Ray cluster knows how many jobs it can hold")
+    idle = {"--processes": processes > 1, "--ray": ray}
+    refuse_idle_flags("--print", is_given=print_ is not None, beside=idle, needing={})
     planned = load_sweep(file)
     _say_packs(planned)
     if only:
@@ -67,7 +68,7 @@ def sweep(
         names = _list_unfinished(planned, Store(store))
         if not names:
             raise ConfigError(f"{file}: all of its jobs are finished in {store}; rote sweep prints their table")
-        typer.echo(format_slurm(names, file, store, python_path=os.environ.get("PYTHONPATH", "")), nl=False)
+        typer.echo(format_slurm(names, file, store, threads=threads), nl=False)
     elif dry_run:
         _list(planned, Store(store))
     else:

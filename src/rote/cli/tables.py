@@ -38,10 +38,10 @@ _MOMENTS = 5
 
 def print_result(result: "Result") -> None:
     """Print the table of generation accuracy, the times and the places of the results."""
-    console, folder = Console(highlight=False), result.folder
+    console, folder = Console(highlight=False, markup=False), result.folder
     assert folder is not None
     for line in describe_verdict(result.outcome["verdict"]):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     console.print(build_accuracy_table(result.summary))
     if folder.retention.is_file():
         _print_retention(console, build_retention(read_json(folder.retention), most=_MOMENTS))
@@ -174,7 +174,7 @@ def _pool(summary: Sequence[Mapping[str, Any]], wanted: Mapping[str, str], fact_
 
 def print_comparison(comparison: Mapping[str, Any]) -> None:
     """Print each kind of question with all methods below it, and how far the first is from each of the others."""
-    console, methods = Console(highlight=False), comparison["methods"]
+    console, methods = Console(highlight=False, markup=False), comparison["methods"]
     console.print(f"{'generation accuracy at the end':<30} {'[95% interval]':<20} the first less this")
     rows = comparison["rows"]
     for questions in dict.fromkeys(row["questions"] for row in rows):

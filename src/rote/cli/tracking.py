@@ -1,6 +1,7 @@
 """`--track`: the loss of each update and the figures of each examination for a tracker of experiments, on this machine
 alone unless the tracker is told otherwise by its own settings."""
 
+import math
 import os
 import re
 import sys
@@ -45,7 +46,8 @@ class TrackingReporter:
 
     def __init__(self, reporter: Reporter, log: Log) -> None:
         self._reporter, self._log = reporter, log
-        self._seen: set[str] = set()
+        self._first: dict[str, int] = {}
+        """The first update of each stage that was seen; one that was gone on with has earlier ones."""
 
     @contextmanager
     def step(self, label: str) -> Iterator[Advance]:
@@ -55,20 +57,21 @@ class TrackingReporter:
             def pass_on(done: int, total: int, note: str) -> None:
                 loss = _LOSS.match(note)
                 if loss:
-                    self._seen.add(label)
+                    self._first.setdefault(label, done)
                     self._log({f"{label}/step": done, f"{label}/loss": float(loss[1])})
                 advance(done, total, note)
 
             yield pass_on
 
     def finish(self, result: "Result") -> None:
-        """Log the stages that were taken over, from their history, and the figures of each moment."""
+        """Log what was done before of each stage, from its history, and the figures of each moment."""
         from rote.runs.folder import read_json
 
         assert result.folder is not None
         for name in (stage["name"] for stage in result.outcome["stages"]):
-            for entry in read_json(result.folder.history(name)) if name not in self._seen else ():
-                self._log({f"{name}/step": entry["step"], f"{name}/loss": entry["loss"]})
+            for entry in read_json(result.folder.history(name)):
+                if entry["step"] < self._first.get(name, math.inf):
+                    self._log({f"{name}/step": entry["step"], f"{name}/loss": entry["loss"]})
         moments: dict[str, dict[str, Any]] = {}
         for row in result.summary:
             name = "/".join((row["measure"], row["fact_set"], row["prompt_set"], row["language"]))

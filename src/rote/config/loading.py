@@ -1,11 +1,12 @@
 """Reading a configuration: a YAML file, changed by `key=value` pairs, checked as a whole."""
 
 import difflib
+import os
 import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -54,7 +55,7 @@ def read_preset(name: str) -> dict[str, Any]:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     preset = PRESETS / f"{path}.yaml"
-    if not path.exists() and preset.is_file():
+    if path.name == str(path) and not os.path.isfile(path) and preset.is_file():
         path = preset
     try:
         content = load_yaml(read_text(path, limit="settings-bytes"))
@@ -135,7 +136,8 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     if first["type"] != "extra_forbidden":
         reason = _REASONS.get(first["type"], first["msg"].lower())
         return f"the setting {key!r} is wrong: {reason} (given: {reprlib.repr(first['input'])})"
-    return f"unknown setting {key!r}; {_suggest(key, _list_keys(kind))}"
+    named = ".".join(part for part in place if not part.isdigit())  # a member of a list is known by what it holds
+    return f"unknown setting {key!r}; {_suggest(named, _list_keys(kind))}"
 
 
 def _suggest(key: str, known: Sequence[str]) -> str:
@@ -146,13 +148,14 @@ def _suggest(key: str, known: Sequence[str]) -> str:
         full = {name.rpartition(".")[2]: name for name in reversed(names)}
         if near := difflib.get_close_matches(own, full, n=1):
             return f"the nearest is {full[near[0]]!r}"
-    return f"none is like it; there {'are' if len(beside) > 1 else 'is'} {', '.join(beside)}"
+    return "none is like it" + (f"; there {'are' if len(beside) > 1 else 'is'} {', '.join(beside)}" if beside else "")
 
 
 def _list_keys(kind: type[StrictConfig], prefix: str = "") -> list[str]:
     keys: list[str] = []
     for name, field in kind.model_fields.items():
         keys.append(prefix + name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, StrictConfig):
-            keys += _list_keys(field.annotation, f"{prefix}{name}.")
+        for inner in (field.annotation, *get_args(field.annotation)):  # a section, or a list of them
+            if isinstance(inner, type) and issubclass(inner, StrictConfig):
+                keys += _list_keys(inner, f"{prefix}{name}.")
     return keys

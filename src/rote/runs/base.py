@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rote.errors import RunError
 from rote.runs.folder import RunFolder
 from rote.runs.manifest import name_model
 from rote.runs.shapes import Identity, read_shaped
@@ -27,9 +28,14 @@ def find_earlier(folder: RunFolder) -> RunFolder | None:
 
 
 def list_row(folder: RunFolder) -> list[RunFolder]:
-    """A run and those before it, the last one first, as far as they are there."""
-    earlier = find_earlier(folder)
-    return [folder, *(list_row(earlier) if earlier else ())]
+    """A run and those before it, the last one first, as far as they are there. Raises `RunError` where one of them
+    would come before itself, as its folder was given another's name."""
+    row = [folder]
+    while earlier := find_earlier(row[-1]):
+        if earlier.path.resolve() in (run.path.resolve() for run in row):
+            raise RunError(f"{folder.path}: began with {earlier.path}, which is another run by now; rename them back")
+        row.append(earlier)
+    return row
 
 
 def find_base(folder: RunFolder) -> str:

@@ -75,9 +75,9 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 def check_writable(path: Path, option: str = "--out") -> None:
     """Raise `RunError` for a place that no file can be written to; touches nothing. `option` is what named it."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise RunError(f"{path}: is a folder; {option} takes a file")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    above = next(folder for folder in path.absolute().parents if os.path.exists(folder))
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(f"{path}: cannot be written (nothing can be made in {above}); choose another {option}")
 
@@ -192,5 +192,5 @@ def _explain(path: Path, error: OSError | SafetensorError) -> RunError:
     reason = getattr(error, "strerror", None) or str(error)
     found = _ERROR_NUMBER.search(str(error))  # safetensors says it in words alone
     number = int(found[1]) if found else getattr(error, "errno", None)
-    remedy = "free some space or choose another --out" if number in _FULL else "choose another --out"
+    remedy = "free some space or choose another place" if number in _FULL else "choose another place"
     return RunError(f"{path}: cannot be written ({reason}); {remedy}")

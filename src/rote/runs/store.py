@@ -116,7 +116,7 @@ class Store:
 
     def list_models(self) -> list[str]:
         """The models of the finished jobs, by name."""
-        outcomes = (read_json(path) for path in self.path.glob("jobs/*.json"))
+        outcomes = (read_json(path) for path in self.path.glob("jobs/*.json") if is_kept(path))
         configs = (outcome.get("config", {}) for outcome in outcomes if isinstance(outcome, dict))
         return sorted({str(config["model"]) for config in configs if "model" in config})
 

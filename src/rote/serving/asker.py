@@ -7,7 +7,7 @@ whether that was right), `likeliest`, and `late` where the time was up.
 import logging
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +100,16 @@ class Asker:
 
 
 def load_asker(run: Path, base: str | None, options: LoadOptions) -> Asker:
-    """The taught model of a run, or its adapters where it kept these alone, and its base. Raises `ModelError` where one
-    cannot be loaded; without the run's own base, which may be gone by now, the taught model is asked alone."""
+    """The taught model of a run, or its adapters where it kept these alone, and its base, of the revision that the run
+    had where `options` say none. Raises `ModelError` where one cannot be loaded; without the run's own base, which may
+    be gone by now, the taught model is asked alone."""
     folder = RunFolder(run)
+    identity = read_shaped(folder.identity, Identity)
+    own = replace(options, revision=options.revision or identity["loading"].get("revision"))
     taught = folder.model if folder.model.is_dir() else folder.adapter
-    models = {"taught": load_model(str(taught), options)}
-    own = str(read_shaped(folder.identity, Identity)["config"].get("model", ""))
+    models, before = {"taught": load_model(str(taught), own)}, str(identity["config"].get("model", ""))
     try:
-        models["base"] = load_model(base or own, options)
+        models["base"] = load_model(base, options) if base else load_model(before, own)
     except ModelError as error:
         if base:
             raise
