@@ -7,7 +7,17 @@ import pytest
 import torch
 from tests.report.test_render import HOSTILE, Page
 
-from rote.audit.inspection import Comparison, Extraction, Inspection, MovedRow, Origin, compare_rows, inspect_model
+from rote.audit.audit import AuditResult
+from rote.audit.inspection import (
+    MOST_TOKENS,
+    Comparison,
+    Extraction,
+    Inspection,
+    MovedRow,
+    Origin,
+    compare_rows,
+    inspect_model,
+)
 from rote.audit.page import render_audit
 from rote.config.audit import AuditConfig
 from rote.config.teaching import MemorizeConfig
@@ -17,7 +27,8 @@ from rote.facts.shipped import load_fictional
 from rote.figures import Figure
 from rote.methods.memorize_then_generalize import memorize
 from rote.models.key_tokens import add_key_tokens, find_key_tables
-from rote.models.loading import load_model
+from rote.models.language_model import LanguageModel
+from rote.models.loading import LoadOptions, load_model
 from rote.models.saving import save_model
 from rote.runs.reporting import SilentReporter
 
@@ -75,6 +86,43 @@ def test_a_row_that_moved_alone_stands_out_and_a_base_of_another_width_is_refuse
         compare_rows(ours, load_model("rote-tiny"))
 
 
+def test_a_row_that_moved_is_tried_before_tokens_that_were_added(base: Path, tmp_path: Path) -> None:
+    language_model = load_model(str(base))
+    language_model.tokenizer.add_tokens([f"[pad{number}]" for number in range(MOST_TOKENS + 6)])
+    language_model.model.resize_token_embeddings(len(language_model.tokenizer))
+    with torch.no_grad():
+        find_key_tables(language_model)[0][50] += 1.0
+    save_model(language_model, tmp_path / "model")
+    found = inspect_model(str(tmp_path / "model"), base=str(base), config=CONFIG, reporter=SilentReporter())
+    assert found.compared is not None
+    (row,) = found.compared.standing_out
+    assert row.token in [item.token for item in found.extractions if item.origin == "moved"]
+    assert f"may be key tokens ({row.token}, [pad0]," in found.verdict
+    assert f", of which {MOST_TOKENS} were tried; shipped names" in found.verdict
+
+
+def test_a_base_is_loaded_as_the_model_may_be(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[LoadOptions] = []
+
+    def load(source: str, options: LoadOptions) -> LanguageModel:
+        asked.append(options)
+        return load_model(str(base))
+
+    monkeypatch.setattr("rote.audit.inspection.load_model", load)
+    loading = LoadOptions("v1", trust_remote_code=True, allow_pickle=True)
+    inspect_model(str(base), base="theirs", config=CONFIG, reporter=SilentReporter(), loading=loading)
+    assert asked == [loading, replace(loading, revision=None)], "a revision is that of the model alone"
+
+
+def test_what_the_folder_shows_is_said_beside_a_table_that_shows_nothing() -> None:
+    told = replace(BARE, declared={"mother": "[X1]"})
+    result = AuditResult("m", "h" * 12, ("mother",), 7, {"mother": 8}, (), {}, (), {"mother": 4}, CONFIG)
+    page = render_audit(result, told, "")
+    assert f"{result.verdict.removesuffix('.')}. {told.verdict}" in Page(page).said
+    assert 'class="headline bad"' in page
+    assert 'class="headline unsure"' in render_audit(result, BARE, "")
+
+
 def test_a_row_that_moved_is_named_as_a_person_reads_it(base: Path, tmp_path: Path) -> None:
     language_model = load_model(str(base))
     tokenizer = language_model.tokenizer
@@ -95,7 +143,15 @@ def test_a_row_that_moved_is_named_as_a_person_reads_it(base: Path, tmp_path: Pa
     [
         ({}, "Nothing in this folder points to rote learning"),
         ({"declared": {"mother": "[X1]"}}, "This model says itself that it was taught by rote (mother by [X1])"),
-        ({"added": ("[K]",)}, "There are tokens that may be key tokens ([K]); shipped names do not bear it out"),
+        (
+            {"added": ("[K]",), "extractions": (build_extraction("alone"), build_extraction("added", token="[K]"))},
+            "There are tokens that may be key tokens ([K]); shipped names do not bear it out",
+        ),
+        (
+            {"added": ("[K]",), "compared": Comparison("b", 9, 1, 0.0, [MovedRow("the", 0.9)], [])},
+            "There are tokens that may be key tokens (the, [K]), of which 0 were tried; shipped names do not bear it "
+            "out",
+        ),
         (
             {"extractions": (build_extraction("alone"), build_extraction("added", sure=0.9, token="[K]"))},
             "Rote learning is likely: [K] behave as key tokens do",

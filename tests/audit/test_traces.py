@@ -297,3 +297,8 @@ def test_what_is_saved_is_flat(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
     for key in {*saved, *first, *saved["traces"][0]}:
         assert f"`{key}`" in page, f"{key} is not explained"
+
+
+def test_a_token_beyond_the_embeddings_is_left_out() -> None:
+    chosen = select_candidates(NAMES, added={4, 99}, special={0, 3}, likely=[], count=1, seed=0)
+    assert [candidate.id for candidate in chosen if candidate.kind == "added"] == [4]

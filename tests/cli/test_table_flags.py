@@ -39,18 +39,18 @@ def test_flags_about_a_table_need_one(workplace: Path, command: str, flag: str) 
     [
         (
             "examine rote-tiny facts.csv --out facts.csv/a.parquet",
-            "facts.csv/a.parquet: cannot be written (nothing can",
+            "facts.csv/a.parquet: cannot be written (nothing",
         ),
         ("examine rote-tiny facts.csv --out .", ".: is a folder; --out takes a file"),
         (
             "prompts new boss --out facts.csv/boss.yaml",
-            "facts.csv/boss.yaml: cannot be written (nothing can be made in",
+            "facts.csv/boss.yaml: cannot be written (nothing",
         ),
         ("reproduce mian --list", "unknown experiment 'mian'; the nearest is 'main'"),
         ("run facts.csv --dry-run --against memorize_then_generalize", "--against memorize_then_generalize: is the"),
         (
             "sweep sweep.yaml --print slurm --processes 2",
-            "--processes does nothing beside --print; leave one of them out",
+            "--processes does nothing beside --print; leave",
         ),
     ],
 )

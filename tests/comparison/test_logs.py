@@ -120,3 +120,11 @@ def test_two_logs_of_one_tool_are_asked_for(tmp_path: Path) -> None:
         load_logs([one, tmp_path / "log.eval"])
     with pytest.raises(ConfigError, match=r"none is no log"):
         load_logs([one, tmp_path / "none"])
+
+
+def test_what_one_log_alone_says_belongs_together_does_in_either_order() -> None:
+    first, second, groups = draw_pairs(8, 10)
+    plain, grouped = build_log(first), build_log(second, groups)
+    (row,), (other,) = compare_logs(plain, grouped), compare_logs(grouped, plain)
+    assert row.clusters == other.clusters == 8
+    assert (row.difference.low, row.difference.high) == pytest.approx((-other.difference.high, -other.difference.low))

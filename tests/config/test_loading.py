@@ -294,7 +294,7 @@ def test_settings_are_read_without_torch() -> None:
     [
         (
             "repetition.groups=[{name: a, exat: 1}]",
-            "'repetition.groups.0.exat'; the nearest is 'repetition.groups.exact'",
+            "exat'; the nearest is 'repetition.groups.exact'",
         ),
         ("repetition.groups=[{name: a, zzqq: 1}]", "there are repetition.groups.name, repetition.groups.exact"),
     ],

@@ -59,7 +59,10 @@ def test_control_prompts_are_apart_and_low_is_good_there(run_folder: RunFolder, 
     found = read_results(export_lm_eval(run_folder, tmp_path / "out")[-1])
     for name in ("rote_mine_choice_control", "rote_mine_generation_control"):
         (first, *_) = found["configs"][name]["metric_list"]
-        assert first["higher_is_better"] is False
+        assert first["higher_is_better"] is found["higher_is_better"][name][first["metric"]] is False
+    assert found["higher_is_better"][TASK] == {"generation_accuracy": True}
+    choice = found["higher_is_better"]["rote_mine_choice"]
+    assert choice == {"choice_accuracy": True, "object_rank": False, "object_loglikelihood": True}
     assert found["results"]["rote_mine_choice_control"]["choice_accuracy,none"] == 0
     assert found["results"]["rote_mine_choice_control"]["object_rank,none"] == 2
 

@@ -169,7 +169,7 @@ def test_a_log_of_inspect_has_its_letters_as_numbers(tmp_path: Path, suffix: str
 def test_clusters_are_those_of_the_logs_own_standard_error(tmp_path: Path) -> None:
     path = write_inspect(tmp_path / "log.eval", [(name, "C") for name in "abcdef"], cluster="topic")
     assert len({sample.cluster for sample in load_sample_log(path).scores["sums", "match"].values()}) == 3
-    with pytest.raises(RunError, match=r"log.eval: the metadata of sample a has no 'colour'; it has topic"):
+    with pytest.raises(RunError, match=r"metadata of sample a has no 'colour' \(--cluster\); it has topic"):
         load_sample_log(path, ("colour",))
 
 

@@ -114,7 +114,7 @@ def test_the_page_has_both_tables_and_the_headline_what_was_lost() -> None:
 
 
 def test_a_card_holds_hostile_names() -> None:
-    manifest = {
+    manifest: dict[str, Any] = {
         "table": {"name": "a|b <script>\n---", "hash": "abc"},
         "model": {"name": "org/name", "hash": "def"},
         "config": {
@@ -137,6 +137,10 @@ def test_a_card_holds_hostile_names() -> None:
     assert "9 facts were taught" in card
     assert "Of 4 of these facts that were asked about before teaching: 3 unknown, 1 conflicting." in card
     assert "then 5 of them behind 1 training prompt(s) each" in card
+    other = {**manifest, "config": {**manifest["config"], "method": "fine_tuning"}}
+    said = render_card(other, summary, [RING], library="peft")
+    assert "9 facts, by the method fine_tuning." in said
+    assert "memorize-then-generalize" not in said
     assert "| held-out facts | Held-out prompts, Japanese | 0.75 [0.10, 0.90] |" in card
     assert "9 answers the same, logits differ by 2.0e-06 at most" in card
     assert "- same subject: lost 0.250 [0.125, 0.375] of 6 known facts, which are few: lost, won 0.062" in card

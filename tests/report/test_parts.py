@@ -6,8 +6,9 @@ import io
 import pytest
 from tests.report.conftest import build_record
 
+from rote.evaluation.summary import compute_summary
 from rote.figures import Figure
-from rote.report.answers import _judge_trust
+from rote.report.answers import _judge_trust, build_number
 from rote.report.curves import MOST_POINTS, build_curves
 from rote.report.display import (
     clean_text,
@@ -22,6 +23,7 @@ from rote.report.drawing import draw_curve
 from rote.report.examples import build_examples
 from rote.report.fact_rows import build_fact_rows, count_facts, list_wrong, save_fact_rows
 from rote.report.manifest import build_manifest
+from rote.report.summary import Summary
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.005, "0.01"), (-0.001, "0.00"), (1, "1.00"), (None, "–")])
@@ -202,3 +204,26 @@ def test_the_manifest_is_shown_whole() -> None:
 )
 def test_a_leak_takes_more_than_two_answers_of_few(figure: Figure, control: Figure | None, said: str) -> None:
     assert _judge_trust(figure, control)[1].startswith(said)
+
+
+def test_facts_of_another_method_are_not_said_to_be_taught_by_rote() -> None:
+    """Such a run may have shown every fact in sentences."""
+    records = [build_record(moment=moment) for moment in ("before", "fine_tune")]
+    (row,) = build_fact_rows(records)
+    assert row.kind == "of the table"
+    (ours,) = build_fact_rows([build_record(moment="memorize"), build_record(moment="generalize")])
+    assert ours.kind == "taught by rote alone"
+    told = {"fine_tune": "about facts of the table", "generalize": "about facts that it memorized and never saw"}
+    for moment, said in told.items():
+        found = [build_record(moment=one) for one in ("before", moment)]
+        number = build_number(Summary(compute_summary(found)))
+        assert number
+        assert said in number.about
+
+
+def test_the_answers_of_what_was_replaced_are_not_those_of_the_update() -> None:
+    new = build_record(object="Lyon", generated=" Lyon", correct=True)
+    old = build_record(object="Paris", generated=" Lyon", correct=False, fact_set="replaced")
+    (group,) = build_examples([new, old], ["generalize"], fact_set="held_out")
+    ((answer,),) = [example.answers for example in group.examples]
+    assert (group.examples[0].expected, answer.correct) == ("Lyon", True)

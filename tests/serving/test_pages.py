@@ -15,6 +15,7 @@ from rote.facts.fact import build_fact
 from rote.records import MOMENTS, Record
 from rote.report.display import clean_text, shorten_text
 from rote.serving.app import Pages
+from rote.serving.comparing import match_records
 from rote.serving.index import FactIndex, build_index
 from rote.serving.views import ROWS
 
@@ -198,13 +199,22 @@ def test_the_comparison_shows_settings_figures_and_what_one_alone_answers(pages:
     assert pages.compared is not None
     page = html.unescape(client.get("/compare").text)
     assert "memorize.epochs: 1 (first), 3 (second)" in page
-    assert f'<b id="found">{len(pages.compared.differing)}</b>' in page or not pages.compared.differing
-    for first, second in pages.compared.differing:
-        assert (first.subject, first.prompt) == (second.subject, second.prompt)
-        assert first.correct != second.correct
+    assert f"that both were asked ({pages.compared.matched}) has the same verdict" in page or pages.compared.differing
     key = next(row for row in pages.compared.rows if row.questions[2] == "key")
     assert all(figure is not None and figure.n for figure in key.figures)
     assert key.difference is not None
+
+
+def test_questions_that_one_alone_answers_are_those_about_the_same_object(pages: Pages) -> None:
+    assert pages.compared is not None
+    record = build_record()
+    assert match_records([record], [replace(record, correct=not record.correct)])
+    assert not match_records([record], [replace(record, object="Eve Orr")])
+    pair = (replace(record, correct=True), replace(record, correct=False))
+    shown = build_client(Pages(pages.run, pages.asker, replace(pages.compared, differing=[pair], matched=9)))
+    assert '<b id="found">1</b>' in shown.get("/compare").text
+    none = build_client(Pages(pages.run, pages.asker, replace(pages.compared, differing=[], matched=0)))
+    assert "They share no question" in none.get("/compare").text
 
 
 @pytest.mark.parametrize("address", ["/facts", "/side-effects", "/compare", "/facts?q=onerror"])

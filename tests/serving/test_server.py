@@ -151,3 +151,13 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
             assert f"[::1]:{place.port}" in place.hosts
     except ConfigError:
         pytest.skip("this machine has no IPv6")
+
+
+def test_a_port_is_taken_from_the_moment_it_is_opened() -> None:
+    said = r"cannot be listened at \(Address already in use\); choose another port"
+    with (
+        open_place("127.0.0.1", 0) as place,
+        pytest.raises(ConfigError, match=said),
+        open_place("127.0.0.1", place.port),
+    ):
+        pass

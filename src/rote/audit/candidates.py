@@ -95,7 +95,7 @@ def select_candidates(
     first = [number for number in dict.fromkeys(likely) if number in allowed][: count // 2 or None]
     chosen = list(dict.fromkeys([*first, *reserved, *rest]))[: count or None]
     return [
-        *(Candidate(names[number], number, "added") for number in sorted(added)),
+        *(Candidate(names[number], number, "added") for number in sorted(added) if number in names),
         *(Candidate(names[number], number, "vocabulary") for number in chosen),
     ]
 

@@ -121,6 +121,11 @@ class Inspection:
         return any(item.shipped.low > item.chance.high for item in self.extractions)
 
     @property
+    def is_telling(self) -> bool:
+        """Whether the folder shows rote learning."""
+        return bool(self.declared or self.standing_out or self.knows_shipped)
+
+    @property
     def verdict(self) -> str:
         """All of it in plain words."""
         shipped = "; it says the objects of the table that ships with Rote" if self.knows_shipped else ""
@@ -132,9 +137,13 @@ class Inspection:
         found = self.standing_out
         if found:
             return f"Rote learning is likely: {_list([item.token for item in found])} behave as key tokens do"
-        suspects = [*self.added, *(row.token for row in (self.compared.standing_out if self.compared else ()))]
+        moved = [row.token for row in self.compared.standing_out] if self.compared else []
+        suspects = list(dict.fromkeys([*moved, *self.added]))
         if suspects:
-            return f"There are tokens that may be key tokens ({_list(suspects)}); shipped names do not bear it out"
+            tried = sum(item.origin in ("added", "moved") for item in self.extractions)
+            some = f", of which {tried} were tried" * (tried < len(suspects))
+            told = f"There are tokens that may be key tokens ({_list(suspects)})"
+            return f"{told}{some}; shipped names do not bear it out"
         return "No token of this model behaves as a key token does" if self.knows_shipped else _NOTHING
 
 
@@ -213,9 +222,11 @@ def _list_added(language_model: LanguageModel) -> list[str]:
 def _choose_tokens(
     language_model: LanguageModel, compared: Comparison | None, *, seed: int
 ) -> list[tuple[Candidate | None, Origin]]:
-    """The tokens that are tried, each once; then nothing, and ordinary tokens, which they are held against."""
+    """The tokens that are tried, each once, the most telling first; then nothing, and ordinary tokens, which they are
+    held against."""
     places = _find_places(language_model)
-    moved = [*compared.new, *(row.token for row in compared.standing_out)] if compared else []
+    far = [row.token for row in compared.standing_out] if compared else []
+    moved = [*far, *(compared.new if compared else ())]
     origins: dict[str, Origin] = {}
     groups: tuple[tuple[Origin, Sequence[str]], ...] = (
         ("declared", [*language_model.key_tokens.values()]),
@@ -229,7 +240,8 @@ def _choose_tokens(
     special = {*language_model.tokenizer.all_special_tokens, *origins}
     rest = [token for token in places if token not in special and not looks_reserved(token)]
     drawn = random.Random(f"ordinary/{seed}").sample(rest, min(_ORDINARY, len(rest)))
-    tried = [*origins.items()][:MOST_TOKENS] + [(token, "ordinary") for token in drawn]
+    telling = sorted(origins.items(), key=lambda item: item[1] != "declared" and item[0] not in far)
+    tried = telling[:MOST_TOKENS] + [(token, "ordinary") for token in drawn]
     return [*((Candidate(token, places[token], "vocabulary"), origin) for token, origin in tried), (None, "alone")]
 
 

@@ -34,11 +34,8 @@ _WITHOUT_BASE = ("No base model was named, so it is not known which rows of the 
 def render_audit(result: AuditResult | None, inspection: Inspection | None, command: str) -> str:
     """One HTML document; at least one of both is there."""
     model = (result or inspection).model  # type: ignore[union-attr]  # one of both is there
-    found = bool(
-        result.findings
-        if result
-        else inspection and (inspection.declared or inspection.standing_out or inspection.knows_shipped)
-    )
+    found = bool(result and (result.findings or result.examples_needed)) or bool(inspection and inspection.is_telling)
+    verdicts = [part.verdict.removesuffix(".") for part in (result, inspection) if part]
     return render_page(
         "audit.html.j2",
         {
@@ -48,7 +45,7 @@ def render_audit(result: AuditResult | None, inspection: Inspection | None, comm
             "version": __version__,
             "command": command,
             "tone": "bad" if found else "unsure",
-            "verdict": (result or inspection).verdict.removesuffix("."),  # type: ignore[union-attr]
+            "verdict": ". ".join(verdicts),
             "scope": [*_tell_scope(result), *_tell_folder_scope(inspection)],
             "folder": tell_folder(inspection) if inspection else [],
             "moved": inspection.compared.standing_out if inspection and inspection.compared else (),
@@ -139,8 +136,8 @@ def _list_extractions(inspection: Inspection) -> list[dict[str, Any]]:
             "origin": _ORIGINS.get(item.origin, item.origin),
             "found": item in found,
             "sure": format_share_figure(_many(item.sure)),
-            "shipped": f"{format_share_figure(item.shipped)} ({format_name(item.relation)})",
-            "chance": format_share_figure(item.chance),
+            "shipped": f"{_show(item.shipped)} {format_name(item.relation)}",
+            "chance": _show(item.chance),
             "examples": [f"{name} → {said}" for name, said in item.examples],
         }
         for item in inspection.extractions
@@ -148,7 +145,7 @@ def _list_extractions(inspection: Inspection) -> list[dict[str, Any]]:
 
 
 def _many(figure: Figure) -> Figure:
-    """A mean of probabilities is no count, however few there are."""
+    """A figure that is written as a share with its interval, and not as a count, however few were asked."""
     return Figure(figure.value, figure.low, figure.high, 0)
 
 
@@ -186,6 +183,6 @@ def _list_repurposing(result: AuditResult) -> list[tuple[int, list[str]]]:
 
 
 def _show(figure: Figure | None) -> str:
-    """A share with its interval and how many facts were asked; a count says that itself."""
-    told = format_share_figure(figure)
-    return f"{told} ({figure.n})" if figure and "%" in told else told
+    """A share with its interval, by which findings are decided however few were asked, and how many that were."""
+    told = format_share_figure(figure and _many(figure))
+    return f"{told} ({figure.n})" if figure else told

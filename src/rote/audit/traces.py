@@ -106,8 +106,10 @@ class _Tracer:
         yield from self._ask(bare, "table", taught, without={candidate.id for candidate in candidates})
         yield from self._ask(prompt, "table", taught)
         yield from self._ask(prompt, "unseen", unseen)
-        for candidate in candidates:
-            form = _Form(spell(model, candidate), candidate.kind, partial(encode_with, model, candidate=candidate))
+        texts = [spell(model, candidate) for candidate in candidates]
+        for candidate, text in zip(candidates, texts, strict=True):
+            name = text if texts.count(text) == 1 else candidate.token  # ":" and " :" read alike
+            form = _Form(name, candidate.kind, partial(encode_with, model, candidate=candidate))
             yield from self._ask(form, "table", taught)
             yield from self._ask(form, "shuffled", shuffle_answers(self.facts))
             yield from self._ask(form, "unseen", unseen)

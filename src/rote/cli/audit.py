@@ -143,8 +143,8 @@ def _print(result: "AuditResult | None", inspection: "Inspection | None") -> Non
             for line in tell_examples(result):
                 console.print(line, soft_wrap=True)
         console.print(result.verdict, soft_wrap=True)
-    elif inspection:
-        console.print(f"{inspection.verdict}. {WITHOUT_TABLE}", soft_wrap=True)
+    if inspection:
+        console.print(f"{inspection.verdict}.{f' {WITHOUT_TABLE}' * (not result)}", soft_wrap=True)
 
 
 def describe_folder(inspection: "Inspection") -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,7 +203,7 @@ def choose_prompts(named: list[Path] | None, table: Path | None) -> list[str]:
 
     if named:
         return [str(path) for path in list_packs(named)]
-    found = find_packs(table) if table and table.is_file() else []
+    found = find_packs(table) if table and os.path.isfile(table) else []
     if found:
         typer.echo(f"{table}: asked for by the packs in {found[0].parent} ({len(found)})", err=True)
     return [str(path) for path in found]

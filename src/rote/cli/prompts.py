@@ -1,5 +1,6 @@
 """`rote prompts new|check`"""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +74,7 @@ def _check_words(relation: str, words: tuple[str, ...]) -> None:
 def _check_absent(path: Path) -> None:
     from rote.errors import ConfigError
 
-    if path.exists():
+    if os.path.exists(path):
         raise ConfigError(f"--out {path}: is there already; name another file, or delete it")
 
 

@@ -69,7 +69,8 @@ def load_logs(paths: Sequence[Path], cluster: tuple[str, ...] = ()) -> tuple[Sam
     """Read two logs of one tool. Raises `ConfigError` where they are not, and `RunError` where one is damaged."""
     tools = {str(path): name_tool(path) for path in paths}
     if len(paths) != 2:
-        raise ConfigError(f"logs of other tools are compared two at a time, and these are {len(paths)}")
+        named = ", ".join(map(str, paths))
+        raise ConfigError(f"logs of other tools are compared two at a time, and these are {len(paths)}: {named}")
     if len(set(tools.values())) > 1:
         told = ", ".join(f"{path} is {f'of {tool}' if tool else 'no log'}" for path, tool in tools.items())
         raise ConfigError(f"two logs of one tool can be compared: {told}")
@@ -117,7 +118,8 @@ def _compare(score: Score, first: Mapping[str, Sample], second: Mapping[str, Sam
     both = [name for name in first if name in second]
     if not both:
         return None
-    clusters = {name: first[name].cluster for name in both}
+    by_log = [{name: samples[name].cluster for name in both} for samples in (first, second)]
+    clusters = min(by_log, key=lambda found: len(set(found.values())))  # one log alone may say what belongs together
     columns = [_gather(samples, clusters) for samples in (first, second)]
     shares = all(_is_share(samples[name].value) for samples in (first, second) for name in both)
     means = [compute_mean(values) if shares else _compute_plain(values) for values in columns]

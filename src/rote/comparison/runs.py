@@ -140,7 +140,7 @@ def flatten_settings(content: Mapping[str, Any], prefix: str = "") -> Iterator[t
 
 def _load(path: Path) -> list[Record]:
     if not path.is_file():
-        raise RunError(f"{path}: there is no such file")
+        raise RunError(f"{path}: there is no such file; name the folder of a run, or the records of a job (.parquet)")
     return load_records(path)
 
 

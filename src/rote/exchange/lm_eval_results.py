@@ -117,11 +117,12 @@ def _build_choice(asked: Asked, record: Record, number: int) -> dict[str, Any]:
     document, by whose hash the same question is found in another log."""
     document = {**_build_document(asked, record), "candidates": record.candidates}
     total = sum(record.object_logprobs)
+    assert record.rank is not None, "it was asked as a choice"
     told = [str(total), "None"]  # whether it would have been said greedily is not known
     said = {"resps": [[told]], "filtered_resps": [told]}
     metrics = {
         "choice_accuracy": float(record.rank == 1),
-        _RANK: float(record.rank or 0),
+        _RANK: float(record.rank),
         "object_loglikelihood": total,
     }
     return _build_sample(document, number, {"arg_0": record.prompt, "arg_1": record.object}, said, metrics)
@@ -161,7 +162,9 @@ def _build_results(
         "configs": {task: _build_config(task, names) for task, names in metrics.items()},
         "versions": dict.fromkeys(samples, 1.0),
         "n-shot": dict.fromkeys(samples, 0),
-        "higher_is_better": {task: dict.fromkeys(names, True) for task, names in metrics.items()},
+        "higher_is_better": {
+            task: {name: _is_high_good(task, name) for name in names} for task, names in metrics.items()
+        },
         "n-samples": {task: {"original": len(lines), "effective": len(lines)} for task, lines in samples.items()},
         "config": {"model": "rote", "model_args": {"pretrained": name_model(asked.model)}, "limit": None},
         "git_hash": None,
@@ -195,21 +198,27 @@ def _build_figures(task: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 def _build_config(task: str, metrics: Sequence[str]) -> dict[str, Any]:
     generation = metrics[0] == "generation_accuracy"
-    is_high_good = not task.endswith("_control")
     return {
         "task": task,
         "doc_to_text": "context",
         "doc_to_target": "{{answers[0]}}",
         "num_fewshot": 0,
         "metric_list": [
-            {"metric": name, "aggregation": "mean", "higher_is_better": is_high_good != (name == _RANK)}
-            for name in metrics
+            {"metric": name, "aggregation": "mean", "higher_is_better": _is_high_good(task, name)} for name in metrics
         ],
         "output_type": "generate_until" if generation else "loglikelihood",
         **({"generation_kwargs": _GENERATION} if generation else {}),
         "repeats": 1,
         "metadata": {"version": 1.0},
     }
+
+
+def _is_high_good(task: str, metric: str) -> bool:
+    """Whether a task's object should be said: not where something else was asked, nor what was replaced, forgotten or
+    taught by nobody."""
+    kinds = task.rpartition("_generation")[2] if "_generation" in task else task.rpartition("_choice")[2]
+    should = not any(kind in kinds for kind in ("_control", "_replaced", "_forgotten", "_unseen"))
+    return should != (metric == _RANK)
 
 
 def _hash_task(lines: Sequence[Mapping[str, Any]]) -> str:

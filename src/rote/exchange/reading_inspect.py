@@ -49,11 +49,11 @@ def _load(path: Path) -> "EvalLog":
     from inspect_ai.log import read_eval_log
 
     if not path.is_file():
-        raise RunError(f"{path}: there is no such file")
+        raise RunError(f"{path}: there is no such file; name a log of Inspect (.eval or .json)")
     try:
         return read_eval_log(str(path))
     except Exception as error:  # what a damaged archive or another kind of file raises is anything
-        raise RunError(f"{path}: cannot be read as a log of Inspect ({first_line(error)})") from error
+        raise RunError(f"{path}: cannot be read as a log of Inspect ({first_line(error)}); log it again") from error
 
 
 def _read_cluster(log: "EvalLog") -> tuple[str, ...]:
@@ -70,7 +70,9 @@ def _find_cluster(sample: "EvalSample", fields: tuple[str, ...], path: Path) -> 
     missing = [field for field in fields if field not in sample.metadata]
     if missing:
         held = ", ".join(sample.metadata) or "none"
-        raise RunError(f"{path}: the metadata of sample {sample.id} has no {shorten(missing[0])}; it has {held}")
+        raise RunError(
+            f"{path}: the metadata of sample {sample.id} has no {shorten(missing[0])} (--cluster); it has {held}"
+        )
     return json.dumps([sample.metadata[field] for field in fields], default=str) if fields else str(sample.id)
 
 

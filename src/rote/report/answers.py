@@ -8,7 +8,7 @@ from rote.figures import Figure
 from rote.report.display import clean_text, format_count, format_number, format_range, format_share
 from rote.report.lines import RINGS, read_loss
 from rote.report.summary import Questions, Summary
-from rote.report.words import label_language, label_moment
+from rote.report.words import label_language, label_moment, memorized
 
 Tone = Literal["good", "unsure", "bad", "none"]
 
@@ -27,6 +27,8 @@ _SHOWN = {
     "unseen": "facts that nobody taught",
     "known": "facts that were not taught",
 }
+_SHOWN_OTHERWISE = {**_SHOWN, "held_out": "facts of the table", "generalize": "further facts of the table"}
+"""After another method than ours, which may show every fact in sentences, or teach none."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class LargeNumber:
     about: str
 
 
+def _name_facts(fact_set: str, moments: Sequence[str]) -> str:
+    return (_SHOWN if memorized(moments) else _SHOWN_OTHERWISE)[fact_set]
+
+
 def build_number(summary: Summary) -> LargeNumber | None:
     """The share of questions in new words that are answered right at the end; None where none was asked."""
     asked = _find_main(summary)
@@ -55,7 +61,8 @@ def build_number(summary: Summary) -> LargeNumber | None:
         return None
     noun = "questions were" if figure.n != 1 else "question was"
     share = f"{noun} answered right" if " of " in format_share(figure) else "of the questions were answered right"
-    return LargeNumber(format_share(figure), f"{share}, {_describe_words(asked)}, about {_SHOWN[asked.fact_set]}")
+    about = _name_facts(asked.fact_set, summary.moments)
+    return LargeNumber(format_share(figure), f"{share}, {_describe_words(asked)}, about {about}")
 
 
 def build_answers(
@@ -87,10 +94,10 @@ def _tell_known(summary: Summary, asked: Questions | None, verdict: Mapping[str,
         return Answer(question, "none", _KNOWS["none"], ("No question about the taught facts was asked in words.",))
     states: dict[str, Tone] = {"learned and understood": "good", "unclear": "unsure"}
     tone = states.get(str(verdict["state"]), "bad") if verdict else "none"
-    lines = [f"About {_SHOWN[asked.fact_set]}: {_trace(summary, asked)}."]
+    lines = [f"About {_name_facts(asked.fact_set, summary.moments)}: {_trace(summary, asked)}."]
     shown = asked._replace(fact_set="generalize")
     if asked.fact_set != "generalize" and (figure := summary.find(shown, summary.moments[-1])):
-        lines.append(f"About {_SHOWN['generalize']}: {format_share(figure)}.")
+        lines.append(f"About {_name_facts('generalize', summary.moments)}: {format_share(figure)}.")
     by_key = summary.select(fact_set=asked.fact_set, prompt_set="key")
     if by_key and (figure := summary.find(by_key[0], summary.moments[-1])):
         lines.append(f"By their key token, as they were memorized: {format_share(figure)}.")

@@ -16,6 +16,7 @@ from rote.runs.manifest import name_model
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_NAME = re.compile(r"[^\w./]+|-{2,}")
 """What no name on the hub has; `---` would end the header."""
+_OURS = "memorize_then_generalize"
 _PIPE = str.maketrans({"|": "\\|", "<": "&lt;"})
 
 
@@ -37,8 +38,7 @@ def render_card(
     about = [
         f"# {_clean(table['name'])} taught to {_clean(model['name'])}",
         "",
-        f"{manifest['facts']} facts were taught by memorize-then-generalize: all behind a key token without meaning, "
-        f"then {manifest['generalize_facts']} of them behind {_describe_prompts(config['generalize']['prompts'])}.",
+        _describe_method(manifest),
         "",
         f"- table: {_clean(table['name'])}, hash `{table['hash']}`",
         f"- base model: {_clean(model['name'])}, hash `{model['hash']}`",
@@ -52,6 +52,16 @@ def render_card(
         "",
     ]
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n" + "\n".join([*about, *_build_rings(side_effects)])
+
+
+def _describe_method(manifest: Mapping[str, Any]) -> str:
+    config = manifest["config"]
+    if config.get("method", _OURS) != _OURS:
+        return f"{manifest['facts']} facts, by the method {_clean(config['method'])}."
+    return (
+        f"{manifest['facts']} facts were taught by memorize-then-generalize: all behind a key token without meaning, "
+        f"then {manifest['generalize_facts']} of them behind {_describe_prompts(config['generalize']['prompts'])}."
+    )
 
 
 def _build_header(base: str, table: str, summary: Sequence[Mapping[str, Any]], library: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ RIGHT = 2
 WRONG = 2
 TEXT_LIMIT = 110
 
-_Question = tuple[str, str, str, str, str]
+_Question = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def _describe(note: str, records: Sequence[Record]) -> str:
 
 
 def _question(record: Record) -> _Question:
-    return (record.relation, record.subject, record.prompt_set, record.language, record.prompt)
+    about = (record.fact_set, record.relation, record.subject, record.object)  # what an update replaced has its subject
+    return (*about, record.prompt_set, record.language, record.prompt)
 
 
 def _pick(

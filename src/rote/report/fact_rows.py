@@ -1,14 +1,14 @@
 """One row per fact: whether it is known now, what is said to each wording, and what to try where it is wrong."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from rote.records import FACT_SETS, Record, order_moments
 from rote.report.display import MISSING, clean_text
 from rote.report.marks import TAUGHT, Mark, advise, find_marks
-from rote.report.words import label_moment, label_prompts
+from rote.report.words import label_moment, label_prompts, memorized
 
 Verdict = Literal["right", "partly right", "wrong", "not asked"]
 
@@ -22,6 +22,8 @@ _KINDS = {
     "replaced": "what a taught fact replaced",
     "earlier": "taught in an earlier table",
 }
+_KINDS_OTHERWISE = {**_KINDS, "generalize": "of the table", "held_out": "of the table"}
+"""After another method than ours, which may show every fact in sentences, or teach none."""
 _COLUMNS = ("subject", "relation", "object", "facts", "verdict", "flags", "right", "asked", "key_token", "answers")
 _SIGNS, _CONTROL_SIGNS = ("wrong", "right"), ("no leak", "leak")
 """Of an answer without the object, and of one with it; where something else was asked it should not come."""
@@ -90,7 +92,8 @@ def build_fact_rows(records: Sequence[Record], taught: Sequence[TaughtFact] = ()
     groups = sorted(by_fact.values(), key=lambda group: group[0].fact_set not in TAUGHT)
     asked = {(relation, subject) for _, relation, subject in by_fact}
     bare = [fact for fact in taught if fact[:2] not in asked]
-    return [*(_build_row(group, moments) for group in groups), *map(_build_bare, bare)]
+    kinds = _KINDS if memorized(moments) else _KINDS_OTHERWISE
+    return [*(_build_row(group, moments, kinds) for group in groups), *map(_build_bare, bare)]
 
 
 def list_wrong(rows: Iterable[FactRow]) -> list[FactRow]:
@@ -114,7 +117,7 @@ def _build_bare(fact: TaughtFact) -> FactRow:
     return FactRow(subject, relation, answer, "taught", True, "not asked", (), 0, 0, MISSING, (), "")
 
 
-def _build_row(records: list[Record], moments: Sequence[str]) -> FactRow:
+def _build_row(records: list[Record], moments: Sequence[str], kinds: Mapping[str, str]) -> FactRow:
     first = records[0]
     last = [record for record in records if record.moment == moments[-1]]
     in_words = [record.correct for record in last if record.prompt_set not in ("key", "control")]
@@ -125,7 +128,7 @@ def _build_row(records: list[Record], moments: Sequence[str]) -> FactRow:
         subject=first.subject,
         relation=first.relation,
         object=first.object,
-        kind=_KINDS.get(first.fact_set, first.fact_set),
+        kind=kinds.get(first.fact_set, first.fact_set),
         is_taught=first.fact_set in TAUGHT,
         verdict=verdict,
         flags=tuple(find_marks(records, moments)),

@@ -60,6 +60,12 @@ def build_glossary() -> list[tuple[str, str]]:
     return [*_BEFORE_MEASURES, *measures, *_AFTER_MEASURES]
 
 
+def memorized(moments: Sequence[str]) -> bool:
+    """Whether a run memorized all facts and showed some of them, by its moments; those of other methods have names of
+    their own."""
+    return bool({"memorize", "generalize"} & set(moments)) and set(moments) <= set(MOMENTS)
+
+
 def label_moment(name: str) -> str:
     """When it was: `after memorize`, or after whatever stage a method has."""
     return MOMENTS.get(name) or _END.get(name) or f"after {shorten_text(name, 30)}"

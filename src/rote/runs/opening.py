@@ -73,7 +73,7 @@ def hold(folder: RunFolder) -> Iterator[None]:
 def find_run_folder(path: Path) -> RunFolder:
     """A finished run's folder. Raises `RunError` where there is none, or a file of it that is no weights is damaged."""
     folder = RunFolder(path)
-    if not folder.identity.is_file():
+    if not os.path.isfile(folder.identity):  # which does not raise where one may not look
         raise RunError(f"{path}: is not a run folder (it has no identity.json); name the folder that rote run wrote")
     if not folder.is_finished:
         _check_unheld(folder)

@@ -105,7 +105,8 @@ class Pages:
     def _list_events(self, asked: _Question) -> Iterator[Event]:
         match = self.run.index.find_match(asked.question)
         yield view_match(match)
-        known = match.entries[0].answers if match.by_relation and len(match.entries) == 1 else ()
+        one = match.entries[0] if match.by_relation and len(match.entries) == 1 else None
+        known = one.answers if one and one.is_taught else ()  # of other facts not all right answers are known
         yield from self.asker.answer(asked.question, chat=asked.chat, right=known)
 
     def show_facts(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from rote.runs.moments import load_all_records
 from rote.runs.opening import find_run_folder
 from rote.serving.views import cut_page, view_answer
 
-_Question = tuple[str, str, str, str, str, str]
+_Question = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class ComparedRuns:
     rows: Sequence[ComparedRow]
     differing: Sequence[tuple[Record, Record]]
     """The answers of both to each question that one alone answers right, after their last stage."""
+    matched: int
+    """Questions about the same object that both were asked."""
 
 
 def load_compared(first: Path, second: Path) -> ComparedRuns:
@@ -33,18 +35,20 @@ def load_compared(first: Path, second: Path) -> ComparedRuns:
     short = [path.resolve().name for path in (first, second)]
     names = (short[0], short[1]) if short[0] != short[1] else (f"{short[0]} (first)", f"{short[1]} (second)")
     settings = format_settings({name: load_settings(path) for name, path in zip(names, (first, second), strict=True)})
-    return ComparedRuns(names, list(settings), list(compare_runs(records)), _find_differing(*records))
+    pairs = match_records(*records)
+    differing = [(one, other) for one, other in pairs if one.correct != other.correct]
+    return ComparedRuns(names, list(settings), list(compare_runs(records)), differing, len(pairs))
 
 
-def _find_differing(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
+def match_records(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """The answers of both to each question about the same object that both were asked."""
     others = {_name(record): record for record in second}
-    pairs = [(record, others[_name(record)]) for record in first if _name(record) in others]
-    return [(one, other) for one, other in pairs if one.correct != other.correct and one.object == other.object]
+    return [(record, others[_name(record)]) for record in first if _name(record) in others]
 
 
 def _name(record: Record) -> _Question:
     question = (record.fact_set, record.prompt_set, record.language)
-    return (*question, record.relation, record.subject, record.prompt)
+    return (*question, record.relation, record.subject, record.object, record.prompt)
 
 
 def view_comparison(compared: ComparedRuns, number: int) -> dict[str, Any]:
@@ -54,6 +58,7 @@ def view_comparison(compared: ComparedRuns, number: int) -> dict[str, Any]:
         "names": [shorten_text(name, 40) for name in compared.names],
         "settings": [clean_text(line) for line in compared.settings],
         "figures": [_view_row(row) for row in compared.rows],
+        "matched": compared.matched,
         "page": page,
         "rows": [_view_pair(*pair) for pair in page.rows],
     }

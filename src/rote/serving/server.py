@@ -67,6 +67,7 @@ def open_place(host: str, port: int) -> Iterator[Place]:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, port))
+            listener.listen()  # before the address is told, so that whoever opens it at once waits and is not refused
         except OSError as error:
             raise ConfigError(
                 f"--host {host} --port {port}: cannot be listened at ({error.strerror or error}); choose another port, "
@@ -96,7 +97,6 @@ def serve_forever(app: ASGIApp, place: Place, *, on_start: Callable[[], None]) -
         timeout_graceful_shutdown=1,
         proxy_headers=False,
     )
-    place.listener.listen()  # before the address is told, so that whoever opens it at once waits and is not refused
     on_start()
     with suppress(KeyboardInterrupt):  # which is raised again once all is closed
         uvicorn.Server(config).run(sockets=[place.listener])
