@@ -134,7 +134,7 @@ def test_rows_of_claims_have_the_documented_keys(store: Store) -> None:
     assert row["low"] is not None
     assert row["high"] is not None
     assert row["low"] < 0.75 < row["high"]
-    assert row["made_of"] == "1.000 - 0.250"
+    assert row["made_of"] == "1.0000 - 0.2500"
     assert row["n"] == 4
     assert row["why"] == "four facts are few"
 

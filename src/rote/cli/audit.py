@@ -19,7 +19,6 @@ from rote.cli.options import (
     RevisionOption,
     SetOption,
     SkipOption,
-    TableArgument,
     TableFlags,
     build_load_options,
     build_read_options,
@@ -48,7 +47,12 @@ _COLUMNS = {
 
 def audit(
     model: Annotated[str, typer.Argument(help="Folder or hub name of a causal LM, or rote-tiny.")],
-    table: TableArgument = None,
+    table: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[TABLE]", help="Facts that may have been taught; without, the folder alone is looked at."
+        ),
+    ] = None,
     base: Annotated[
         str | None, typer.Option(help="The model it was made from: which rows of the embeddings moved since?")
     ] = None,

@@ -57,7 +57,7 @@ def run(
     trust_remote_code: RemoteCodeOption = False,
     allow_pickle: PickleOption = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and what it takes here, and do nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be done, time a few updates here, and teach nothing.")
     ] = False,
     push_to_hub: Annotated[
         str | None, typer.Option(metavar="NAME", help="Upload the taught model there, privately, at the end.")

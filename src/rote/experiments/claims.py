@@ -20,6 +20,9 @@ _PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)( \(.+\))?")
 """A difference or a ratio of two figures, as a claim says it, and where it was found if not in the paper."""
 
 
+_MINUS = " - "
+
+
 class ClaimRow(TypedDict):
     """One row of `claims.json`; a stable contract."""
 
@@ -96,7 +99,7 @@ def _format_parts(claim: Claim, experiment: Experiment, jobs: Jobs) -> str:
         parts = [_find_state(state, jobs) for state in (claim.state, claim.minus_state) if state]
     else:
         return ""
-    return " - ".join(f"{part.value:z.3f}" for part in parts)
+    return _MINUS.join(f"{part.value:z.4f}" for part in parts)
 
 
 def format_bound(claim: Claim) -> str:
@@ -123,7 +126,18 @@ def format_ours(row: ClaimRow) -> str:
     """A claim's figure with its interval, or with the word that it has none; and what it is made of."""
     figure = get_figure(row)
     text = format_figure(figure) if figure.low < figure.high else f"{format_figure(figure)} (no interval)"
-    return f"{text} ({row['made_of']})" if row["made_of"] else text
+    return f"{text} ({write_parts(row)})" if row["made_of"] else text
+
+
+def write_parts(row: ClaimRow) -> str:
+    """What a difference or a ratio is made of: `0.850 - 0.300`; empty for another figure."""
+    return _MINUS.join(format_parts(row)) if _MINUS in row["made_of"] else row["made_of"]
+
+
+def format_parts(row: ClaimRow, form: str = "z.3f") -> list[str]:
+    """The two figures of a difference; that of the row alone where it is none."""
+    parts = row["made_of"].split(_MINUS) if _MINUS in row["made_of"] else [row["ours"]]
+    return [format(float(part), form) for part in parts]
 
 
 def get_figure(row: ClaimRow) -> Figure:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rote.experiments.claims import ClaimRow
+from rote.experiments.claims import ClaimRow, format_parts
 from rote.report.results_page import ShortLine
 from rote.results.claims_by_model import KINDS, count_words, group_claims, judge_together, list_models
 from rote.results.entries import Entry, begin_large
@@ -43,8 +43,7 @@ def _write_line(text: str, found: Mapping[str, ClaimRow]) -> ShortLine:
 
 def _write_figure(model: str, row: ClaimRow) -> str:
     """A figure with two decimals, of a difference the two it is made of: `0.85 against 0.30 on rote-tiny (holds)`."""
-    parts = row["made_of"].split(" - ") if " - " in row["made_of"] else [row["ours"]]
-    figure = " against ".join(f"{float(part):z.2f}" for part in parts)
+    figure = " against ".join(format_parts(row, "z.2f"))
     few = f", {row['n']} questions" * _is_open_by_few(row)
     return f"{figure} on {model} ({_WORDS[row['verdict']]}{few})"
 

@@ -23,7 +23,7 @@ about the same subject, where the object is a wrong answer. Fine-tuning is shown
 are asked too. Training tokens do not count texts that are retained. docs/glossary.md has the other words.
 
 Nothing is retained unless the runs of an experiment say otherwise. `rote-tiny` is taught in the paper's plain setting,
-models of 100 M parameters or more with what fits their size (docs/real_models.md): random tokens in the rote lines
+models of 100 M to 1 B parameters with what fits their size (docs/real_models.md): random tokens in the rote lines
 (noise), every training prompt, twice unless a run says how often, and beside them contrasts, other questions that are
 held where the untrained model had them. So columns compare recipes as well as models. Experiments ask in wordings,
 relations and languages of their own: figures of one name are compared within a table, not across tables. The paper's

@@ -16,6 +16,7 @@ from rote.experiments.claims import (
     format_paper,
     format_size,
     get_figure,
+    write_parts,
 )
 from rote.experiments.experiment import list_experiments
 from rote.experiments.figures import Jobs
@@ -208,7 +209,7 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
         text=row["text"],
         paper=format_paper(row),
         ours=get_figure(row),
-        made_of=row["made_of"],
+        made_of=write_parts(row),
         bound=row["bound"],
         size=format_size(row),
         verdict=row["verdict"],
