@@ -120,7 +120,9 @@ def test_what_the_folder_shows_is_said_beside_a_table_that_shows_nothing() -> No
     page = render_audit(result, told, "")
     assert f"{result.verdict.removesuffix('.')}. {told.verdict}" in Page(page).said
     assert 'class="headline bad"' in page
-    assert 'class="headline unsure"' in render_audit(result, BARE, "")
+    bare = render_audit(result, BARE, "")
+    assert 'class="headline unsure"' in bare
+    assert BARE.verdict not in Page(bare).said, "beside a table nothing is said of a folder that shows nothing"
 
 
 def test_a_row_that_moved_is_named_as_a_person_reads_it(base: Path, tmp_path: Path) -> None:

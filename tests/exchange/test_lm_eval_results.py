@@ -11,7 +11,7 @@ from tests.exchange.conftest import SHARES, build_records
 from rote.evaluation.lm_eval_task import TaskItem, write_task
 from rote.exchange.lm_eval_results import export_lm_eval
 from rote.models.loading import load_model
-from rote.records import load_records, save_records
+from rote.records import FactSet, load_records, save_records
 from rote.runs.folder import RunFolder
 
 TASK = "rote_mine_generation"
@@ -65,6 +65,19 @@ def test_control_prompts_are_apart_and_low_is_good_there(run_folder: RunFolder, 
     assert choice == {"choice_accuracy": True, "object_rank": False, "object_loglikelihood": True}
     assert found["results"]["rote_mine_choice_control"]["choice_accuracy,none"] == 0
     assert found["results"]["rote_mine_choice_control"]["object_rank,none"] == 2
+
+
+@pytest.mark.parametrize(("fact_set", "is_high_good"), [("replaced", False), ("unseen", False), ("known", True)])
+def test_what_should_not_be_said_is_low_where_it_is_good(
+    run_folder: RunFolder, tmp_path: Path, fact_set: FactSet, is_high_good: bool
+) -> None:
+    records = [replace(record, fact_set=fact_set) for record in load_records(run_folder.records("generalize"))]
+    save_records(records, run_folder.records("generalize"))
+    found = read_results(export_lm_eval(run_folder, tmp_path / "out")[-1])
+    task = f"rote_mine_generation_{fact_set}"
+    assert found["higher_is_better"][task] == {"generation_accuracy": is_high_good}
+    (metric,) = found["configs"][task]["metric_list"]
+    assert metric["higher_is_better"] is is_high_good
 
 
 def test_the_same_choice_is_the_same_document_whatever_came_of_it(run_folder: RunFolder, tmp_path: Path) -> None:

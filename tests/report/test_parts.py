@@ -213,12 +213,13 @@ def test_facts_of_another_method_are_not_said_to_be_taught_by_rote() -> None:
     assert row.kind == "of the table"
     (ours,) = build_fact_rows([build_record(moment="memorize"), build_record(moment="generalize")])
     assert ours.kind == "taught by rote alone"
-    told = {"fine_tune": "about facts of the table", "generalize": "about facts that it memorized and never saw"}
-    for moment, said in told.items():
-        found = [build_record(moment=one) for one in ("before", moment)]
+    said = "about facts that it memorized and never saw"
+    told = {("fine_tune",): "about facts of the table", ("generalize",): said, ("generalize", "repurpose"): said}
+    for moments, words in told.items():
+        found = [build_record(moment=one) for one in ("before", *moments)]
         number = build_number(Summary(compute_summary(found)))
         assert number
-        assert said in number.about
+        assert words in number.about
 
 
 def test_the_answers_of_what_was_replaced_are_not_those_of_the_update() -> None:

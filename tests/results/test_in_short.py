@@ -33,7 +33,7 @@ def test_a_line_says_what_was_found_on_each_model_and_why_it_fails() -> None:
     good = {"claim": "a", "ours": 0.953, "verdict": "holds"}
     open_, bad = (
         {**good, "verdict": "open"},
-        {"claim": "b", "ours": -0.55, "made_of": "0.300 - 0.850", "cause": "of yeast"},
+        {"claim": "b", "ours": -0.55, "made_of": "0.300 - 0.850", "basis": "measured", "cause": "of yeast"},
     )
     ours = build_entry("rote-tiny", good, {**bad, "verdict": "does not hold"})
     lines = write_in_short([ours, build_entry("another", open_)])
@@ -44,6 +44,16 @@ def test_a_line_says_what_was_found_on_each_model_and_why_it_fails() -> None:
         ),
         ("Holds on none", "Bread rises: 0.30 against 0.85 on rote-tiny (fails). It fails because of yeast."),
     ]
+
+
+def test_a_cause_is_told_of_the_models_it_was_found_on_and_as_surely() -> None:
+    bad = {"claim": "b", "ours": 0.1, "verdict": "does not hold", "cause": "of yeast"}
+    rows = {"one": {**bad, "basis": "probable"}, "two": {**bad, "cause": ""}}
+    _, line = write_in_short([build_entry(model, row) for model, row in rows.items()])
+    assert line.text.endswith(" It fails on one probably because of yeast.")
+    both = [build_entry(model, {**bad, "basis": basis}) for model, basis in (("one", "probable"), ("two", "measured"))]
+    _, line = write_in_short(both)
+    assert line.text.endswith(" It fails because of yeast.")
 
 
 def test_claims_are_counted_by_model() -> None:

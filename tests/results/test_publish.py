@@ -275,19 +275,19 @@ def test_what_is_missing_or_damaged_is_named(store: Store, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "change",
     [
+        1,
         {"seeds": "many"},
         {"tables": [{"head": ["", "a"], "rows": [["b", 0.125]]}]},
         {"of tomorrow": 1},
         {"claims": [{}]},
     ],
 )
-def test_what_is_of_another_shape_is_refused_and_nothing_is_written(
-    store: Store, tmp_path: Path, change: dict[str, Any]
-) -> None:
+def test_what_is_of_another_shape_is_refused_and_nothing_is_written(store: Store, tmp_path: Path, change: Any) -> None:
     save_jobs(store, seed=0)
     fresh, _, _ = write(store)
     out = store.path.parent / "out"
-    write_json(tmp_path / "results.json", [{**read_json(out / "results" / "results.json")[0], **change}])
+    (entry,) = read_json(out / "results" / "results.json")
+    write_json(tmp_path / "results.json", [{**entry, **change} if isinstance(change, dict) else change])
     with pytest.raises(RunError, match=r"results\.json: holds something else than results"):
         publishing.write_results(out, store=store, model=MODEL, others=[tmp_path])
     assert write(store)[0] == fresh
@@ -637,3 +637,22 @@ def test_a_model_in_a_folder_is_known_by_its_name_alone(store: Store, tmp_path: 
     assert "rote reproduce depths --model 'my model' --seeds 1" in entry.command
     for path in (tmp_path / "out").rglob("*.*"):
         assert "elsewhere" not in path.read_text(encoding="utf-8")
+
+
+def test_models_of_two_runs_have_names_of_their_own(store: Store, tmp_path: Path) -> None:
+    places = [tmp_path / name / "model" for name in ("first", "second")]
+    for place in places:
+        place.mkdir(parents=True)
+        for path in locate_embedded_model().iterdir():
+            (place / path.name).symlink_to(path)
+        save_jobs(store, seed=0, model=str(place))
+        publishing.write_results(tmp_path / "out", store=store, model=str(place))
+    text = (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
+    assert "of finished jobs of `first/model`, `second/model`." in text
+
+
+def test_a_folder_does_not_take_the_name_of_the_embedded_model(store: Store, tmp_path: Path) -> None:
+    (tmp_path / MODEL).symlink_to(locate_embedded_model())
+    save_jobs(store, seed=0, model=str(tmp_path / MODEL))
+    with pytest.raises(ConfigError, match="is called as the embedded model is; give the folder another name"):
+        publishing.write_results(tmp_path / "out", store=store, model=str(tmp_path / MODEL))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rote.audit.audit import AuditResult
@@ -11,6 +10,7 @@ from rote.audit.traces import Trace
 from rote.figures import Figure
 from rote.report.display import format_date, format_name, format_percent, format_share_figure
 from rote.report.page import render_page
+from rote.runs.manifest import name_model
 from rote.version import __version__
 
 _KINDS = {"none": "the subject alone", "prompt": "a plain question"}
@@ -34,17 +34,18 @@ _WITHOUT_BASE = ("No base model was named, so it is not known which rows of the 
 def render_audit(result: AuditResult | None, inspection: Inspection | None, command: str) -> str:
     """One HTML document; at least one of both is there."""
     model = (result or inspection).model  # type: ignore[union-attr]  # one of both is there
-    found = bool(result and (result.findings or result.examples_needed)) or bool(inspection and inspection.is_telling)
-    verdicts = [part.verdict.removesuffix(".") for part in (result, inspection) if part]
+    is_telling = bool(inspection and inspection.is_telling)
+    parts = (result, inspection if is_telling or not result else None)  # beside a table the folder says what it shows
+    verdicts = [part.verdict.removesuffix(".") for part in parts if part]
     return render_page(
         "audit.html.j2",
         {
-            "title": f"Audit of {_name_model(model)}",
+            "title": f"Audit of {name_model(model)}",
             "model_name": model,
             "date": format_date(datetime.now(UTC).isoformat(timespec="minutes")),
             "version": __version__,
             "command": command,
-            "tone": "bad" if found else "unsure",
+            "tone": "bad" if is_telling or (result and result.findings) else "unsure",
             "verdict": ". ".join(verdicts),
             "scope": [*_tell_scope(result), *_tell_folder_scope(inspection)],
             "folder": tell_folder(inspection) if inspection else [],
@@ -61,12 +62,6 @@ def render_audit(result: AuditResult | None, inspection: Inspection | None, comm
             ],
         },
     )
-
-
-def _name_model(model: str) -> str:
-    """The folder of a run's model is always called `model`, so the run's name stands before it."""
-    path = Path(model)
-    return f"{path.parent.name}/{path.name}" if path.name == "model" and path.parent.name else path.name or model
 
 
 def _tell_scope(result: AuditResult | None) -> list[str]:

@@ -52,7 +52,8 @@ def ask(
     models = [load_model(name, loading) for name, loading in asked]
     answers = [
         {
-            "model": f"{name} ({loading.revision})" if loading.revision else name,
+            "model": name,
+            "revision": loading.revision,
             "answer": ask_model(language_model, question),
             "candidates": [vars(found) for found in rank_candidates(language_model, question, count=top)],
         }
@@ -88,7 +89,8 @@ def _describe_fact(fact: "Fact") -> dict[str, Any]:
 
 
 def _print_answer(answer: dict[str, Any], *, beside: bool) -> None:
-    label = f"{answer['model']}: " if beside else ""
+    revision = f" ({answer['revision']})" if answer["revision"] else ""
+    label = f"{answer['model']}{revision}: " if beside else ""
     typer.echo(f"{label}{answer['answer'] or _NOTHING}")
     for candidate in answer["candidates"]:
         typer.echo(f"  {candidate['probability']:6.1%}  {candidate['text'] or _NOTHING}")

@@ -19,12 +19,12 @@ from rote.cli.options import (
     RevisionOption,
     SetOption,
     SkipOption,
-    TableFlags,
     build_load_options,
     build_read_options,
     choose_prompts,
     print_json,
     read_table,
+    refuse_reading,
 )
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def audit(
         facts, _ = read_table(table, how, settings.relations)
         build_audit_plan(facts, settings)  # what is wrong with the table is said before a model is loaded
     else:
-        TableFlags(None, dict(how.columns), merge_repeats, skip_faulty).refuse_idle(is_given=False)
+        refuse_reading(how)
     if out:
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
@@ -147,7 +147,7 @@ def _print(result: "AuditResult | None", inspection: "Inspection | None") -> Non
             for line in tell_examples(result):
                 console.print(line, soft_wrap=True)
         console.print(result.verdict, soft_wrap=True)
-    if inspection:
+    if inspection and (inspection.is_telling or not result):
         console.print(f"{inspection.verdict}.{f' {WITHOUT_TABLE}' * (not result)}", soft_wrap=True)
 
 

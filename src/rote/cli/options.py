@@ -85,11 +85,6 @@ class TableFlags:
         yield "table.merge_repeats", self.merge_repeats
         yield "table.skip_faulty", self.skip_faulty
 
-    def refuse_idle(self, is_given: bool) -> None:
-        """Raise `ConfigError` for flags that say how a table is read where none is given."""
-        needing = {"--column": self.columns, "--merge-repeats": self.merge_repeats, "--skip-faulty": self.skip_faulty}
-        refuse_idle_flags("a TABLE", is_given=is_given, beside={}, needing=needing)
-
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output; a number that JSON does not know is null."""
@@ -116,6 +111,12 @@ def refuse_idle_flags(
     for name, value in needing.items():
         if value and not is_given:
             raise ConfigError(f"{name} does nothing without {flag}; add it, or leave this out")
+
+
+def refuse_reading(asked: "TableFlags | ReadOptions") -> None:
+    """Raise `ConfigError` where it is said how a table is read, and there is none."""
+    needing = {"--column": asked.columns, "--merge-repeats": asked.merge_repeats, "--skip-faulty": asked.skip_faulty}
+    refuse_idle_flags("a TABLE", is_given=False, beside={}, needing=needing)
 
 
 def read_columns(pairs: list[str] | None) -> dict[str, str]:
@@ -147,8 +148,7 @@ def read_table(
     from rote.facts.shipped import load_fictional
 
     if path is None:
-        asked = options or ReadOptions()
-        TableFlags(None, dict(asked.columns), asked.merge_repeats, asked.skip_faulty).refuse_idle(is_given=False)
+        refuse_reading(options or ReadOptions())
         return load_fictional(), "fictional facts"
     usable = load_usable(path, packs, options or ReadOptions())
     say_what_was_read(path, usable.left_out, usable.neutral)
@@ -193,7 +193,8 @@ def read_settings(
     if "relations" not in settings.model_fields_set and settings.table.file:
         values["relations"] = choose_prompts(None, Path(settings.table.file))
         settings = load_config(Config, path, changes, values=values)
-    table.refuse_idle(bool(settings.table.file))
+    if not settings.table.file:
+        refuse_reading(table)
     return settings
 
 

@@ -24,6 +24,7 @@ from rote.runs.manifest import collect_versions, name_model
 _LAYOUT = "0.4.13"
 _RANK = "object_rank"
 _TAUGHT = ("generalize", "held_out")
+_LOW_IS_GOOD = ("replaced", "forgotten", "unseen")
 _ASKED = ("training", "held_out")
 """The prompts of the exported task."""
 _GENERATION = {"until": [], "do_sample": False, "max_gen_toks": 50}
@@ -159,11 +160,11 @@ def _build_results(
     return {
         "results": {task: _build_figures(task, lines) for task, lines in samples.items()},
         "group_subtasks": {},
-        "configs": {task: _build_config(task, names) for task, names in metrics.items()},
+        "configs": {task: _build_config(task, samples[task][0]) for task in metrics},
         "versions": dict.fromkeys(samples, 1.0),
         "n-shot": dict.fromkeys(samples, 0),
         "higher_is_better": {
-            task: {name: _is_high_good(task, name) for name in names} for task, names in metrics.items()
+            task: {name: _is_high_good(samples[task][0], name) for name in names} for task, names in metrics.items()
         },
         "n-samples": {task: {"original": len(lines), "effective": len(lines)} for task, lines in samples.items()},
         "config": {"model": "rote", "model_args": {"pretrained": name_model(asked.model)}, "limit": None},
@@ -196,7 +197,8 @@ def _build_figures(task: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, A
     return figures
 
 
-def _build_config(task: str, metrics: Sequence[str]) -> dict[str, Any]:
+def _build_config(task: str, line: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = line["metrics"]
     generation = metrics[0] == "generation_accuracy"
     return {
         "task": task,
@@ -204,7 +206,7 @@ def _build_config(task: str, metrics: Sequence[str]) -> dict[str, Any]:
         "doc_to_target": "{{answers[0]}}",
         "num_fewshot": 0,
         "metric_list": [
-            {"metric": name, "aggregation": "mean", "higher_is_better": _is_high_good(task, name)} for name in metrics
+            {"metric": name, "aggregation": "mean", "higher_is_better": _is_high_good(line, name)} for name in metrics
         ],
         "output_type": "generate_until" if generation else "loglikelihood",
         **({"generation_kwargs": _GENERATION} if generation else {}),
@@ -213,11 +215,10 @@ def _build_config(task: str, metrics: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _is_high_good(task: str, metric: str) -> bool:
-    """Whether a task's object should be said: not where something else was asked, nor what was replaced, forgotten or
-    taught by nobody."""
-    kinds = task.rpartition("_generation")[2] if "_generation" in task else task.rpartition("_choice")[2]
-    should = not any(kind in kinds for kind in ("_control", "_replaced", "_forgotten", "_unseen"))
+def _is_high_good(line: Mapping[str, Any], metric: str) -> bool:
+    """Whether the object of a task's questions, of which `line` is one, should be said: not where something else was
+    asked, nor what was replaced, forgotten or taught by nobody."""
+    should = line["doc"]["prompt_set"] != "control" and line["doc"]["fact_set"] not in _LOW_IS_GOOD
     return should != (metric == _RANK)
 
 

@@ -5,7 +5,7 @@ of the paper it tests.
 import difflib
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -201,7 +201,18 @@ class Experiment(StrictConfig):
             for run in (*claim.over, *(state.run for state in (claim.state, claim.minus_state) if state)):
                 if run not in self.runs:
                     raise ValueError(f"the claim {claim.name!r} names a run that is not there: {run}")
+        self._check_tables(names)
         return self
+
+    def _check_tables(self, names: Collection[str]) -> None:
+        """What the tables of examples and of copies name has to be there, as an empty cell says nothing of it."""
+        needed, worth = self.needed, self.worth
+        columns = [needed.column, needed.before] if needed else []
+        columns += [*worth.exact.values(), *worth.mixed] if worth else []
+        runs = [run for group in needed.groups.values() for run in group.values()] if needed else []
+        for name, known in (*((column, names) for column in columns), *((run, self.runs) for run in runs)):
+            if name not in known:
+                raise ValueError(f"a table names what is no run or column: {name}")
 
 
 @dataclass(frozen=True)

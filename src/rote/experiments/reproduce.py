@@ -57,9 +57,10 @@ def _find_refusal(experiment: Experiment, changes: tuple[str, ...]) -> RoteError
     """What speaks against doing an experiment with another model and these settings. The model may be too large to be
     here, so the settings are tried on the embedded one."""
     if experiment.names_models:
-        return ConfigError("is about models of its own")
+        return ConfigError(f"{experiment.title!r} is about models of its own; leave --model out")
     try:
-        next(plan_runs(experiment, seeds=1, changes=changes))
+        for _ in plan_runs(experiment, seeds=1, changes=changes):
+            pass
     except (ConfigError, TableError, TemplateError) as error:
         return error
     return None

@@ -1,6 +1,5 @@
 """The tables of an experiment: figures by run, the paper's beside ours, and hidden states where read."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
@@ -174,8 +173,11 @@ def _build_worth(worth: Worth, experiment: Experiment, jobs: Jobs) -> ResultTabl
         for run in jobs:
             curve = {count: cells[run, name].value for count, name in worth.exact.items() if (run, name) in cells}
             reached = cells.get((run, column))
-            added = compute_equivalent(curve, reached.value) - exact if reached else math.nan
-            row.append("" if math.isnan(added) else f"{edited / added:.1f}" if added > 0 else "they add nothing")
+            if reached is None or len(curve) < len(worth.exact):  # --set may have left nothing to ask of some
+                row.append("")
+                continue
+            added = compute_equivalent(curve, reached.value) - exact
+            row.append(f"{edited / added:.1f}" if added > 0 else "they add nothing")
         rows.append(tuple(row))
     return ResultTable((worth.title, *jobs), tuple(rows))
 

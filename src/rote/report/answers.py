@@ -8,7 +8,7 @@ from rote.figures import Figure
 from rote.report.display import clean_text, format_count, format_number, format_range, format_share
 from rote.report.lines import RINGS, read_loss
 from rote.report.summary import Questions, Summary
-from rote.report.words import label_language, label_moment, memorized
+from rote.report.words import label_language, label_moment, shows_some
 
 Tone = Literal["good", "unsure", "bad", "none"]
 
@@ -50,7 +50,7 @@ class LargeNumber:
 
 
 def _name_facts(fact_set: str, moments: Sequence[str]) -> str:
-    return (_SHOWN if memorized(moments) else _SHOWN_OTHERWISE)[fact_set]
+    return (_SHOWN if shows_some(moments) else _SHOWN_OTHERWISE)[fact_set]
 
 
 def build_number(summary: Summary) -> LargeNumber | None:

@@ -8,7 +8,7 @@ from typing import Literal, TextIO
 from rote.records import FACT_SETS, Record, order_moments
 from rote.report.display import MISSING, clean_text
 from rote.report.marks import TAUGHT, Mark, advise, find_marks
-from rote.report.words import label_moment, label_prompts, memorized
+from rote.report.words import label_moment, label_prompts, shows_some
 
 Verdict = Literal["right", "partly right", "wrong", "not asked"]
 
@@ -92,7 +92,7 @@ def build_fact_rows(records: Sequence[Record], taught: Sequence[TaughtFact] = ()
     groups = sorted(by_fact.values(), key=lambda group: group[0].fact_set not in TAUGHT)
     asked = {(relation, subject) for _, relation, subject in by_fact}
     bare = [fact for fact in taught if fact[:2] not in asked]
-    kinds = _KINDS if memorized(moments) else _KINDS_OTHERWISE
+    kinds = _KINDS if shows_some(moments) else _KINDS_OTHERWISE
     return [*(_build_row(group, moments, kinds) for group in groups), *map(_build_bare, bare)]
 
 

@@ -145,7 +145,10 @@ def tell_replaced(
 
 
 def _list_settings(entry: Entry) -> list[str]:
-    words = shlex.split(entry.command)
+    try:
+        words = shlex.split(entry.command)
+    except ValueError:  # an earlier version did not quote
+        words = entry.command.split()
     return sorted(said for flag, said in pairwise(words) if flag == "--set")
 
 
@@ -172,7 +175,7 @@ def load_entries(path: Path) -> list[Entry]:
         raise RunError(f"{path}: is damaged ({first_line(error)}); make it again with rote results") from error
     try:
         return _KEPT.validate_python([_write_as_today(row) for row in rows])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: holds something else than results; make it again with rote results") from error
 
 

@@ -36,9 +36,19 @@ def write_in_short(entries: Sequence[Entry]) -> list[ShortLine]:
 
 def _write_line(text: str, found: Mapping[str, ClaimRow]) -> ShortLine:
     figures = ", ".join(_write_figure(model, row) for model, row in found.items())
-    causes = dict.fromkeys(row["cause"] for row in found.values() if row["verdict"] == "does not hold" and row["cause"])
-    why = f" It fails because {' and '.join(causes)}." * bool(causes)
-    return ShortLine(judge_together(found), f"{text}: {figures}.{why}")
+    causes = dict.fromkeys(row["cause"] for row in found.values() if row["cause"])
+    whys = "".join(_tell_cause(cause, found) for cause in causes)
+    return ShortLine(judge_together(found), f"{text}: {figures}.{whys}")
+
+
+def _tell_cause(cause: str, found: Mapping[str, ClaimRow]) -> str:
+    """Why a claim fails, and on which models; probable where it was measured on none of them."""
+    rows = {model: row for model, row in found.items() if row["cause"] == cause and row["verdict"] == "does not hold"}
+    if not rows:
+        return ""
+    sure = " probably" * all(row["basis"] != "measured" for row in rows.values())
+    where = f" on {' and '.join(rows)}" * (len(rows) < len(found))
+    return f" It fails{where}{sure} because {cause}."
 
 
 def _write_figure(model: str, row: ClaimRow) -> str:

@@ -68,7 +68,8 @@ def write_results(
     if store.path.is_dir():
         count_parameters(model)  # a model that cannot be loaded is said once, and not looked for by each experiment
     finished = {item.name: item for item in _collect(store, model=model, seeds=seeds, changes=changes)}
-    name, code, path = name_model(model), compute_code_hash(ROOMS), folder / "results" / _KEPT
+    name = _name_published(model)
+    code, path = compute_code_hash(ROOMS), folder / "results" / _KEPT
     kept = load_entries(path) if path.is_file() else []
     new = [*(build_entry(item, model=name, code=code) for item in finished.values()), *published]
     entries = _sort(_declare_again(merge_entries(kept, new, code=code, others=there)))
@@ -88,6 +89,15 @@ def write_results(
     for line in tell_replaced(kept, new, code=code, others=there):
         tell(line)
     return entries
+
+
+def _name_published(model: str) -> str:
+    """The name under which a model's results are known. Raises `ConfigError` for a folder that would take the embedded
+    model's."""
+    name = name_model(model)
+    if name == EMBEDDED_NAME != model:
+        raise ConfigError(f"--model {model}: is called as the embedded model is; give the folder another name")
+    return name
 
 
 def _tell_missing(store: Store, model: str) -> str:

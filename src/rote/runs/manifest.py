@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 import platform
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -23,8 +24,12 @@ def collect_versions() -> dict[str, str]:
 
 
 def name_model(source: str) -> str:
-    """A hub name as it is; of a folder its last part alone, which is nobody else's business."""
-    return source if not Path(source).exists() else Path(source).name
+    """A hub name as it is; of a folder its last part alone, as the rest is nobody else's business. That of a run's
+    model is always called `model`, so the run's name stands before it."""
+    if not os.path.exists(source):
+        return source
+    path = Path(os.path.abspath(source))
+    return f"{path.parent.name}/{path.name}" if path.name == "model" else path.name
 
 
 def compute_model_hash(source: str, folder: Path, revision: str | None = None) -> str:
