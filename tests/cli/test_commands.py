@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -151,7 +152,12 @@ def test_a_run_ends_with_its_figures_its_times_and_its_places(finished_run: Fini
         assert f"{seconds:.1f} s" in next(line for line in out.splitlines() if line.strip().startswith(f"{label} "))
     whole = next(line for line in out.splitlines() if line.strip().startswith("in all"))
     assert f" {sum(durations['durations'].values()):.1f} s" in whole
-    assert out.endswith(f"model:  {finished_run.folder / 'model'}\nreport: {finished_run.folder / 'report.html'}\n")
+    model, report, ask = out.splitlines()[-3:]
+    assert (model, report) == (
+        f"model:  {finished_run.folder / 'model'}",
+        f"report: {finished_run.folder / 'report.html'}",
+    )
+    assert call_rote(*shlex.split(ask)[2:]).code == 0, "a command to try"
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(finished_run: FinishedRun) -> None:
@@ -327,7 +333,7 @@ def test_prompts_are_written_and_checked(workplace: Path) -> None:
     (workplace / "r.yaml").write_text(good)
     fine = call_rote("prompts", "check", "r.yaml")
     assert fine.code == 0
-    assert fine.out.endswith("r.yaml: nothing to mend\n")
+    assert fine.out.endswith("r.yaml: 1 pack, nothing to mend\n")
     (workplace / "empty").mkdir()
     assert "empty: is a folder without packs" in call_rote("prompts", "check", "empty").err
 

@@ -274,7 +274,7 @@ def test_the_same_run_is_not_done_twice_unless_resumed(finished_run: FinishedRun
 def test_a_long_text_of_a_file_is_not_said_whole(workplace: Path) -> None:
     outcome = call_rote("run", "facts.csv", "--set", f"{'x' * 100_000}=1")
     assert outcome.code == 2
-    assert outcome.err.startswith("rote: unknown setting 'xxx")
+    assert outcome.err.startswith(f"rote: --set {'x' * 100}: unknown setting 'xxx")
     assert "xxx'; none is like it; there are seed, " in outcome.err
     assert len(outcome.err) < 2_100
 

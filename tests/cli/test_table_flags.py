@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import TABLE, call_rote
 
+from rote.cli.options import TableFlags, load_settings
 from rote.facts.shipped import FICTIONAL
 
 
@@ -58,3 +59,21 @@ def test_what_would_be_lost_or_does_nothing_is_said_at_once(workplace: Path, wor
     outcome = call_rote(*words.split())
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"rote: {said}")
+
+
+def test_a_table_takes_the_place_of_one_that_would_be_made_with_its_relations(workplace: Path) -> None:
+    (workplace / "quick.yaml").write_text("table: {kind: invented, relations: [capital], count: 2}\nseed: 3\n")
+    settings = load_settings(Path("quick.yaml"), None, table=TableFlags(Path("facts.csv")))
+    assert (settings.table.kind, settings.table.relations, settings.table.count, settings.seed) == ("file", (), None, 3)
+    (workplace / "own.yaml").write_text("table: {file: facts.csv, relations: [mother], count: 2}\n")
+    kept = load_settings(Path("own.yaml"), None, table=TableFlags(Path("facts.csv")))
+    assert (kept.table.relations, kept.table.count) == (("mother",), 2)
+
+
+def test_what_a_sheet_lacks_and_what_it_says_twice_is_named(workplace: Path) -> None:
+    rows = "Employee,Manager,Office\nAnn,Bo,Rome\nAnn,Bo,Oslo\nCid,Bo,\n"
+    (workplace / "staff.csv").write_text(rows, encoding="utf-8")
+    outcome = call_rote("facts", "from", "staff.csv", "--subject", "Employee", "--out", "new.csv")
+    assert (
+        "office: 1 facts with 1 different objects, 1 of them with several answers (Ann); none of Cid\n" in outcome.out
+    )

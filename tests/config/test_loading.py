@@ -320,3 +320,28 @@ def test_a_preset_is_looked_for_by_its_name_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("seed: 1\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="mine: there is no such file or preset"):
         load_config(Config, tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ("memorize.epoch=3", "--set memorize.epoch=3: unknown setting 'memorize.epoch'"),
+        ("memorize={epoch: 3}", "--set memorize={epoch: 3}: unknown setting 'memorize.epoch'"),
+        ("memorize.epochs=many", "--set memorize.epochs=many: the setting 'memorize.epochs' is wrong"),
+        ("seed=1", "mine.yaml: unknown setting 'retian'"),
+    ],
+)
+def test_what_is_wrong_is_said_of_where_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, where: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("retian: {texts: 3}\n" if change == "seed=1" else "seed: 2\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"^{re.escape(where)}"):
+        load_config(Config, Path("mine.yaml"), [change])
+
+
+def test_a_mistyped_preset_has_the_nearest() -> None:
+    with pytest.raises(
+        ConfigError, match=r"updat: there is no such file or preset \(--config\); did you mean update\?"
+    ):
+        load_config(Config, Path("updat"))

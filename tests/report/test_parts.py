@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from tests.report.conftest import build_record
@@ -228,3 +229,12 @@ def test_the_answers_of_what_was_replaced_are_not_those_of_the_update() -> None:
     (group,) = build_examples([new, old], ["generalize"], fact_set="held_out")
     ((answer,),) = [example.answers for example in group.examples]
     assert (group.examples[0].expected, answer.correct) == ("Lyon", True)
+
+
+def test_what_the_last_stage_broke_is_not_blamed_on_too_few_examples() -> None:
+    asked = {"prompt_set": "training", "prompt": "Who is it?"}
+    story = [build_record(moment="memorize", **asked), build_record(correct=False, **asked)]
+    (row,) = build_fact_rows(story)
+    assert row.hint.startswith("answered in the words that were taught before the last stage, and not after it")
+    (row,) = build_fact_rows([replace(story[0], moment="before"), story[1]])
+    assert "more facts shown or more epochs" in row.hint, "before teaching it was no merit of the method"

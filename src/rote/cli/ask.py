@@ -59,14 +59,13 @@ def ask(
         }
         for (name, loading), language_model in zip(asked, models, strict=True)
     ]
-    facts = find_taught(Path(model), question) if json or base or top else []
+    facts = find_taught(Path(model), question)
     if json:
         print_json({"question": question, "models": answers, "taught": [_describe_fact(fact) for fact in facts]})
         return
     for answer in answers:
         _print_answer(answer, beside=bool(base))
-    if base or top:
-        _print_taught(facts)
+    _print_taught(facts)
 
 
 def check_question(question: str) -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 facts = typer.Typer(name="facts", help="Invent, check and show tables of facts.", no_args_is_help=True)
 
+_NAMED = 3
+"""Subjects that are named in a line."""
 _EXAMPLES = 5
 """Sentences that show how a sheet was understood."""
 
@@ -102,12 +104,15 @@ def build_from_sheet(
     relations = {column: relation or name_relation(column) for column, _, relation in named}
     table = build_facts(sheet, read_sheet(sheet, page), subject, relations)
     show_understood(table)
+    subjects = dict.fromkeys(fact.subject for fact in table)
     for name in table.relations:
         members = table.select(name)
-        several = sum(len(fact.objects) > 1 for fact in members)
-        more = f", {several} of them with several answers" if several else ""
+        several = [fact.subject for fact in members if len(fact.objects) > 1]
+        more = f", {len(several)} of them with several answers ({_name_some(several)})" if several else ""
+        lacking = [subject for subject in subjects if subject not in {fact.subject for fact in members}]
+        without = f"; none of {_name_some(lacking)}" if lacking else ""
         objects = len({fact.object for fact in members})
-        typer.echo(f"{name}: {len(members)} facts with {objects} different objects{more}")
+        typer.echo(f"{name}: {len(members)} facts with {objects} different objects{more}{without}")
     write_table(table, out)
 
 
@@ -223,6 +228,11 @@ def show(
         for language in packs[name].languages:
             template = packs[name].select(language=language)[0]
             typer.echo(f"  {language}: {template.fill(members[0].subject)}{template.separator}{members[0].object}")
+
+
+def _name_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def show_understood(table: "FactTable", packs: Sequence[Path] = ()) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rote.facts.reading import ReadOptions
     from rote.models.loading import LoadOptions
 
+_MADE = ("invented", "linked", "counterfactual")
+"""Kinds of tables that are made, of relations and a size that a configuration says."""
+
 TableArgument = Annotated[
     Path | None,
     typer.Argument(
@@ -187,6 +190,8 @@ def read_settings(
     from rote.config.loading import load_config
 
     values = {key: value for key, value in table.list_settings() if value}
+    if table.file and path and load_config(Config, path).table.kind in _MADE:
+        values |= {"table.relations": [], "table.count": None}  # they are those of the table that this one replaces
     values |= {"model": model} if model else {}
     values |= {"relations": choose_prompts(prompts, None)} if prompts else {}
     settings = load_config(Config, path, changes, values=values)

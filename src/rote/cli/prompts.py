@@ -105,11 +105,11 @@ def check(packs: Annotated[list[Path], typer.Argument(help="Relation packs (YAML
     from rote.facts.prompt_checking import check_prompts
     from rote.facts.relation import list_packs
 
-    errors = 0
-    for pack in list_packs(packs):
+    errors, read = 0, list_packs(packs)
+    for pack in read:
         for finding in check_prompts(pack):
             errors += finding.is_error
             typer.echo(f"{'error' if finding.is_error else 'warning'}: {finding.text}")
     if errors:
         raise TemplateError(f"{errors} of the prompts cannot be used as they are; mend them and check again")
-    typer.echo(f"{', '.join(map(str, packs))}: nothing to mend")
+    typer.echo(f"{', '.join(map(str, packs))}: {len(read)} pack{'s' * (len(read) != 1)}, nothing to mend")

@@ -117,6 +117,8 @@ def run(
     place = choose_place(request, out, resume=resume, store=store)
     if dry_run:
         _preview(request, place, json=json, quiet=quiet)
+        if methods and not json:
+            typer.echo(f"against: {', '.join(methods)}, at as many training tokens each: not in this time and memory")
         return
     if resume and not place.out.is_dir():
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)

@@ -1,5 +1,6 @@
 """The tables that `rote run` and `rote examine` print: generation accuracy only, one line per kind of question."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rote.figures import format_figure, read_figure
-from rote.records import NO_LANGUAGE
+from rote.records import NO_LANGUAGE, Record
 from rote.report.later_tables import RetentionTable, build_retention
 from rote.report.lines import describe_loss
 from rote.report.words import label_language
@@ -57,6 +58,17 @@ def print_result(result: "Result") -> None:
     for name in result.outcome["saved"]:
         console.print(f"{name + ':':<7} {folder.path / name}", soft_wrap=True)
     console.print(f"report: {folder.report}", soft_wrap=True)
+    question = find_question(result.records)
+    if question and folder.model.is_dir():
+        base = result.outcome["config"]["model"]
+        words = ("rote", "ask", str(folder.model), question, "--base", base, "--top", "3")
+        console.print(f"ask:    {shlex.join(words)}", soft_wrap=True)
+
+
+def find_question(records: Sequence[Record]) -> str:
+    """A question to begin with: a fact that was not shown, in the words that others were; empty where there is none."""
+    asked = [record.prompt for record in records if (record.fact_set, record.prompt_set) == ("held_out", "training")]
+    return next((prompt for prompt in asked if prompt.endswith("?")), next(iter(asked), ""))
 
 
 def _print_retention(console: Console, found: RetentionTable) -> None:

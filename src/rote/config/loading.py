@@ -6,6 +6,7 @@ import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -17,6 +18,7 @@ from rote.text_files import load_yaml, read_text
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 PRESETS = Path(__file__).parent / "presets"
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def load_config(
@@ -35,17 +37,27 @@ def load_config(
     content = _read_yaml(path) if path else {}
     for key, value in (values or {}).items():
         apply_setting(content, key, value)
-    for change in changes or ():
-        apply_setting(content, *read_pair(change))
-    return build_config(kind, content, where=f"{path}: " if path else "")
+    pairs = {change: read_pair(change) for change in changes or ()}
+    for key, value in pairs.values():
+        apply_setting(content, key, value)
+    sources = {key: f"--set {_show(change)}: " for change, (key, _) in pairs.items()}
+    return build_config(kind, content, where=f"{path}: " if path else "", sources=sources)
 
 
-def build_config(kind: type[ConfigType], content: Mapping[str, Any], *, where: str = "") -> ConfigType:
-    """Build a configuration from plain data. Raises `ConfigError`, which begins with `where`, for what is wrong."""
+def build_config(
+    kind: type[ConfigType], content: Mapping[str, Any], *, where: str = "", sources: Mapping[str, str] = _NOWHERE
+) -> ConfigType:
+    """Build a configuration from plain data. Raises `ConfigError` for what is wrong; it begins with what `sources` has
+    for the setting, by dotted key, else with `where`."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(where + _explain(kind, error)) from error
+        raise ConfigError(_find_source(error, sources, where) + _explain(kind, error)) from error
+
+
+def _find_source(error: ValidationError, sources: Mapping[str, str], where: str) -> str:
+    place = ".".join(map(str, error.errors()[0]["loc"]))
+    return next((source for key, source in sources.items() if f"{place}.".startswith(f"{key}.")), where)
 
 
 def read_preset(name: str) -> dict[str, Any]:
@@ -60,8 +72,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = load_yaml(read_text(path, limit="settings-bytes"))
     except FileNotFoundError as error:
-        presets = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
-        raise ConfigError(f"{path}: there is no such file or preset (--config); presets: {presets}") from error
+        presets = sorted(preset.stem for preset in PRESETS.glob("*.yaml"))
+        near = difflib.get_close_matches(str(path), presets, n=1)
+        remedy = f"did you mean {near[0]}?" if near else f"presets: {', '.join(presets)}"
+        raise ConfigError(f"{path}: there is no such file or preset (--config); {remedy}") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({explain_yaml(error)})") from error
     if content is None:

@@ -136,7 +136,7 @@ def _build_row(records: list[Record], moments: Sequence[str], kinds: Mapping[str
         asked=len(in_words),
         key=f"{sum(by_key)}/{len(by_key)}" if by_key else MISSING,
         wordings=wordings,
-        hint=advise(last) if first.fact_set in TAUGHT and verdict in ("wrong", "partly right") else "",
+        hint=advise(records, moments) if first.fact_set in TAUGHT and verdict in ("wrong", "partly right") else "",
     )
 
 

@@ -41,8 +41,9 @@ def _name(record: Record) -> tuple[str, str, str]:
     return record.prompt_set, record.language, record.prompt
 
 
-def advise(records: Sequence[Record]) -> str:
-    """What to try for a fact, by its records of the last moment: the first step at which it is lost decides."""
+def advise(story: Sequence[Record], moments: Sequence[str]) -> str:
+    """What to try for a fact, by its records of all moments: the first step at which it is lost decides."""
+    records = [record for record in story if record.moment == moments[-1]]
     if not records:
         return "it was not asked about at the end: nothing can be said"
     if records[0].fact_set == "forgotten":
@@ -52,6 +53,12 @@ def advise(records: Sequence[Record]) -> str:
     right = {name: [record.correct for record in records if record.prompt_set == name] for name in _SETS}
     if not all(right["key"]):
         return "not memorized, as its key token does not bring it: more epochs (--set memorize.epochs=...)"
+    lost = {_name(record) for record in records if record.prompt_set == "training" and not record.correct}
+    if any(_name(record) in lost and record.correct for record in story if record.moment != "before"):
+        return (
+            "answered in the words that were taught before the last stage, and not after it: a lower rate, or rote "
+            "lines beside it (--set generalize.learning_rate=..., --set generalize.rote_lines=...)"
+        )
     held = "memorized by its key token" if right["key"] else "whether it is memorized was not measured"
     if not all(right["training"]):
         return (

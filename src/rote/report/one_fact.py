@@ -55,7 +55,7 @@ def tell_fact(records: Sequence[Record], subject: str, relation: str, others: It
         moments,
         collect_wordings(mine),
         tuple(_find_confusions(said, others)),
-        advise(said),
+        advise(mine, moments),
     )
 
 
