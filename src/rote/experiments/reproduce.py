@@ -58,6 +58,8 @@ def _find_refusal(experiment: Experiment, changes: tuple[str, ...]) -> RoteError
     here, so the settings are tried on the embedded one."""
     if experiment.names_models:
         return ConfigError(f"{experiment.title!r} is about models of its own; leave --model out")
+    if not changes:  # as it is declared it can be done
+        return None
     try:
         for _ in plan_runs(experiment, seeds=1, changes=changes):
             pass
