@@ -10,7 +10,7 @@ from rote.audit.traces import Trace
 from rote.figures import Figure
 from rote.report.display import format_date, format_name, format_percent, format_share_figure
 from rote.report.page import render_page
-from rote.runs.manifest import name_model
+from rote.runs.manifest import name_with_run
 from rote.version import __version__
 
 _KINDS = {"none": "the subject alone", "prompt": "a plain question"}
@@ -40,7 +40,7 @@ def render_audit(result: AuditResult | None, inspection: Inspection | None, comm
     return render_page(
         "audit.html.j2",
         {
-            "title": f"Audit of {name_model(model)}",
+            "title": f"Audit of {name_with_run(model)}",
             "model_name": model,
             "date": format_date(datetime.now(UTC).isoformat(timespec="minutes")),
             "version": __version__,

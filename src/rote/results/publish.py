@@ -41,7 +41,7 @@ from rote.results.in_short import write_in_short
 from rote.results.markdown import STALE, list_missing, write_page
 from rote.results.run_entries import build_run_entries, is_published
 from rote.runs.files import replace_file
-from rote.runs.manifest import compute_code_hash, name_model
+from rote.runs.manifest import compute_code_hash, name_with_run
 from rote.runs.store import JobResult, Store
 
 _KEPT = "results.json"
@@ -94,7 +94,7 @@ def write_results(
 def _name_published(model: str) -> str:
     """The name under which a model's results are known. Raises `ConfigError` for a folder that would take the embedded
     model's."""
-    name = name_model(model)
+    name = name_with_run(model)
     if name == EMBEDDED_NAME != model:
         raise ConfigError(f"--model {model}: is called as the embedded model is; give the folder another name")
     return name

@@ -24,12 +24,16 @@ def collect_versions() -> dict[str, str]:
 
 
 def name_model(source: str) -> str:
-    """A hub name as it is; of a folder its last part alone, as the rest is nobody else's business. That of a run's
-    model is always called `model`, so the run's name stands before it."""
-    if not os.path.exists(source):
-        return source
-    path = Path(os.path.abspath(source))
-    return f"{path.parent.name}/{path.name}" if path.name == "model" else path.name
+    """A hub name as it is; of a folder its last part alone, which is nobody else's business."""
+    return Path(os.path.abspath(source)).name if os.path.exists(source) else source
+
+
+def name_with_run(source: str) -> str:
+    """As `name_model`, to tell models apart: the folder of a run's model is always called `model`, so the run's name
+    stands before it. No name for a hub, as it looks like one of its own."""
+    name = name_model(source)
+    is_run = name == "model" and os.path.exists(source)
+    return f"{Path(os.path.abspath(source)).parent.name}/{name}" if is_run else name
 
 
 def compute_model_hash(source: str, folder: Path, revision: str | None = None) -> str:
