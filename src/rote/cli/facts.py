@@ -22,9 +22,9 @@ from rote.cli.options import (
     build_read_options,
     choose_prompts,
     fit_to_model,
+    load_settings,
     names_updates,
     read_columns,
-    read_settings,
     read_table,
 )
 
@@ -150,7 +150,9 @@ def validate(
         raise ConfigError("--revision, --trust-remote-code and --allow-pickle say how a model is loaded; add --model")
     updates = names_updates(config)
     flags = TableFlags(table, read_columns(column), merge_repeats)
-    settings = read_settings(None if updates else config, set_, table=flags, model=model, prompts=prompts)
+    settings = load_settings(
+        None if updates else config, set_, table=flags, model=model, prompts=prompts, check_files=False
+    )
     path, columns = _find_table(settings), settings.table.columns
     if fix:
         _check_mended(path, fix)

@@ -165,26 +165,13 @@ def load_settings(
     table: TableFlags = TableFlags(),
     model: str | None = None,
     prompts: list[Path] | None = None,
-) -> "Config":
-    """The settings of a job, as `read_settings` finds them.
-
-    The files that they name are read here once, before torch is imported, so that a mistake is said at once.
-    """
-    settings = read_settings(path, changes, table=table, model=model, prompts=prompts)
-    _check_files(settings)
-    return settings
-
-
-def read_settings(
-    path: Path | None,
-    changes: list[str] | None,
-    *,
-    table: TableFlags = TableFlags(),
-    model: str | None = None,
-    prompts: list[Path] | None = None,
+    check_files: bool = True,
 ) -> "Config":
     """The settings of a job: a file or preset, changed by flags and by `--set`. Where none of them names packs, those
     beside the table are taken. Raises `ConfigError`, also for flags about a table where none is named.
+
+    The files that they name are read here once, before torch is imported, so that a mistake is said at once, unless
+    `check_files` leaves that to the caller.
     """
     from rote.config.job import Config
     from rote.config.loading import load_config
@@ -200,6 +187,8 @@ def read_settings(
         settings = load_config(Config, path, changes, values=values)
     if not settings.table.file:
         refuse_reading(table)
+    if check_files:
+        _check_files(settings)
     return settings
 
 

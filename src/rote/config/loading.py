@@ -6,7 +6,6 @@ import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -18,7 +17,6 @@ from rote.text_files import load_yaml, read_text
 
 ConfigType = TypeVar("ConfigType", bound=StrictConfig)
 PRESETS = Path(__file__).parent / "presets"
-_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def load_config(
@@ -45,14 +43,14 @@ def load_config(
 
 
 def build_config(
-    kind: type[ConfigType], content: Mapping[str, Any], *, where: str = "", sources: Mapping[str, str] = _NOWHERE
+    kind: type[ConfigType], content: Mapping[str, Any], *, where: str = "", sources: Mapping[str, str] | None = None
 ) -> ConfigType:
     """Build a configuration from plain data. Raises `ConfigError` for what is wrong; it begins with what `sources` has
     for the setting, by dotted key, else with `where`."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(_find_source(error, sources, where) + _explain(kind, error)) from error
+        raise ConfigError(_find_source(error, sources or {}, where) + _explain(kind, error)) from error
 
 
 def _find_source(error: ValidationError, sources: Mapping[str, str], where: str) -> str:
