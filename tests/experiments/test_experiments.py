@@ -27,6 +27,7 @@ from rote.experiments.experiment import (
     list_experiments,
     plan_runs,
 )
+from rote.experiments.figures import compute_cells
 from rote.experiments.reproduce import (
     describe_commands,
     describe_runs,
@@ -433,7 +434,11 @@ def test_examples_that_are_needed_may_be_none_and_groups_that_were_not_asked_are
     experiment = Experiment(**{**ABOUT, "runs": {run: {} for run in "abcdef"}, "columns": columns, "needed": needed})
 
     def answer(before: bool, after: bool) -> JobResult:
-        return build_job(build_record("A", before, moment="before"), build_record("A", after))
+        names = [f"A{number}" for number in range(20)]
+        return build_job(
+            *(build_record(name, before, moment="before") for name in names),
+            *(build_record(name, after) for name in names),
+        )
 
     jobs = {
         "a": answer(True, True),
@@ -446,6 +451,36 @@ def test_examples_that_are_needed_may_be_none_and_groups_that_were_not_asked_are
     table = build_tables(experiment, {run: [job] for run, job in jobs.items()})[-1]
     assert table.head == ("", "before (no example)", "needed")
     assert [(row[0], row[2]) for row in table.rows] == [("easy", "0"), ("hard", "5"), ("never", "more than 1")]
+
+
+def test_where_an_interval_crosses_the_bound_several_numbers_may_be_the_least() -> None:
+    columns = (Column(name="before", moment="before"), Column(name="after"))
+    groups = {"soon": {1: "half", 5: "all"}, "perhaps": {1: "half", 5: "half"}}
+    needed = Needed(title="needed", column="after", before="before", at_least=0.5, groups=groups)
+    experiment = Experiment(**{**ABOUT, "runs": {"half": {}, "all": {}}, "columns": columns, "needed": needed})
+
+    def answer(share: int) -> JobResult:
+        before = [build_record(f"S{number}", False, moment="before") for number in range(20)]
+        return build_job(*before, *(build_record(f"S{number}", number < share) for number in range(20)))
+
+    table = build_tables(experiment, {"half": [answer(9)], "all": [answer(20)]})[-1]
+    assert [(row[0], row[2]) for row in table.rows] == [("soon", "1 or 5"), ("perhaps", "1 or 5 or more than 5")]
+
+
+def test_what_is_gained_does_not_hide_what_is_lost() -> None:
+    """Of two questions that were answered before one is; of two that were not, one is answered too."""
+    right = {"A": (True, True), "B": (True, False), "C": (False, True), "D": (False, False)}
+    records = [
+        build_record(subject, correct, moment=moment, prompt=subject)
+        for subject, found in right.items()
+        for moment, correct in zip(("before", "generalize"), found, strict=True)
+    ]
+    columns = [Column(name="all"), Column(name="kept", right_before=True)]
+    cells = compute_cells(columns, {"run": [build_job(*records)]})
+    assert [(cell.value, cell.n) for cell in cells.values()] == [(0.5, 4), (0.5, 2)]
+    lost = [build_record("E", True, moment="before", prompt="E"), build_record("E", False, prompt="E")]
+    cells = compute_cells(columns, {"run": [build_job(*lost, *records)]})
+    assert cells["run", "kept"].value == pytest.approx(1 / 3)
 
 
 def test_a_bar_in_a_cell_does_not_end_it() -> None:

@@ -24,8 +24,8 @@ def build_entry(model: str, *rows: dict[str, Any]) -> Entry:
 
 
 def build_claim(**said: Any) -> ClaimRow:
-    texts = dict.fromkeys(("text", "paper", "made_of", "bound", "why", "basis", "cause"), "")
-    rest = {"experiment": "e", "low": 0.1, "high": 0.9, "seeds": 1, "n": 20, "stale": False}
+    texts = dict.fromkeys(("text", "paper", "made_of", "why", "basis", "cause"), "")
+    rest = {"experiment": "e", "bound": ">= 0.5", "low": 0.1, "high": 0.9, "seeds": 1, "n": 20, "stale": False}
     return ClaimRow(**{**texts, **rest, **said})  # type: ignore[typeddict-item]
 
 
@@ -53,7 +53,17 @@ def test_a_cause_is_told_of_the_models_it_was_found_on_and_as_surely() -> None:
     assert line.text.endswith(" It fails on one probably because of yeast.")
     both = [build_entry(model, {**bad, "basis": basis}) for model, basis in (("one", "probable"), ("two", "measured"))]
     _, line = write_in_short(both)
-    assert line.text.endswith(" It fails because of yeast.")
+    assert line.text.endswith(" It fails on two and probably on one because of yeast.")
+
+
+def test_a_claim_of_too_few_questions_to_hold_is_said_to_be_one() -> None:
+    row = {"claim": "a", "ours": 1.0, "verdict": "open", "bound": ">= 0.85"}
+    _, line = write_in_short([build_entry("few", {**row, "n": 20}), build_entry("more", {**row, "n": 22})])
+    assert line.text == (
+        "Apples fall: 1.00 on few (open, 20 questions, too few to hold), 1.00 on more (open, 22 questions)."
+    )
+    _, line = write_in_short([build_entry("few", {**row, "n": 30, "bound": "<= 0.05"})])
+    assert line.text.endswith("too few to hold).")
 
 
 def test_claims_are_counted_by_model() -> None:

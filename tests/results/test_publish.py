@@ -81,7 +81,7 @@ def save_jobs(store: Store, *, seed: int, runs: Sequence[str] = ("shallow", "dee
     store.outcome("x").parent.mkdir(parents=True, exist_ok=True)
     points = [{"moment": "memorize", "relation": "mother", "kind": "key", "x": float(seed), "y": 1.0}]
     outcome: dict[str, Any] = {"labels": {}, "representations": [], "beliefs": {}, "points": points}
-    outcome.update(code=compute_code_hash(ROOMS), config={"model": model})
+    outcome.update(code=compute_code_hash(ROOMS), config={"model": model, "seed": seed})
     for planned in plan_runs(EXPERIMENT, seeds=seed + 1, model=model):
         if planned.seed == seed and planned.name in runs:
             name = name_job(planned.request)
@@ -337,6 +337,8 @@ def test_all_seeds_that_are_finished_are_looked_for(store: Store) -> None:
     save_jobs(store, seed=1, runs=("deep",))
     (entry,) = publishing.write_results(store.path.parent / "out", store=store, model=MODEL)
     assert entry.seeds == 3, "the second, of which a part is done, does not end the search"
+    assert entry.command.endswith("--seeds 4"), "which does all that is shown again"
+    assert entry.notes == ["Seeds 0, 2, 3; of the others not all runs are finished."]
 
 
 def test_reasons_found_with_other_settings_are_not_given(store: Store) -> None:
@@ -348,6 +350,60 @@ def test_reasons_found_with_other_settings_are_not_given(store: Store) -> None:
     for changes, why in (("", "four facts are few"), (" --set table.count=5", "")):
         write_json(kept, [{**other, "command": f"rote reproduce depths --seeds 1{changes}"}])
         assert write(store)[1][0]["why"] == why
+
+
+def test_reasons_of_another_model_are_given_with_the_settings_they_were_found_with(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (claim,) = EXPERIMENT.claims
+    why = {"another": Why(text="four facts are few", basis="measured")}
+    declared = EXPERIMENT.model_copy(
+        update={"claims": (claim.model_copy(update={"why": why}),), "examined_with": {"another": ("table.count=5",)}}
+    )
+    for module in (publishing, markdown):
+        monkeypatch.setattr(module, "list_experiments", lambda: {"depths": declared})
+    save_jobs(store, seed=0)
+    write(store)
+    kept = store.path.parent / "out" / "results" / "results.json"
+    (own,) = read_json(kept)
+    claims = [{**row, "model": "another"} for row in own["claims"]]
+    for changes, text in (("", ""), (" --set table.count=5", "four facts are few"), (" --set table.count=6", "")):
+        command = f"rote reproduce depths --model another --seeds 1{changes}"
+        write_json(kept, [{**own, "model": "another", "claims": claims, "command": command}])
+        assert [row["why"] for row in write(store)[1]] == ["", text]
+
+
+@pytest.mark.parametrize("change", [{"columns": EXPERIMENT.columns[:1]}, {"runs": {**EXPERIMENT.runs, "deepest": {}}}])
+def test_what_lacks_a_part_of_what_is_declared_today_is_stale(
+    store: Store, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    save_jobs(store, seed=0)
+    assert not write(store)[1][0]["stale"]
+    declared = EXPERIMENT.model_copy(update=change)
+    for module in (publishing, markdown):
+        monkeypatch.setattr(module, "list_experiments", lambda: {"depths": declared})
+    (store.path / "jobs").rename(store.path / "gone")
+    text, (row,), page = write(store)
+    assert row["stale"]
+    assert "**Stale: measured with an earlier version of the code.**" in text
+    assert page.count(", stale</small>") == 1
+
+
+def test_what_there_is_to_say_of_the_figures_is_on_the_page_too(store: Store) -> None:
+    for seed in (0, 2):
+        save_jobs(store, seed=seed)
+    text, _, page = write(store)
+    note = "Seeds 0, 2; of the others not all runs are finished."
+    assert note in text
+    assert note in page
+
+
+def test_hidden_states_stay_on_the_page_without_the_jobs(store: Store) -> None:
+    save_jobs(store, seed=0)
+    page = write(store)[2]
+    (store.path / "jobs").rename(store.path / "gone")
+    again = write(store)[2]
+    assert again.count('class="curve scatter"') == page.count('class="curve scatter"') == 1
 
 
 def test_figures_are_numbers_in_csv(store: Store) -> None:

@@ -1,10 +1,11 @@
 """Claims and their verdicts: what the paper says, what we measured, and whether it holds on this model."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from typing_extensions import TypedDict
 
+from rote.evaluation.statistics import compute_mean
 from rote.experiments.experiment import Cell, Claim, Experiment, State, list_causes
 from rote.experiments.figures import (
     Jobs,
@@ -14,7 +15,6 @@ from rote.experiments.figures import (
     compute_tokens,
 )
 from rote.figures import Figure, format_figure, judge
-from rote.models.embedded import EMBEDDED_NAME
 
 _PAIR = re.compile(r"(\d+\.?\d*) ([-/]) (\d+\.?\d*)( \(.+\))?")
 """A difference or a ratio of two figures, as a claim says it, and where it was found if not in the paper."""
@@ -61,9 +61,12 @@ class _Reason(TypedDict):
 _NO_REASON = _Reason(why="", basis="", cause="")
 
 
-def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -> Iterator[ClaimRow]:
-    """A row for every claim of an experiment that its records can answer: `--set` may have asked for less. `model` is
-    what its runs were asked of, by the name that it is published under."""
+def judge_claims(
+    name: str, experiment: Experiment, jobs: Jobs, *, model: str, changes: Sequence[str] = ()
+) -> Iterator[ClaimRow]:
+    """A row for every claim of an experiment that its records can answer: `changes`, which are `--set` pairs, may have
+    asked for less. `model` is what its runs were asked of, by the name that it is published under."""
+    examined = is_examined(experiment, model, changes)
     for claim in experiment.claims:
         try:
             figure = compute_claim(claim, experiment, jobs)
@@ -84,7 +87,7 @@ def judge_claims(name: str, experiment: Experiment, jobs: Jobs, *, model: str) -
             n=None if claim.over or claim.state else figure.n,
             bound=format_bound(claim),
             verdict=verdict,
-            **_find_why(claim, model, verdict),
+            **(_find_why(claim, model, verdict) if examined else _NO_REASON),
             stale=False,
         )
 
@@ -107,11 +110,15 @@ def format_bound(claim: Claim) -> str:
     return f">= {claim.at_least:g}" if claim.at_most is None else f"<= {claim.at_most:g}"
 
 
-def declare_again(row: ClaimRow, claim: Claim, *, changed: bool) -> ClaimRow:
-    """A row that was kept, with the words in which its claim is declared today. The embedded model's reasons were found
-    with the settings that are declared: where they were `changed` there are none."""
-    unfit = changed and row["model"] == EMBEDDED_NAME
-    why = _NO_REASON if unfit else _find_why(claim, row["model"], row["verdict"])
+def is_examined(experiment: Experiment, model: str, changes: Sequence[str]) -> bool:
+    """Whether the reasons that an experiment declares are about runs of a model with these `--set` pairs."""
+    return sorted(changes) == sorted(experiment.examined_with.get(model, ()))
+
+
+def declare_again(row: ClaimRow, claim: Claim, *, examined: bool) -> ClaimRow:
+    """A row that was kept, with the words in which its claim is declared today, and its reason where that is about runs
+    such as it rests on (`is_examined`)."""
+    why = _find_why(claim, row["model"], row["verdict"]) if examined else _NO_REASON
     return {**row, "text": claim.text, "paper": claim.paper, **why}
 
 
@@ -147,12 +154,19 @@ def get_figure(row: ClaimRow) -> Figure:
 
 
 def format_size(row: ClaimRow) -> str:
-    """What a claim's figure rests on: `3 seeds, 300 questions`."""
-    return ", ".join(
-        f"{number} {word}{'s' * (number != 1)}"
-        for number, word in ((row["seeds"], "seed"), (row["n"], "question"))
-        if number
-    )
+    """What a claim's figure rests on: `3 seeds, 300 questions`; and whether that is too little for it ever to hold."""
+    counts = ((row["seeds"], "seed"), (row["n"], "question"))
+    told = [f"{number} {word}{'s' * (number != 1)}" for number, word in counts if number]
+    return ", ".join([*told, *["too few to hold"] * is_out_of_reach(row)])
+
+
+def is_out_of_reach(row: ClaimRow) -> bool:
+    """Whether an open claim could not hold with the best answers to its questions, which are too few."""
+    mark, bound = row["bound"].split(" ")
+    if row["verdict"] != "open" or not row["n"] or row["made_of"]:
+        return False
+    best = compute_mean({("", str(number)): [float(mark == ">=")] for number in range(row["n"])})
+    return best.low < float(bound) if mark == ">=" else best.high > float(bound)
 
 
 def format_paper(row: ClaimRow) -> str:

@@ -45,6 +45,8 @@ class Column(StrictConfig):
     relation: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     """The groups of facts that count, where the method makes groups."""
+    right_before: bool = False
+    """Whether only questions count that the untrained model answered, so that what is gained hides nothing lost."""
     paper: tuple[float | None, ...] = ()
     """The paper's figure for each run, where it has one."""
 
@@ -177,6 +179,8 @@ class Experiment(StrictConfig):
     claims: tuple[Claim, ...] = ()
     needed: Needed | None = None
     worth: Worth | None = None
+    examined_with: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The `--set` pairs of the runs that the reasons of its claims rest on, by model; a model left out has none."""
 
     @property
     def names_models(self) -> bool:

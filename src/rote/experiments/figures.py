@@ -18,6 +18,7 @@ from rote.evaluation.statistics import (
 )
 from rote.experiments.experiment import Column, State
 from rote.figures import Figure
+from rote.records import Record
 from rote.runs.store import JobResult
 
 SeedJobs = Sequence[JobResult]
@@ -32,12 +33,23 @@ def collect_values(column: Column, jobs: Sequence[JobResult]) -> Values:
     for job in jobs:
         last = job.records[-1].moment
         labels: Mapping[str, str] = job.outcome["labels"]
+        answered = _list_answered_before(job.records) if column.right_before else None
         for record in job.records:
+            if answered is not None and _name_question(record) not in answered:
+                continue
             label = labels.get(f"{record.relation}/{record.subject}", "")
             value = column.read(record) if column.fits(record, last, label) else None
             if value is not None:
                 values.setdefault((record.relation, record.subject), []).append(value)
     return values
+
+
+def _list_answered_before(records: Sequence[Record]) -> set[tuple[str, str]]:
+    return {_name_question(record) for record in records if record.moment == "before" and record.correct}
+
+
+def _name_question(record: Record) -> tuple[str, str]:
+    return record.fact_set, record.prompt
 
 
 def compute_cells(columns: Sequence[Column], jobs: Jobs) -> dict[tuple[str, str], Figure]:

@@ -1,6 +1,6 @@
 """The tables of an experiment: figures by run, the paper's beside ours, and hidden states where read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rote.experiments.experiment import Column, Experiment, Needed, State, Worth
 from rote.experiments.figures import (
@@ -11,7 +11,7 @@ from rote.experiments.figures import (
     compute_state,
     compute_tokens,
 )
-from rote.figures import Figure, format_figure
+from rote.figures import Figure, format_figure, judge
 from rote.records import NO_LANGUAGE
 from rote.report.results_page import ResultTable
 from rote.runs.store import JobResult
@@ -118,6 +118,7 @@ def _covers(column: Column, standard: Column) -> bool:
         or column.language
         or column.relation
         or column.label
+        or column.right_before
         or not {*column.fact_set} & {*standard.fact_set}
     ):
         return False
@@ -150,8 +151,8 @@ def _name_paper(column: Column) -> str:
 
 
 def _build_needed(needed: Needed, experiment: Experiment, jobs: Jobs) -> ResultTable:
-    """The smallest number of examples in each group that reaches the bound, which may be none, and what is reached with
-    none. Groups about which `--set` left nothing to ask are left out."""
+    """The smallest number of examples in each group that reaches the bound, which may be none (several, where intervals
+    cross it), and what is reached with none. Groups about which `--set` left nothing to ask are left out."""
     cells = compute_cells(experiment.columns, jobs)
     rows = []
     for group, runs in needed.groups.items():
@@ -159,9 +160,23 @@ def _build_needed(needed: Needed, experiment: Experiment, jobs: Jobs) -> ResultT
         before = cells.get((next(iter(runs.values())), needed.before))
         if before is None or None in found.values():
             continue
-        reached = [count for count, cell in {0: before, **found}.items() if cell and cell.value >= needed.at_least]
-        rows.append((group, format_cell(before), str(reached[0]) if reached else f"more than {max(runs)}"))
+        cells_by_count = {0: before, **{count: cell for count, cell in found.items() if cell}}
+        rows.append((group, format_cell(before), _find_least(cells_by_count, needed.at_least)))
     return ResultTable(("", f"{needed.before} (no example)", needed.title), tuple(rows))
+
+
+def _find_least(cells: Mapping[int, Figure], bound: float) -> str:
+    """The smallest number whose figure reaches a bound; where intervals of smaller ones cross it, these too."""
+    possible = []
+    for count, cell in cells.items():
+        verdict = judge(cell, at_least=bound)
+        if verdict != "does not hold":
+            possible.append(str(count))
+        if verdict == "holds":
+            break
+    else:
+        possible.append(f"more than {max(cells)}")
+    return " or ".join(possible)
 
 
 def _build_worth(worth: Worth, experiment: Experiment, jobs: Jobs) -> ResultTable:

@@ -71,6 +71,8 @@ class ExperimentSection:
     claims: tuple[ClaimLine, ...] = ()
     panels: tuple[DotPanel, ...] = ()
     planes: tuple[StatePlane, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What there is to say of the figures, such as that a run had learned too little to show anything."""
     tables: tuple[ResultTable, ...] = ()
 
 

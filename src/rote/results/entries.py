@@ -21,8 +21,10 @@ from rote.experiments.figures import Jobs, compute_cells
 from rote.experiments.tables import build_tables, describe_pooling, warn_of_recall
 from rote.models.embedded import EMBEDDED_NAME
 from rote.report.dots import DotPanel, DotRow
-from rote.report.results_page import ResultTable
+from rote.report.results_page import ResultTable, StatePlane
+from rote.report.scatter import ScatterPoint
 from rote.runs.folder import write_json
+from rote.runs.store import JobResult
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ class Entry:
     claims: Sequence[ClaimRow] = field(default_factory=tuple)
     panels: Sequence[DotPanel] = ()
     """The figures of its columns, to be drawn; results that were kept by earlier versions have none."""
+    planes: Sequence[StatePlane] = ()
+    """Hidden states, to be drawn; results that were kept by earlier versions have none."""
     stale: bool = False
-    """Whether this version of the code has not measured it."""
+    """Whether this version of the code has not measured it, or not all that its experiment declares."""
     about: str = ""
     """What tells it from others of its name and model, such as the table of a model that is served."""
 
@@ -83,15 +87,27 @@ def build_entry(item: Finished, *, model: str, code: str) -> Entry:
         name=item.name,
         title=experiment.heading,
         description=f"{begin_large(experiment.description)}{'.' * (not experiment.description.endswith('?'))}",
-        command=f"rote reproduce {item.name}{of} --seeds {seeds}{changes}",
+        command=f"rote reproduce {item.name}{of} --seeds {max(_list_seeds(jobs)) + 1}{changes}",
         model=model,
         seeds=seeds,
         code=code,
         tables=build_tables(experiment, jobs),
-        notes=[*describe_pooling(jobs), *warn_of_recall(jobs)],
-        claims=list(judge_claims(item.name, experiment, jobs, model=model)),
+        notes=[*_name_seeds(jobs), *describe_pooling(jobs), *warn_of_recall(jobs)],
+        claims=list(judge_claims(item.name, experiment, jobs, model=model, changes=item.changes)),
         panels=list(_build_panels(experiment, jobs)),
+        planes=list(_build_planes(jobs)),
     )
+
+
+def _list_seeds(jobs: Jobs) -> list[int]:
+    return [job.outcome["config"]["seed"] for job in next(iter(jobs.values()))]
+
+
+def _name_seeds(jobs: Jobs) -> Iterator[str]:
+    """A line that says which seeds there are, where they are not the first ones."""
+    seeds = _list_seeds(jobs)
+    if seeds != list(range(len(seeds))):
+        yield f"Seeds {', '.join(map(str, seeds))}; of the others not all runs are finished."
 
 
 def _build_panels(experiment: Experiment, jobs: Jobs) -> Iterator[DotPanel]:
@@ -103,6 +119,29 @@ def _build_panels(experiment: Experiment, jobs: Jobs) -> Iterator[DotPanel]:
             for run, paper in zip(experiment.runs, papers, strict=True)
         ]
         yield DotPanel(column.name, tuple(rows))
+
+
+def _build_planes(jobs: Jobs) -> Iterator[StatePlane]:
+    """Hidden states of the first seed, a plane for each run and moment; runs that are alike there share one."""
+    runs: dict[tuple[str, tuple[ScatterPoint, ...]], list[str]] = {}
+    for run, members in jobs.items():
+        for moment, points in _list_points(members[0]):
+            runs.setdefault((moment, points), []).append(run)
+    for (moment, points), names in runs.items():
+        yield StatePlane(" and ".join(names), moment, points)
+
+
+def _list_points(job: JobResult) -> Iterator[tuple[str, tuple[ScatterPoint, ...]]]:
+    points: list[dict[str, Any]] = job.outcome["points"]
+    for moment in dict.fromkeys(point["moment"] for point in points):
+        there = [point for point in points if point["moment"] == moment]
+        yield moment, tuple(ScatterPoint(p["relation"], p["kind"], round(p["x"], 3), round(p["y"], 3)) for p in there)
+
+
+def is_declared_otherwise(entry: Entry, experiment: Experiment) -> bool:
+    """Whether an experiment has columns or runs today that a kept entry says nothing of, or the other way round."""
+    columns = [(column.name, tuple(experiment.runs)) for column in experiment.columns]
+    return bool(entry.panels) and columns != [(p.title, tuple(row.run for row in p.rows)) for p in entry.panels]
 
 
 def merge_entries(
@@ -135,7 +174,7 @@ def tell_replaced(
     shown = _choose(kept, new, code, others)
     for entry in kept:
         there = shown[entry.key]
-        is_less = there.seeds < entry.seeds or _list_settings(entry) != _list_settings(there)
+        is_less = there.seeds < entry.seeds or list_settings(entry) != list_settings(there)
         if is_less or (not there.command.startswith("rote reproduce ") and entry.tables != there.tables):
             yield f"{_name(there)} takes the place of {_name(entry)}; to keep both, write to another --out"
     for entry in others:
@@ -144,7 +183,8 @@ def tell_replaced(
             yield f"{_name(entry)} of --add gives way to {_name(there)}; to show it, write to another --out"
 
 
-def _list_settings(entry: Entry) -> list[str]:
+def list_settings(entry: Entry) -> list[str]:
+    """The `--set` pairs of an entry's command."""
     try:
         words = shlex.split(entry.command)
     except ValueError:  # an earlier version did not quote

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rote.experiments.claims import ClaimRow, format_parts
+from rote.experiments.claims import ClaimRow, format_parts, is_out_of_reach
 from rote.report.results_page import ShortLine
 from rote.results.claims_by_model import KINDS, count_words, group_claims, judge_together, list_models
 from rote.results.entries import Entry, begin_large
@@ -42,19 +42,24 @@ def _write_line(text: str, found: Mapping[str, ClaimRow]) -> ShortLine:
 
 
 def _tell_cause(cause: str, found: Mapping[str, ClaimRow]) -> str:
-    """Why a claim fails, and on which models; probable where it was measured on none of them."""
+    """Why a claim fails, on which models that was measured and on which it is probable."""
     rows = {model: row for model, row in found.items() if row["cause"] == cause and row["verdict"] == "does not hold"}
+    measured = [model for model, row in rows.items() if row["basis"] == "measured"]
+    probable = [model for model in rows if model not in measured]
     if not rows:
         return ""
-    sure = " probably" * all(row["basis"] != "measured" for row in rows.values())
-    where = f" on {' and '.join(rows)}" * (len(rows) < len(found))
-    return f" It fails{where}{sure} because {cause}."
+    if len(rows) == len(found) and not (measured and probable):
+        where = " probably" * bool(probable)
+    else:
+        told = [f"on {' and '.join(models)}" for models in (measured, probable) if models]
+        where = f" {' and probably '.join(told)}" if measured else f" {told[0]} probably"
+    return f" It fails{where} because {cause}."
 
 
 def _write_figure(model: str, row: ClaimRow) -> str:
     """A figure with two decimals, of a difference the two it is made of: `0.85 against 0.30 on rote-tiny (holds)`."""
     figure = " against ".join(format_parts(row, "z.2f"))
-    few = f", {row['n']} questions" * _is_open_by_few(row)
+    few = f", {row['n']} questions" * _is_open_by_few(row) + ", too few to hold" * is_out_of_reach(row)
     return f"{figure} on {model} ({_WORDS[row['verdict']]}{few})"
 
 

@@ -22,12 +22,14 @@ were memorized and not shown, held-out prompts are wordings that were never show
 about the same subject, where the object is a wrong answer. Fine-tuning is shown all facts behind prompts, those that
 are asked too. Training tokens do not count texts that are retained. docs/glossary.md has the other words.
 
-Nothing is retained unless the runs of an experiment say otherwise. `rote-tiny` is taught in the paper's plain setting,
-models of 100 M to 1 B parameters with what fits their size (docs/real_models.md): random tokens in the rote lines
-(noise), every training prompt, twice unless a run says how often, and beside them contrasts, other questions that are
-held where the untrained model had them. So columns compare recipes as well as models. Experiments ask in wordings,
-relations and languages of their own: figures of one name are compared within a table, not across tables. The paper's
-own figures are of Qwen2.5-1.5B; what other papers found names them."""
+`gemma-3-270m` and `smollm2-135m` are the models of `rote models fetch`, whose 4-bit weights are read back to float32,
+the latter tuned for instructions; the hub's weights of these names may come to other figures. Nothing is retained
+unless the runs of an experiment say otherwise. `rote-tiny` is taught in the paper's plain setting, models of 100 M to
+1 B parameters with what fits their size (docs/real_models.md): random tokens in the rote lines (noise), every training
+prompt, twice unless a run says how often, and beside them contrasts, other questions that are held where the untrained
+model had them. So columns compare recipes as well as models. Experiments ask in wordings, relations and languages of
+their own: figures of one name are compared within a table, not across tables. The paper's own figures are of
+Qwen2.5-1.5B; what other papers found names them."""
 
 
 def list_missing(entries: Sequence[Entry]) -> list[str]:

@@ -3,10 +3,9 @@ the records of its jobs, and what was published before and has not been done aga
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rote.errors import ConfigError, ModelError, RoteError, RunError, TableError, TemplateError
 from rote.experiments.claims import (
@@ -16,22 +15,23 @@ from rote.experiments.claims import (
     format_paper,
     format_size,
     get_figure,
+    is_examined,
     write_parts,
 )
 from rote.experiments.experiment import list_experiments
-from rote.experiments.figures import Jobs
 from rote.experiments.reproduce import load_finished
 from rote.models.embedded import EMBEDDED_NAME
 from rote.models.loading import count_parameters
 from rote.pipeline.job import ROOMS
-from rote.report.results_page import ClaimLine, ClaimList, ExperimentSection, ResultsContent, StatePlane, render_results
-from rote.report.scatter import ScatterPoint
+from rote.report.results_page import ClaimLine, ClaimList, ExperimentSection, ResultsContent, render_results
 from rote.results.claims_by_model import compare_models, list_models
 from rote.results.entries import (
     Entry,
     Finished,
     begin_large,
     build_entry,
+    is_declared_otherwise,
+    list_settings,
     load_entries,
     merge_entries,
     save_entries,
@@ -42,7 +42,7 @@ from rote.results.markdown import STALE, list_missing, write_page
 from rote.results.run_entries import build_run_entries, is_published
 from rote.runs.files import replace_file
 from rote.runs.manifest import compute_code_hash, name_with_run
-from rote.runs.store import JobResult, Store
+from rote.runs.store import Store
 
 _KEPT = "results.json"
 
@@ -81,7 +81,7 @@ def write_results(
     texts = {
         folder / "RESULTS.md": "\n".join(write_page(entries)) + "\n",
         path.with_name("claims.json"): json.dumps(rows, indent=1, ensure_ascii=False) + "\n",
-        path.with_name("results.html"): render_results(build_content(entries, finished, name)),
+        path.with_name("results.html"): render_results(build_content(entries)),
     }
     save_entries(path, entries)
     for place, text in texts.items():
@@ -152,17 +152,25 @@ def _collect(store: Store, *, model: str, seeds: int | None, changes: tuple[str,
 
 def _declare_again(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Entries whose title and claims say what their experiments declare today: claims with another bound, or of a name
-    that is declared no more, are dropped, as a verdict on what is not claimed says nothing."""
+    that is declared no more, are dropped, as a verdict on what is not claimed says nothing. One that does not have what
+    is declared today is stale."""
     experiments = list_experiments()
     for entry in entries:
         experiment = experiments.get(entry.name)
-        made = {claim.name: claim for claim in experiment.claims} if experiment else {}
+        if not experiment:
+            yield replace(entry, claims=[])
+            continue
+        made = {claim.name: claim for claim in experiment.claims}
+        examined = is_examined(experiment, entry.model, list_settings(entry))
         kept = [
-            declare_again(row, made[row["claim"]], changed=" --set " in entry.command)
+            declare_again(row, made[row["claim"]], examined=examined)
             for row in entry.claims
             if row["claim"] in made and row["bound"] == format_bound(made[row["claim"]])
         ]
-        yield replace(entry, title=experiment.heading if experiment else entry.title, claims=kept)
+        stale = entry.stale or is_declared_otherwise(entry, experiment)
+        for row in kept:
+            row["stale"] = stale
+        yield replace(entry, title=experiment.heading, claims=kept, stale=stale)
 
 
 def _sort(entries: Iterable[Entry]) -> list[Entry]:
@@ -177,16 +185,12 @@ def _sort(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=place)
 
 
-def build_content(entries: Sequence[Entry], finished: Mapping[str, Finished], model: str) -> ResultsContent:
-    """What the page is made from; the jobs that are there are of one model, and experiments without jobs have no
-    picture of their hidden states."""
-    sections = tuple(
-        _build_section(entry, finished.get(entry.name) if entry.model == model else None) for entry in entries
-    )
+def build_content(entries: Sequence[Entry]) -> ResultsContent:
+    """What the page is made from."""
     models = list_models(entries)
     return ResultsContent(
         models=tuple(models),
-        sections=sections,
+        sections=tuple(map(_build_section, entries)),
         missing=tuple(list_missing(entries)),
         in_short=tuple(write_in_short(entries)) if models else (),
         comparison=tuple(map(_write_plainly, compare_models(entries))) if len(models) > 1 else (),
@@ -198,7 +202,7 @@ def _write_plainly(group: ClaimList) -> ClaimList:
     return replace(group, items=tuple(item.replace("`", "") for item in group.items))
 
 
-def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
+def _build_section(entry: Entry) -> ExperimentSection:
     return ExperimentSection(
         title=entry.heading,
         description=entry.description.replace("`", ""),  # the page is no Markdown
@@ -207,7 +211,8 @@ def _build_section(entry: Entry, item: Finished | None) -> ExperimentSection:
         stale=STALE if entry.stale else "",
         claims=tuple(_build_claim(row) for row in entry.claims),
         panels=tuple(entry.panels),
-        planes=tuple(_build_planes(item.jobs)) if item else (),
+        planes=tuple(entry.planes),
+        notes=tuple(note.replace("`", "").replace("**", "") for note in entry.notes),
         tables=tuple(entry.tables),
     )
 
@@ -225,20 +230,3 @@ def _build_claim(row: ClaimRow) -> ClaimLine:
         verdict=row["verdict"],
         why=f"{begin_large(row['why'])}.".replace("`", "") if row["why"] else "",
     )
-
-
-def _build_planes(jobs: Jobs) -> Iterator[StatePlane]:
-    """Hidden states of the first seed, a plane for each run and moment; runs that are alike there share one."""
-    runs: dict[tuple[str, tuple[ScatterPoint, ...]], list[str]] = {}
-    for run, members in jobs.items():
-        for moment, points in _list_points(members[0]):
-            runs.setdefault((moment, points), []).append(run)
-    for (moment, points), names in runs.items():
-        yield StatePlane(" and ".join(names), moment, points)
-
-
-def _list_points(job: JobResult) -> Iterator[tuple[str, tuple[ScatterPoint, ...]]]:
-    points: list[dict[str, Any]] = job.outcome["points"]
-    for moment in dict.fromkeys(point["moment"] for point in points):
-        there = [point for point in points if point["moment"] == moment]
-        yield moment, tuple(ScatterPoint(p["relation"], p["kind"], p["x"], p["y"]) for p in there)
