@@ -44,6 +44,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--model", choices=MODELS, default=MODELS[0], help="the model")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="the folder of the results")
     arguments = parser.parse_args()
+    if arguments.pairs < 1:
+        parser.error("--pairs: at least 1")
     if unknown := set(arguments.names) - set(_NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
     return arguments

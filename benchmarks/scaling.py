@@ -40,7 +40,7 @@ def run(name: str) -> list[Row]:
 
 def _measure_apart(name: str, count: int) -> Row:
     command = [sys.executable, "-m", "benchmarks.scaling", name, str(count)]
-    row: Row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    row: Row = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return row
 
 

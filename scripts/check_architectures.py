@@ -186,6 +186,8 @@ def main() -> int:
         if arguments.only in combination.name and not is_misread(combination):
             rows.append(teach(combination, tokenizers, arguments.out))
             print(json.dumps(rows[-1]), flush=True)
+    if not rows:
+        parser.error(f"--only {arguments.only}: is part of the name of no combination")
     proved = [row for row in rows if row["recall"] == 1.0 and row["max_logit_difference"] < 1e-4]
     print(f"{len(proved)} of {len(rows)} at recall 1.0 with a logit difference under 1e-4")
     return 0 if len(proved) == len(rows) else 1

@@ -10,11 +10,13 @@ everything into RESULTS.md.
 
 import argparse
 import random
+import sys
 from pathlib import Path
 
 from rote.cli.forget import describe_forgetting
 from rote.config.forgetting import ForgetConfig
 from rote.config.loading import load_config
+from rote.errors import RoteError, TableError
 from rote.facts.fact import FactTable
 from rote.facts.reading import load_table, save_table
 from rote.pipeline.forget_plan import build_forget_plan
@@ -26,6 +28,8 @@ from rote.runs.reporting import SilentReporter
 def draw_rows(run: Path, options: argparse.Namespace, number: int) -> Path:
     """Write the facts of a run that are to go, drawn with a seed of its own."""
     facts = load_table(RunFolder(run).table).select(options.relation)
+    if len(facts) < options.facts:
+        raise TableError(f"{run}: has {len(facts)} facts of {options.relation}, fewer than --facts {options.facts}")
     path = options.out / f"rows-{number}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_table(FactTable(tuple(random.Random(number).sample(facts, options.facts))), path)
@@ -56,9 +60,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--relation", default="mother")
     parser.add_argument("--facts", type=int, default=10)
     parser.add_argument("--methods", nargs="+", default=["npo", "gradient_difference"])
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RoteError as error:
+        sys.exit(str(error))

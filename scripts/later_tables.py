@@ -4,13 +4,15 @@
                                        [--relations mother capital author educated_at genre] [--set KEY=VALUE ...]
 
 Every table has as many facts of each relation, about subjects of its own. For each seed and each share that is
-rehearsed the matrix is printed (rows: tables; columns: after each table; accuracy on English held-out prompts), and in
-the end the means over seeds of average accuracy, forgetting, backward transfer, of what is left of the first table, and
-of what all runs lost, added up, of the facts that the model knew before each. OUT keeps all runs; one that is finished
-is not done again.
+rehearsed the matrix is printed (rows: tables; columns: after each table; accuracy on English held-out prompts), with
+the figures of that seed and what each of its runs lost of the facts that its model knew before; in the end the means
+over seeds of average accuracy, forgetting, backward transfer, of what is left of the first table, and of what all runs
+lost, added up, of the facts that the model knew before each. OUT keeps all runs; one that is finished is not done
+again.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +98,8 @@ def main() -> None:
             rows.append(read_figures(runs))
             print(f"share {share:g}, seed {seed}: held-out prompts after each table", flush=True)
             print_matrix(runs)
+            print("  lost by each run:", *(f"{measure_loss(run):.3f}" for run in runs))
+            print("  " + ", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()), flush=True)
         means = ", ".join(f"{name} {fmean(row[name] for row in rows):.3f}" for name in _FIGURES)
         print(f"share {share:g}, mean of {len(rows)} seeds: {means}", flush=True)
 
@@ -110,7 +114,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.5])
     parser.add_argument("--relations", nargs="+", default=["author", "capital", "educated_at", "genre", "mother"])
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     if options.tables < 2:
         parser.error("--tables: at least 2, as one alone forgets nothing")
@@ -118,4 +122,7 @@ def read_options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except rote.RoteError as error:
+        sys.exit(str(error))

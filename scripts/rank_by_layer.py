@@ -11,6 +11,7 @@ what the model said before, after memorize, and after generalize.
 
 import argparse
 import itertools
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,6 +106,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="epochs of memorize")
     parser.add_argument("--every", type=int, default=4, help="epochs between two looks")
     options = parser.parse_args()
+    if options.every < 1:
+        parser.error("--every: at least 1")
 
     model = rote.load_model(options.model)
     config = fit_config(choose_settings(options), model.model.num_parameters())
@@ -142,4 +145,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except rote.RoteError as error:
+        sys.exit(str(error))

@@ -11,12 +11,14 @@ import http.client
 import json
 import random
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rote.errors import RoteError, RunError
 from rote.facts.fact import Fact, FactObject
 from rote.models.loading import SAFE
 from rote.records import Record
@@ -35,6 +37,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--facts", type=int, default=20_000)
     words = parser.parse_args()
+    if words.facts < QUESTIONS:
+        parser.error(f"--facts: at least {QUESTIONS}, as so many are asked about")
     served = multiply(load_served_run(words.run), words.facts)
     pages = Pages(served, load_asker(words.run, None, SAFE))
     started = threading.Event()
@@ -50,6 +54,8 @@ def main() -> None:
 def multiply(run: ServedRun, count: int) -> ServedRun:
     """The run with copies of its taught facts."""
     taught = [entry for entry in run.index.entries if entry.is_taught and entry.wordings]
+    if not taught:
+        raise RunError("the run asked about no fact that it taught, so there is none to copy")
     asked = [[record for one in entry.wordings for record in one.records.values()] for entry in taught]
     records: list[Record] = []
     facts: list[Fact] = []
@@ -119,4 +125,7 @@ def report(what: str, seconds: Sequence[float]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RoteError as error:
+        sys.exit(str(error))

@@ -232,13 +232,26 @@ def test_every_preset_is_read_by_its_name(name: str, tmp_path: Path, monkeypatch
 
 def test_the_papers_setting_leaves_what_fits_the_size() -> None:
     """Rates, batches and warm-up differ between 10 M and 10 B parameters; a preset that set them would undo that."""
-    for parameters in (10_000_000, 1_500_000_000, 14_000_000_000):
+    for parameters in (10_000_000, 135_000_000, 270_000_000, 1_500_000_000, 14_000_000_000):
         paper, plain = (fit_config(config, parameters) for config in (load_config(Config, Path("paper")), Config()))
         for phase in ("memorize", "generalize", "fine_tune"):
             ours, theirs = getattr(paper, phase), getattr(plain, phase)
             for key in ("learning_rate", "batch_size", "warmup_steps"):
                 assert getattr(ours, key) == getattr(theirs, key), (phase, key)
         assert paper.retain.texts == 0
+
+
+def test_the_papers_setting_is_the_same_at_any_size_but_for_what_fits_it() -> None:
+    """Between 100 M and 1 B parameters the default changes more than rates; what is the paper's has none of that."""
+    fitted = ("learning_rate", "batch_size", "warmup_steps")
+    small, *others = (fit_config(load_config(Config, Path("paper")), size) for size in (10**7, 27 * 10**7, 2 * 10**9))
+    for other in others:
+        for phase in ("memorize", "generalize"):
+            ours, theirs = getattr(other, phase).model_dump(), getattr(small, phase).model_dump()
+            assert {key: value for key, value in ours.items() if key not in fitted} == {
+                key: value for key, value in theirs.items() if key not in fitted
+            }, phase
+        assert (other.tuning, other.retain.texts) == (small.tuning, small.retain.texts)
 
 
 @pytest.mark.parametrize("content", [{"file": "a.csv"}, {"file": "a.csv", "kind": "file"}])

@@ -417,6 +417,7 @@ def test_figures_are_numbers_in_csv(store: Store) -> None:
     deep, paper = found["held-out"], found["held-out, paper (Qwen2.5-1.5B)"]
     assert float(deep["low"]) < float(deep["figure"]) == float(deep["high"]) == 1.0
     assert (deep["experiment"], deep["model"], deep["seeds"], deep["stale"]) == ("depths", MODEL, "1", "False")
+    assert (deep["ends"], found["training tokens"]["ends"]) == ("interval", "")
     assert (int(deep["n"]), float(paper["figure"]), paper["n"]) == (4, 0.98, "")
     assert deep["command"] == "rote reproduce depths --seeds 1"
     assert found["training tokens"]["figure"] == "1234"

@@ -68,6 +68,10 @@ def test_rows_of_tables_are_a_matrix_for_each_share_over_their_seeds(tmp_path: P
     assert all(map(is_published, runs))
     (entry,) = build_run_entries(runs)
     assert (entry.name, entry.model, entry.seeds, entry.code) == ("later_tables", "small", 1, "c")
+    assert entry.command == (
+        "python scripts/later_tables.py OUT --model small --tables 2 --facts 5 --seeds 0 1 --shares 0 0.5 "
+        "--relations mother"
+    )
     plain, half, measures = entry.tables
     assert plain.head == ("share rehearsed: 0", "after table 1", "after table 2")
     assert [row[0] for row in half.rows] == ["table 1", "table 2"]

@@ -1,5 +1,6 @@
 """Runs that taught one table after another, as something to publish: how each table is answered after each."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -60,11 +61,25 @@ def _build(base: str, conditions: Mapping[Condition, Sequence[Seed]]) -> Entry:
             "Each table is taught to the model of the one before; held-out prompts in English. Average accuracy, "
             "forgetting and backward transfer are those of continual learning."
         ),
-        command="python scripts/later_tables.py OUT",
+        command=_write_command(base, conditions),
         model=base,
         seeds=min(map(len, conditions.values())),
         code=find_code(rows),  # each run of a row measured a column of the matrix
         tables=[*(_build_matrix(condition, runs) for condition, runs in outcomes.items()), _sum_up(outcomes)],
+    )
+
+
+def _write_command(base: str, conditions: Mapping[Condition, Sequence[Seed]]) -> str:
+    """How rows of such tables are taught again; settings of other kinds are said in the docs."""
+    seeds = [seed for found in conditions.values() for seed in found]
+    tables = seeds[0].found["tables"]
+    numbers = sorted({read_settings(seed.folder).get("seed", 0) for seed in seeds})
+    shares = (f"{share:g}" for share in dict.fromkeys(share for _, share in conditions))
+    relations = list_relations(seeds[0].folder.table)
+    return (
+        f"python scripts/later_tables.py OUT --model {shlex.quote(base)} --tables {len(tables)} "
+        f"--facts {tables[0]['facts']} --seeds {' '.join(map(str, numbers))} --shares {' '.join(shares)} "
+        f"--relations {' '.join(map(shlex.quote, relations))}"
     )
 
 

@@ -26,7 +26,7 @@ _SPECIAL = {
 Row = Sequence[object]
 _FIGURES = (
     *("experiment", "model", "about", "command", "seeds", "stale", "table", "row", "column"),
-    *("figure", "low", "high", "n"),
+    *("figure", "low", "high", "n", "ends"),
 )
 _CELL = re.compile(r"(-?\d[\d,]*\.?\d*)(?: [\[(](-?\d+\.\d+)(?:, | to )(-?\d+\.\d+)[\])])?(?: \((\d+)\))?")
 """A figure, its interval (or the least and the most of its seeds) and its questions, as tables write them."""
@@ -53,7 +53,8 @@ def _list_figures(entries: Sequence[Entry]) -> Iterator[Row]:
                 for above, cell in zip(table.head[1:], cells, strict=False):
                     if found := _CELL.fullmatch(cell):
                         numbers = ("" if part is None else part.replace(",", "") for part in found.groups())
-                        yield *entry.key, entry.command, entry.seeds, entry.stale, number, name, above, *numbers
+                        ends = "" if found[2] is None else "seeds" if f"{found[2]} to " in cell else "interval"
+                        yield *entry.key, entry.command, entry.seeds, entry.stale, number, name, above, *numbers, ends
 
 
 def _list(entries: Sequence[Entry], form: TableFormat) -> Iterator[tuple[str, Row, Sequence[Row]]]:
