@@ -178,6 +178,7 @@ def _attempt(request: JobRequest, store: Store, threads: int | None, reporter: R
     """Do one job; returns why it failed, if it is the user's to mend."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
+    torch.set_flush_denormal(True)  # as in rote.cli.arithmetic; a job may have a process of its own
     try:
         run_job(request, store, reporter=reporter)
     except RoteError as error:
