@@ -339,6 +339,7 @@ def test_a_preset_is_looked_for_by_its_name_alone(tmp_path: Path) -> None:
     ("change", "where"),
     [
         ("memorize.epoch=3", "--set memorize.epoch=3: unknown setting 'memorize.epoch'"),
+        ("memorise.epochs=3", "--set memorise.epochs=3: unknown setting 'memorise'"),
         ("memorize={epoch: 3}", "--set memorize={epoch: 3}: unknown setting 'memorize.epoch'"),
         ("memorize.epochs=many", "--set memorize.epochs=many: the setting 'memorize.epochs' is wrong"),
         ("seed=1", "mine.yaml: unknown setting 'retian'"),

@@ -77,10 +77,10 @@ def audit(
 
     Example: rote audit ./their-model facts.csv --base ./their-base --out audit.html
     """
+    from rote.arithmetic import flush_denormals
     from rote.audit.audit import audit_model, build_content
     from rote.audit.inspection import inspect_model
     from rote.audit.plan import build_audit_plan
-    from rote.cli.arithmetic import flush_denormals
     from rote.cli.progress import build_reporter
     from rote.config.audit import AuditConfig
     from rote.config.loading import load_config
@@ -98,12 +98,12 @@ def audit(
     if out:
         check_writable(out)
     loading = build_load_options(revision, trust_remote_code, allow_pickle)
-    flush_denormals()
     reporter, result, inspection = build_reporter(quiet=quiet), None, None
     if not facts or base or _is_page(out):  # first, as a wrong base is found at once
         inspection = inspect_model(model, base=base, config=settings, reporter=reporter, loading=loading)
     if facts:
-        result = audit_model(model, facts, config=settings, reporter=reporter, loading=loading)
+        with flush_denormals():
+            result = audit_model(model, facts, config=settings, reporter=reporter, loading=loading)
     if out:
         _write(result, inspection, out)
     if json:

@@ -70,7 +70,7 @@ def forget(
     options = build_read_options(column, merge_repeats, skip_faulty)
     packs = choose_prompts(prompts, None)
 
-    from rote.cli.arithmetic import flush_denormals
+    from rote.arithmetic import flush_denormals
     from rote.cli.progress import build_reporter
     from rote.cli.stopping import stoppable
     from rote.pipeline.forget_plan import build_forget_plan
@@ -81,8 +81,7 @@ def forget(
     words = ["rote", *sys.argv[1:]]
     again = words if resume else [*words, "--resume"]
     loading = build_load_options(None, trust_remote_code, allow_pickle)
-    flush_denormals()
-    with stoppable(build_reporter(quiet=quiet), again) as reporter:
+    with flush_denormals(), stoppable(build_reporter(quiet=quiet), again) as reporter:
         result = do_forget(plan, out, resume=resume, loading=loading, reporter=reporter, command=shlex.join(words))
     if json:
         print_json({**result.outcome, "folder": str(result.folder.path)})

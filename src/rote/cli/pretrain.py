@@ -18,12 +18,12 @@ def pretrain(
 
     Example: rote pretrain --config configs/pretrain.yaml --out pretraining
     """
-    from rote.cli.arithmetic import flush_denormals
+    from rote.arithmetic import flush_denormals
     from rote.cli.progress import build_reporter
     from rote.config.loading import load_config
     from rote.config.pretrain import PretrainConfig
     from rote.training.pretraining import pretrain_embedded
 
-    flush_denormals()
     recipe = load_config(PretrainConfig, config, set_)
-    typer.echo(pretrain_embedded(recipe, out, reporter=build_reporter(quiet=quiet)))
+    with flush_denormals():
+        typer.echo(pretrain_embedded(recipe, out, reporter=build_reporter(quiet=quiet)))

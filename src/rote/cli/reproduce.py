@@ -51,7 +51,7 @@ def reproduce(
     experiments = list_experiments()
     chosen = list(experiments) if name == "all" else [name]
 
-    from rote.cli.arithmetic import flush_denormals
+    from rote.arithmetic import flush_denormals
     from rote.cli.progress import build_reporter
     from rote.cli.stopping import stoppable
     from rote.errors import RoteError, RunError
@@ -65,8 +65,8 @@ def reproduce(
             if dry_run:
                 typer.echo("\n".join([f"{known}:", *describe_runs(experiments[known], **wanted)]))
                 continue
-            flush_denormals()
-            with stoppable(build_reporter(quiet=quiet), ["rote", *sys.argv[1:]]) as reporter:
+            again = ["rote", *sys.argv[1:]]
+            with flush_denormals(), stoppable(build_reporter(quiet=quiet), again) as reporter:
                 jobs = run_experiment(experiments[known], reporter=reporter, **wanted)
         except RoteError as error:  # with `all`, one that lacks something does not keep the others back
             failed.append(f"{known} ({error})")

@@ -96,7 +96,7 @@ def run(
         prompts=prompts,
     )
 
-    from rote.cli.arithmetic import flush_denormals
+    from rote.arithmetic import flush_denormals
     from rote.cli.progress import build_reporter
     from rote.cli.stopping import stoppable
     from rote.cli.tables import print_comparison, print_result
@@ -125,8 +125,7 @@ def run(
         typer.echo(f"{place.out}: begins, as there is no run to go on with", err=True)
     words = ["rote", *sys.argv[1:]]
     again = words if resume else [*words, "--resume"]
-    flush_denormals()
-    with stoppable(build_reporter(quiet=quiet), again) as reporter:
+    with flush_denormals(), stoppable(build_reporter(quiet=quiet), again) as reporter:
         with track(tracker, reporter, place.out.name, request.config.model_dump(mode="json")) as (watching, end):
             result = do_run(request, place, reporter=watching, command=shlex.join(words))
             end(result)

@@ -35,10 +35,14 @@ def load_config(
     content = _read_yaml(path) if path else {}
     for key, value in (values or {}).items():
         apply_setting(content, key, value)
-    pairs = {change: read_pair(change) for change in changes or ()}
-    for key, value in pairs.values():
+    sources = {}
+    for change in changes or ():
+        key, value = read_pair(change)
+        section = key.partition(".")[0]
+        if section not in content:  # a section that is unknown is so by this
+            sources[section] = f"--set {_show(change)}: "
+        sources[key] = f"--set {_show(change)}: "
         apply_setting(content, key, value)
-    sources = {key: f"--set {_show(change)}: " for change, (key, _) in pairs.items()}
     return build_config(kind, content, where=f"{path}: " if path else "", sources=sources)
 
 
@@ -55,7 +59,8 @@ def build_config(
 
 def _find_source(error: ValidationError, sources: Mapping[str, str], where: str) -> str:
     place = ".".join(map(str, error.errors()[0]["loc"]))
-    return next((source for key, source in sources.items() if f"{place}.".startswith(f"{key}.")), where)
+    named = [key for key in sources if f"{place}.".startswith(f"{key}.")]
+    return sources[max(named, key=len)] if named else where
 
 
 def read_preset(name: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, field_validator
 
+from rote.arithmetic import flush_denormals
 from rote.config.job import Config
 from rote.config.loading import load_config
 from rote.config.strict import StrictConfig
@@ -178,9 +179,9 @@ def _attempt(request: JobRequest, store: Store, threads: int | None, reporter: R
     """Do one job; returns why it failed, if it is the user's to mend."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
-    torch.set_flush_denormal(True)  # as in rote.cli.arithmetic; a job may have a process of its own
     try:
-        run_job(request, store, reporter=reporter)
+        with flush_denormals():  # a job may have a process of its own
+            run_job(request, store, reporter=reporter)
     except RoteError as error:
         return str(error)
     except Exception as error:  # of a method of one's own, or a bug: it keeps its traceback

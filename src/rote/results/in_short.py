@@ -35,10 +35,12 @@ def write_in_short(entries: Sequence[Entry]) -> list[ShortLine]:
 
 
 def _write_line(text: str, found: Mapping[str, ClaimRow]) -> ShortLine:
+    first = next(iter(found.values()))
+    wanted = f"{'a difference ' * bool(first['made_of'])}{first['bound']}"
     figures = ", ".join(_write_figure(model, row) for model, row in found.items())
     causes = dict.fromkeys(row["cause"] for row in found.values() if row["cause"])
     whys = "".join(_tell_cause(cause, found) for cause in causes)
-    return ShortLine(judge_together(found), f"{text}: {figures}.{whys}")
+    return ShortLine(judge_together(found), f"{text} (wanted: {wanted}): {figures}.{whys}")
 
 
 def _tell_cause(cause: str, found: Mapping[str, ClaimRow]) -> str:
