@@ -40,11 +40,11 @@ def test_a_line_says_what_was_found_on_each_model_and_why_it_fails() -> None:
     assert [(line.lead, line.text) for line in lines[1:]] == [
         (
             "Holds on some, open on others",
-            "Apples fall (wanted: >= 0.5): 0.95 on rote-tiny (holds), 0.95 on another (open, 20 questions).",
+            "Apples fall; wanted >= 0.5: 0.95 on rote-tiny (holds), 0.95 on another (open, 20 questions).",
         ),
         (
             "Holds on none",
-            "Bread rises (wanted: a difference >= 0.5): 0.30 against 0.85 on rote-tiny (fails). "
+            "Bread rises; wanted a difference >= 0.5: 0.30 against 0.85 on rote-tiny (fails). "
             "It fails because of yeast.",
         ),
     ]
@@ -64,7 +64,7 @@ def test_a_claim_of_too_few_questions_to_hold_is_said_to_be_one() -> None:
     row = {"claim": "a", "ours": 1.0, "verdict": "open", "bound": ">= 0.85"}
     _, line = write_in_short([build_entry("few", {**row, "n": 20}), build_entry("more", {**row, "n": 22})])
     assert line.text == (
-        "Apples fall (wanted: >= 0.85): 1.00 on few (open, 20 questions, too few to hold), "
+        "Apples fall; wanted >= 0.85: 1.00 on few (open, 20 questions, too few to hold), "
         "1.00 on more (open, 22 questions)."
     )
     _, line = write_in_short([build_entry("few", {**row, "n": 30, "bound": "<= 0.05"})])

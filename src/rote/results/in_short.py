@@ -40,7 +40,7 @@ def _write_line(text: str, found: Mapping[str, ClaimRow]) -> ShortLine:
     figures = ", ".join(_write_figure(model, row) for model, row in found.items())
     causes = dict.fromkeys(row["cause"] for row in found.values() if row["cause"])
     whys = "".join(_tell_cause(cause, found) for cause in causes)
-    return ShortLine(judge_together(found), f"{text} (wanted: {wanted}): {figures}.{whys}")
+    return ShortLine(judge_together(found), f"{text}; wanted {wanted}: {figures}.{whys}")
 
 
 def _tell_cause(cause: str, found: Mapping[str, ClaimRow]) -> str:
