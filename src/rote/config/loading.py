@@ -38,10 +38,10 @@ def load_config(
     sources = {}
     for change in changes or ():
         key, value = read_pair(change)
-        section = key.partition(".")[0]
+        section, said = key.partition(".")[0], f"--set {_show(change)}: "
         if section not in content:  # a section that is unknown is so by this
-            sources[section] = f"--set {_show(change)}: "
-        sources[key] = f"--set {_show(change)}: "
+            sources[section] = said
+        sources[key] = said
         apply_setting(content, key, value)
     return build_config(kind, content, where=f"{path}: " if path else "", sources=sources)
 
